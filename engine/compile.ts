@@ -1,0 +1,173 @@
+/**
+ * The pipeline: a graph of one step becomes one WebAssembly module.
+ *
+ *   simplify → legalize → fuse → lower and schedule → plan memory → emit
+ */
+import { SpecError, invariant, showShape } from './errors.ts'
+import type { Output } from './ir/print.ts'
+import { printGraph } from './ir/print.ts'
+import type { DType, Shape, Value } from './ir/value.ts'
+import { byteSize, numel, reachable } from './ir/value.ts'
+import { verify } from './ir/verify.ts'
+import { listAttr, textAttr } from './ops/define.ts'
+import { inputOp, literalOp } from './ops/source.ts'
+import { fuse } from './passes/fuse.ts'
+import { legalize } from './passes/legalize.ts'
+import { planMemory } from './passes/memory.ts'
+import { schedule } from './passes/schedule.ts'
+import { simplify } from './passes/simplify.ts'
+import { emitStep } from './wasm/module.ts'
+import type { Slot, Stream } from './wasm/module.ts'
+
+/** A buffer that the caller binds by name. */
+export interface Binding {
+  readonly name: string
+  readonly dtype: DType
+  readonly shape: Shape
+  /** data: filled once. state: filled once, then updated by each step. step: given anew for each step. */
+  readonly role: 'data' | 'state' | 'step'
+}
+
+/** What one step computes. */
+export interface StepGraph {
+  /** All inputs of the graph, in the order of their buffers. Graphs with equal data and state share a memory. */
+  readonly bindings: readonly Binding[]
+  /** Recorded after each step, in this order. */
+  readonly records: readonly Output[]
+  /** New values of state, by the state's name. */
+  readonly updates: readonly Output[]
+  /** Name of a recorded scalar; the run stops after a step in which it is not finite. */
+  readonly stopOn?: string
+}
+
+export interface CompileOptions {
+  /** Use kernels shaped for V8's wide-SIMD pass. */
+  readonly wide: boolean
+  /** Steps that the run loop can do between two visits of the host, at most. */
+  readonly maxChunk: number
+  readonly maxBytes: number
+  /** Check the graph between passes. */
+  readonly verify: boolean
+}
+
+export const defaultCompileOptions: CompileOptions = { wide: true, maxChunk: 1024, maxBytes: 2 ** 32 - 65536, verify: false }
+
+export interface CompiledStep {
+  readonly module: WebAssembly.Module
+  readonly memoryBytes: number
+  readonly data: readonly Slot[]
+  readonly state: readonly Slot[]
+  /** Numbers that the program spells out, to be written once. */
+  readonly literals: readonly { readonly address: number; readonly dtype: DType; readonly values: readonly number[] }[]
+  /** Per-step inputs: `address` is the offset in a row; rows are `stride` bytes apart from `start` on. */
+  readonly steps: Stream
+  readonly records: Stream
+  /** Steps that fit between two visits of the host. */
+  readonly chunk: number
+  /** The node behind each fault number. */
+  readonly faultSites: ReadonlyMap<number, Value>
+  readonly wasmBytes: number
+  readonly kernels: number
+}
+
+/** The structure that a compiled step depends on, as text: the key of the cache. */
+export function structureOf(graph: StepGraph): string {
+  const bindings = graph.bindings.map(({ name, dtype, shape, role }) => `${role} ${name} ${dtype}${showShape(shape)}`)
+  return [...bindings, printGraph(named(graph)), `stop ${graph.stopOn ?? ''}`].join('\n')
+}
+
+/** Records and updates under names that cannot clash. */
+function named(graph: StepGraph): Output[] {
+  return [
+    ...graph.records.map(({ name, value }) => ({ name: `record ${name}`, value })),
+    ...graph.updates.map(({ name, value }) => ({ name: `update ${name}`, value })),
+  ]
+}
+
+export function compile(graph: StepGraph, options: CompileOptions = defaultCompileOptions): CompiledStep {
+  const check = options.verify ? (outputs: readonly Output[]): void => verify(outputs.map((output) => output.value)) : (): void => {}
+  const traced = named(graph)
+  check(traced)
+  const simplified = simplify(simplify(traced))
+  check(simplified)
+  const outputs = legalize(simplified)
+  check(outputs)
+
+  const fusion = fuse(outputs.map((output) => output.value))
+  const sources = reachable(outputs.map((output) => output.value)).filter((value) => value.op.kind === 'source')
+  const inputs = new Map(sources.filter((value) => value.op === inputOp).map((value) => [textAttr(value.attrs, 'name'), value]))
+  const literals = sources.filter((value) => value.op === literalOp)
+  // A binding that nothing reads has its place in memory all the same, so that programs can share one.
+  const slots = graph.bindings.map((binding) => inputs.get(binding.name) ?? placeholder(binding))
+  const updates = outputs.slice(graph.records.length).map(({ value }, i) => {
+    const index = graph.bindings.findIndex(({ name }) => name === graph.updates[i]!.name)
+    invariant(index >= 0, `${graph.updates[i]!.name} is bound`)
+    return { state: slots[index]!, next: value }
+  })
+  const plan = schedule(fusion, updates)
+  const memory = planMemory([...slots, ...literals], plan, new Set(outputs.map((output) => output.value)), options.wide)
+
+  const address = (value: Value): number => {
+    const found = memory.addresses.get(value)
+    invariant(found !== undefined, `%${value.id} has a buffer`)
+    return found
+  }
+  const slot = (name: string, value: Value): Slot => ({ name, dtype: value.dtype, shape: value.shape, address: address(value) })
+  const bound = graph.bindings.map(({ name, role }, i) => ({ role, slot: slot(name, slots[i]!) }))
+  const stepInputs = bound.filter(({ role }) => role === 'step').map((b) => b.slot)
+  const records = outputs.slice(0, graph.records.length).map(({ value }, i) => slot(graph.records[i]!.name, value))
+  const stepBytes = rowBytes(stepInputs)
+  const recordBytes = rowBytes(records)
+  const chunk = Math.max(1, Math.min(options.maxChunk, Math.floor(chunkBytes / Math.max(1, stepBytes + recordBytes))))
+  const steps = stream(stepInputs, memory.end, stepBytes)
+  const recorded = stream(records, memory.end + stepBytes * chunk, recordBytes)
+  const memoryBytes = recorded.start + recordBytes * chunk + 64
+  if (memoryBytes > options.maxBytes) {
+    throw new SpecError(
+      'memory_limit',
+      `the program needs ${memoryBytes} bytes of memory (${Math.ceil(memoryBytes / 2 ** 20)} MiB); the limit is ${options.maxBytes} bytes (${Math.floor(options.maxBytes / 2 ** 20)} MiB)`,
+    )
+  }
+  const stop = graph.stopOn === undefined ? undefined : records.find(({ name }) => name === graph.stopOn)
+  const bytes = emitStep({ plan, fusion, memory, steps, records: recorded, stop, wide: options.wide, memoryBytes })
+  return {
+    module: new WebAssembly.Module(bytes),
+    memoryBytes,
+    data: bound.filter(({ role }) => role === 'data').map((b) => b.slot),
+    state: bound.filter(({ role }) => role === 'state').map((b) => b.slot),
+    literals: literals.map((value) => ({ address: address(value), dtype: value.dtype, values: listAttr(value.attrs, 'values') })),
+    steps,
+    records: recorded,
+    chunk,
+    faultSites: new Map(fusion.groups.flatMap((group) => [...group.members].map((value) => [value.id + 1, value] as const))),
+    wasmBytes: bytes.length,
+    kernels: plan.kernels.length,
+  }
+}
+
+/** Memory for per-step numbers and records, roughly. */
+const chunkBytes = 2 ** 20
+
+function placeholder(binding: Binding): Value {
+  // Never part of the graph: only its type and its identity matter.
+  return { id: -1, op: inputOp, inputs: [], attrs: {}, shape: binding.shape, dtype: binding.dtype, place: undefined } as unknown as Value
+}
+
+function rowBytes(slots: readonly Slot[]): number {
+  return slots.reduce((bytes, slot) => bytes + slotBytes(slot), 0)
+}
+
+/** Bytes of a tensor in a row; rows keep 8-byte alignment. */
+function slotBytes(slot: Slot): number {
+  return Math.ceil((numel(slot.shape) * byteSize[slot.dtype]) / 8) * 8
+}
+
+function stream(slots: readonly Slot[], start: number, stride: number): Stream {
+  let offset = 0
+  const columns = slots.map((slot) => {
+    const column = { name: slot.name, dtype: slot.dtype, shape: slot.shape, buffer: slot.address, offset, bytes: numel(slot.shape) * byteSize[slot.dtype] }
+    offset += slotBytes(slot)
+    return column
+  })
+  return { start, stride, columns }
+}

@@ -1,0 +1,182 @@
+/**
+ * The graph: typed values, hash-consed. Two nodes with the same operation, inputs and attributes are one.
+ *
+ * A value's id is larger than the ids of its inputs, so ascending ids are a topological order.
+ */
+import type { Place } from '../errors.ts'
+import { SpecError, invariant, showShape } from '../errors.ts'
+import type { Code } from './code.ts'
+import type { Layout } from './layout.ts'
+
+/** `int32` is internal: checked indices. Callers see the other four. */
+export type DType = 'float32' | 'float64' | 'int64' | 'int32' | 'bool'
+export type Shape = readonly number[]
+export type Attr = number | string | boolean | null | readonly number[]
+export type Attrs = Readonly<Record<string, Attr>>
+
+/** Bytes an element takes in memory. A bool is a 32-bit mask: 0 or -1. */
+export const byteSize: Readonly<Record<DType, number>> = { float32: 4, float64: 8, int64: 8, int32: 4, bool: 4 }
+
+export function isFloat(dtype: DType): boolean {
+  return dtype === 'float32' || dtype === 'float64'
+}
+
+/** Number of elements of a shape. */
+export function numel(shape: Shape): number {
+  let n = 1
+  for (const size of shape) n *= size
+  return n
+}
+
+export function sameShape(a: Shape, b: Shape): boolean {
+  return a.length === b.length && a.every((size, i) => size === b[i])
+}
+
+/** What an operation's result is. */
+export interface ValueType {
+  readonly shape: Shape
+  readonly dtype: DType
+}
+
+/** One gradient per input; null where none flows. */
+export type GradRule = (g: Value, inputs: readonly Value[], y: Value) => readonly (Value | null)[]
+
+/** Dense row-major numbers of the float64 oracle. A bool is 0 or 1. */
+export interface Dense {
+  readonly shape: Shape
+  readonly data: Float64Array
+}
+
+interface PrimitiveBase {
+  readonly name: string
+  /** The result's type; throws a SpecError when the inputs do not fit. */
+  readonly infer: (inputs: readonly Value[], attrs: Attrs) => ValueType
+  /** Absent: not differentiable, no gradient flows (comparisons, rounding's index inputs …). */
+  readonly grad?: GradRule
+}
+
+/** A leaf: bound by the runtime (input) or part of the graph (constant). */
+export interface SourceOp extends PrimitiveBase {
+  readonly kind: 'source'
+}
+
+/** Applies scalar code to each element; all inputs have the result's shape. */
+export interface MapOp extends PrimitiveBase {
+  readonly kind: 'map'
+  readonly arity: number
+  /** Rough number of vector instructions, for the choice between keeping and computing again. */
+  readonly cost: number
+  readonly lower: <T>(s: Code<T>, args: readonly T[], attrs: Attrs, dtypes: readonly DType[]) => T
+}
+
+/** Folds axes (attribute `axes`, ascending) away. */
+export interface ReduceOp extends PrimitiveBase {
+  readonly kind: 'reduce'
+  readonly identity: (dtype: DType) => number
+  readonly combine: <T>(s: Code<T>, a: T, b: T) => T
+}
+
+/** Another view of the same elements: no arithmetic, at most a copy. */
+export interface ViewOp extends PrimitiveBase {
+  readonly kind: 'view'
+  /** The result's layout over the input's buffer, or null when the input must be copied first. */
+  readonly layout: (input: Layout, attrs: Attrs, result: Shape) => Layout | null
+}
+
+/** An operation with a kernel of its own: matmul, concat, gather, scatter_add. */
+export interface KernelOp extends PrimitiveBase {
+  readonly kind: 'matmul' | 'concat' | 'gather' | 'scatter'
+  readonly evaluate: (inputs: readonly Dense[], attrs: Attrs, result: Shape) => Float64Array
+}
+
+export type Primitive = SourceOp | MapOp | ReduceOp | ViewOp | KernelOp
+
+export interface Value {
+  readonly id: number
+  readonly graph: Graph
+  readonly op: Primitive
+  readonly inputs: readonly Value[]
+  readonly attrs: Attrs
+  readonly shape: Shape
+  readonly dtype: DType
+  /** Where in the spec the value was first asked for. */
+  readonly place: Place | undefined
+}
+
+export interface GraphLimits {
+  readonly maxNodes: number
+  readonly maxElements: number
+}
+
+export class Graph {
+  readonly values: Value[] = []
+  /** Given to every node that is added while it is set. */
+  place: Place | undefined
+  readonly #known = new Map<string, Value>()
+  readonly limits: GraphLimits
+
+  constructor(limits: GraphLimits = { maxNodes: 100_000, maxElements: 2 ** 31 - 1 }) {
+    this.limits = limits
+  }
+
+  /** The value of `op` on `inputs`: an existing node when there is one. */
+  add(op: Primitive, inputs: readonly Value[], attrs: Attrs = {}): Value {
+    for (const input of inputs) invariant(input.graph === this, `${op.name} takes a value of another graph`)
+    const key = `${op.name}(${inputs.map((v) => v.id).join(',')})${attrsKey(attrs)}`
+    const known = this.#known.get(key)
+    if (known) return known
+    const { shape, dtype } = op.infer(inputs, attrs)
+    if (this.values.length >= this.limits.maxNodes) {
+      throw new SpecError('graph_too_large', `the graph would have more than ${this.limits.maxNodes} nodes`, this.place)
+    }
+    if (numel(shape) > this.limits.maxElements) {
+      throw new SpecError(
+        'tensor_too_large',
+        `a tensor of shape ${showShape(shape)} has ${numel(shape)} elements; the limit is ${this.limits.maxElements}`,
+        this.place,
+      )
+    }
+    const value: Value = { id: this.values.length, graph: this, op, inputs, attrs, shape, dtype, place: this.place }
+    this.values.push(value)
+    this.#known.set(key, value)
+    return value
+  }
+
+  /** Runs `body` with nodes placed at `place`. */
+  at<T>(place: Place | undefined, body: () => T): T {
+    const before = this.place
+    this.place = place ?? before
+    try {
+      return body()
+    } finally {
+      this.place = before
+    }
+  }
+}
+
+/** Values that `roots` need, in topological order. */
+export function reachable(roots: readonly Value[]): Value[] {
+  const seen = new Set<Value>()
+  const stack = [...roots]
+  while (stack.length > 0) {
+    const value = stack.pop()!
+    if (seen.has(value)) continue
+    seen.add(value)
+    stack.push(...value.inputs)
+  }
+  return [...seen].toSorted((a, b) => a.id - b.id)
+}
+
+/** Attributes as text, with the numbers that JSON cannot say. */
+export function attrsKey(attrs: Attrs): string {
+  let text = ''
+  for (const name of Object.keys(attrs).toSorted()) text += `;${name}=${attrText(attrs[name]!)}`
+  return text
+}
+
+export function attrText(attr: Attr): string {
+  if (typeof attr === 'number') return Object.is(attr, -0) ? '-0' : String(attr)
+  if (typeof attr === 'string') return JSON.stringify(attr)
+  if (attr === null || typeof attr === 'boolean') return String(attr)
+  return `[${attr.map(attrText).join(',')}]`
+}

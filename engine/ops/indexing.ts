@@ -1,0 +1,80 @@
+/**
+ * Reading and adding at computed places along one axis. Indices are int32 from `checkIndex`, so kernels may
+ * trust them.
+ */
+import { invariant, showShape } from '../errors.ts'
+import type { Attrs, Dense, KernelOp, Shape, Value } from '../ir/value.ts'
+import { numel, sameShape } from '../ir/value.ts'
+import { numberAttr, register, reject } from './define.ts'
+import { eq, fullLike, where } from './elementwise.ts'
+import { iota } from './source.ts'
+import { expand, reshape } from './view.ts'
+
+export const gatherOp: KernelOp = register({
+  kind: 'gather',
+  name: 'gather',
+  infer: ([data, index], attrs) => {
+    const axis = numberAttr(attrs, 'axis')
+    invariant(index!.dtype === 'int32', 'gather takes checked indices')
+    if (!sameShape(index!.shape, data!.shape.with(axis, index!.shape[axis]!))) {
+      reject('shape_mismatch', `gather: data ${showShape(data!.shape)} and index ${showShape(index!.shape)} differ outside dimension ${axis}`, data!.graph)
+    }
+    return { shape: index!.shape, dtype: data!.dtype }
+  },
+  grad: (g, [data, index], y) => [scatterAdd(g, index!, numberAttr(y.attrs, 'axis'), data!.shape[numberAttr(y.attrs, 'axis')]!), null],
+  evaluate: ([data, index], attrs, result) => {
+    const out = new Float64Array(numel(result))
+    forEachIndexed(index!, data!.shape, attrs, (from, at) => {
+      out[at] = data!.data[from]!
+    })
+    return out
+  },
+})
+
+/** result[i…] = data[i… with the `axis` coordinate replaced by index[i…]]. Shapes agree but for `axis`. */
+export function gather(data: Value, index: Value, axis: number): Value {
+  return data.graph.add(gatherOp, [data, index], { axis })
+}
+
+export const scatterAddOp: KernelOp = register({
+  kind: 'scatter',
+  name: 'scatter_add',
+  infer: ([source, index], attrs) => {
+    invariant(index!.dtype === 'int32' && sameShape(source!.shape, index!.shape), 'scatter_add takes checked indices of the shape of the source')
+    return { shape: source!.shape.with(numberAttr(attrs, 'axis'), numberAttr(attrs, 'size')), dtype: source!.dtype }
+  },
+  grad: (g, [, index], y) => [gather(g, index!, numberAttr(y.attrs, 'axis')), null],
+  evaluate: ([source, index], attrs, result) => {
+    const out = new Float64Array(numel(result))
+    forEachIndexed(index!, result, attrs, (to, at) => {
+      out[to]! += source!.data[at]!
+    })
+    return out
+  },
+})
+
+/**
+ * Zeros with `size` places along `axis`; source[i…] is added at the place index[i…]. Places are filled in
+ * row-major order of the source, so the result does not depend on scheduling.
+ */
+export function scatterAdd(source: Value, index: Value, axis: number, size: number): Value {
+  if (source.shape[axis] === 1) {
+    // One place per row: a comparison instead of a scatter, which fuses with its neighbours.
+    const shape = source.shape.with(axis, size)
+    const places = expand(reshape(iota(source.graph, size), shape.map((n, i) => (i === axis ? n : 1))), shape)
+    const spread = expand(source, shape)
+    return where(eq(places, expand(index, shape)), spread, fullLike(spread, 0))
+  }
+  return source.graph.add(scatterAddOp, [source, index], { axis, size })
+}
+
+/** Calls `visit(offset in a tensor of shape `target`, offset in the index)` for every index. */
+function forEachIndexed(index: Dense, target: Shape, attrs: Attrs, visit: (there: number, here: number) => void): void {
+  const axis = numberAttr(attrs, 'axis')
+  const inner = numel(target.slice(axis + 1))
+  const [rows, size] = [index.shape[axis]!, target[axis]!]
+  for (let at = 0; at < index.data.length; at++) {
+    const outer = Math.floor(at / (rows * inner))
+    visit((outer * size + index.data[at]!) * inner + (at % inner), at)
+  }
+}

@@ -1,0 +1,375 @@
+/**
+ * Fusion: decides which values are computed in one kernel.
+ *
+ * Values are placed from the last to the first. A value joins the kernel of its consumers when that kernel can
+ * hand it over in a register: same iteration space, or a reduction's result spread over what was folded. Kernels
+ * that read the same data over the same space are then merged. No step may make the kernels depend on each
+ * other in a circle.
+ */
+import { invariant } from '../errors.ts'
+import type { Layout } from '../ir/layout.ts'
+import { flatDims, isWhole, stridesOn } from '../ir/layout.ts'
+import type { Value } from '../ir/value.ts'
+import { byteSize, numel, reachable } from '../ir/value.ts'
+import { castOp, indexOp } from '../ops/elementwise.ts'
+import type { Domain } from './domain.ts'
+import { fullCount, meet, meetKept, outerCount, outerStrides, plainDomain } from './domain.ts'
+import { ownDomain } from './legalize.ts'
+import type { Source } from './simplify.ts'
+import { Layouts, uniform } from './simplify.ts'
+
+/** Members of one loop kernel, or the one value of a kernel of its own kind. */
+export class Group {
+  readonly members = new Set<Value>()
+  /** Undefined for matmul and concat, which bring their own kernels. */
+  domain: Domain | undefined
+  /** Elements a 128-bit vector holds: 2 as soon as one member is 64 bits wide. */
+  lanes: 2 | 4 = 4
+  /** Groups that read what this one stores. */
+  readonly readers = new Set<Group>()
+  /** Groups whose stores this one reads. */
+  readonly sources = new Set<Group>()
+  minId = Infinity
+
+  add(value: Value): void {
+    this.members.add(value)
+    this.minId = Math.min(this.minId, value.id)
+  }
+}
+
+export interface Use {
+  readonly consumer: Value
+  readonly layout: Layout
+}
+
+export interface Fusion {
+  readonly groups: readonly Group[]
+  readonly layouts: Layouts
+  /** Values that have a buffer. */
+  readonly stored: ReadonlySet<Value>
+  /** The concatenation that each placed part belongs to. */
+  readonly targets: ReadonlyMap<Value, Value>
+}
+
+const maxMembers = 300
+
+/** Whether the value is computed in loops (and not by a kernel of its own kind). */
+export function isLoopMember(value: Value): boolean {
+  const { kind } = value.op
+  return kind === 'map' || kind === 'reduce' || kind === 'gather' || kind === 'scatter'
+}
+
+/** Operands that a loop member reads as elements: not the data of a gather, not the index of either. */
+export function elementInputs(value: Value): readonly Value[] {
+  if (value.op.kind === 'gather') return []
+  return value.op.kind === 'scatter' ? [value.inputs[0]!] : value.inputs
+}
+
+export function fuse(outputs: readonly Value[]): Fusion {
+  return new Fuser(outputs).run()
+}
+
+class Fuser {
+  readonly layouts = new Layouts()
+  readonly order: Value[]
+  readonly outputs: ReadonlySet<Value>
+  readonly uses = new Map<Value, Use[]>()
+  readonly groupsOf = new Map<Value, Set<Group>>()
+  readonly groups = new Set<Group>()
+  readonly stored = new Set<Value>()
+
+  constructor(outputs: readonly Value[]) {
+    this.outputs = new Set(outputs)
+    this.order = reachable(outputs).filter((value) => value.op.kind !== 'view')
+    for (const consumer of this.order) {
+      for (const input of consumer.inputs) {
+        const { base, layout } = this.layouts.of(input)
+        const list = this.uses.get(base)
+        if (list) list.push({ consumer, layout })
+        else this.uses.set(base, [{ consumer, layout }])
+      }
+    }
+  }
+
+  run(): Fusion {
+    for (const value of this.order.toReversed()) {
+      if (value.op.kind === 'source') continue
+      if (isLoopMember(value)) this.place(value)
+      else this.#open(value)
+    }
+    this.#mergeSiblings()
+    for (const value of this.order) if (this.#needsBuffer(value)) this.stored.add(value)
+    const targets = new Map(this.order.flatMap((value) => (value.op.kind === 'concat' ? value.inputs.map((part) => [part, value] as const) : [])))
+    return { groups: [...this.groups], layouts: this.layouts, stored: this.stored, targets }
+  }
+
+  place(value: Value): void {
+    const uses = this.uses.get(value) ?? []
+    const consumers = new Set(uses.flatMap((use) => [...this.groupsOf.get(use.consumer)!]))
+    const candidates = [...consumers].filter((group) => group.domain && this.#joined(value, group, uses))
+    if (this.#isCheap(value) && candidates.length === consumers.size && candidates.length > 0) {
+      // So cheap that every kernel that wants it computes it itself.
+      for (const group of candidates) this.#join(value, group, this.#joined(value, group, uses)!)
+      return
+    }
+    this.#mergeAll(candidates)
+    for (const group of candidates) {
+      if (!this.groups.has(group)) continue
+      const domain = this.#joined(value, group, uses)
+      if (!domain) continue
+      const others = [...consumers].filter((other) => other !== group && this.groups.has(other))
+      if (others.some((other) => this.#reaches(other, group))) continue
+      this.#join(value, group, domain)
+      for (const other of others) this.#depend(group, other)
+      return
+    }
+    this.#open(value)
+  }
+
+  #open(value: Value): void {
+    const group = new Group()
+    if (isLoopMember(value)) {
+      const inputs = value.inputs
+      let domain: Domain | null = ownDomain(value, inputs, this.layouts)
+      for (const source of this.#externalSources(value)) domain = domain && meet(domain, plainDomain(sizesOf(source)))
+      invariant(domain, `the layouts of the inputs of %${value.id} nest`)
+      group.domain = domain
+      group.lanes = lanesOf(value)
+    }
+    this.groups.add(group)
+    this.#insert(value, group)
+    for (const use of this.uses.get(value) ?? []) {
+      for (const reader of this.groupsOf.get(use.consumer)!) if (reader !== group) this.#depend(group, reader)
+    }
+  }
+
+  #insert(value: Value, group: Group): void {
+    group.add(value)
+    const groups = this.groupsOf.get(value)
+    if (groups) groups.add(group)
+    else this.groupsOf.set(value, new Set([group]))
+  }
+
+  #join(value: Value, group: Group, domain: Domain): void {
+    group.domain = domain
+    this.#insert(value, group)
+  }
+
+  #depend(source: Group, reader: Group): void {
+    source.readers.add(reader)
+    reader.sources.add(source)
+  }
+
+  /** Layouts through which a member would read memory in loops other than plain row-major order. */
+  #externalSources(value: Value): Source[] {
+    const inputs = value.op.kind === 'gather' || value.op.kind === 'scatter' ? [...elementInputs(value), value.inputs[1]!] : elementInputs(value)
+    return inputs.map((input) => this.layouts.of(input)).filter(({ base, layout }) => uniform(base) === undefined && !isWhole(layout, numel(layoutSizes(layout))))
+  }
+
+  /** The domain of `group` with `value` in it, or null when it cannot join. */
+  #joined(value: Value, group: Group, uses: readonly Use[]): Domain | null {
+    const before = group.domain
+    if (!before || group.members.size >= maxMembers || value.op.kind === 'scatter') return null
+    if (!lanesFit(value, group.lanes)) return null
+    const mine = uses.filter((use) => group.members.has(use.consumer))
+    if (mine.some((use) => !elementInputs(use.consumer).some((input) => this.layouts.of(input).base === value))) return null
+    if (mine.some((use) => (use.consumer.op.kind === 'gather' || use.consumer.op.kind === 'scatter') && this.layouts.of(use.consumer.inputs[1]!).base === value)) return null
+
+    const domain = this.#domainWith(value, before, group, mine)
+    return domain && mine.every((use) => handsOver(value, use, domain)) ? domain : null
+  }
+
+  #domainWith(value: Value, before: Domain, group: Group, mine: readonly Use[]): Domain | null {
+    const own = ownDomain(value, value.inputs, this.layouts)
+    const external = this.#externalSources(value).map(sizesOf)
+    const count = numel(value.shape)
+    if (value.op.kind === 'reduce') {
+      const full = fullCount(own)
+      let domain: Domain | null
+      if (before.split || fullCount(before) === full) domain = fullCount(before) === full ? meet(before, own) : null
+      else domain = fullCount(before) === count && !hasScatter(group) ? promote(own, before) : null
+      for (const sizes of external) domain = domain && meet(domain, plainDomain(sizes))
+      return domain
+    }
+    if (count === fullCount(before)) {
+      let domain: Domain | null = meet(before, own)
+      for (const sizes of external) domain = domain && meet(domain, plainDomain(sizes))
+      return domain
+    }
+    let domain: Domain | null = before
+    if (!before.split) {
+      const reduction = this.#reductionBehind(value, fullCount(before))
+      if (!reduction || mine.some((use) => !group.members.has(use.consumer))) return null
+      domain = meet(before, ownDomain(reduction, reduction.inputs, this.layouts))
+    }
+    if (!domain || count !== outerCount(domain)) return null
+    domain = meetKept(domain, own.sizes)
+    for (const sizes of external) domain = domain && meetKept(domain, sizes)
+    return domain
+  }
+
+  /** A reduction of `full` elements whose result `value` is computed from, elementwise. */
+  #reductionBehind(value: Value, full: number, depth = 12): Value | undefined {
+    for (const input of value.inputs) {
+      const { base, layout } = this.layouts.of(input)
+      if (!isWhole(layout, numel(value.shape))) continue
+      if (base.op.kind === 'reduce' && numel(base.inputs[0]!.shape) === full) return base
+      if (base.op.kind === 'map' && depth > 0) {
+        const found = this.#reductionBehind(base, full, depth - 1)
+        if (found) return found
+      }
+    }
+    return undefined
+  }
+
+  /**
+   * One operation or less on data that has a buffer anyway. Conversions between widths and index checks are not:
+   * they would spread 64-bit loops and fault sites.
+   */
+  #isCheap(value: Value): boolean {
+    if (value.op.kind !== 'map' || value.op.cost > 1 || value.op === indexOp || this.outputs.has(value)) return false
+    if (value.op.name === 'place' || (value.op === castOp && byteSize[value.dtype] !== byteSize[value.inputs[0]!.dtype])) return false
+    return value.inputs.every((input) => {
+      const { base } = this.layouts.of(input)
+      return base.op.kind === 'source' || !isLoopMember(base) || this.outputs.has(base) || this.#hasKernelReader(base)
+    })
+  }
+
+  #hasKernelReader(value: Value): boolean {
+    return (this.uses.get(value) ?? []).some(({ consumer }) => !isLoopMember(consumer))
+  }
+
+  /** Whether data flows from `from` to `to` through other groups, or directly. */
+  #reaches(from: Group, to: Group, skipDirect = false): boolean {
+    const seen = new Set<Group>([from])
+    const stack: Group[] = []
+    for (const reader of from.readers) if (!(skipDirect && reader === to)) stack.push(reader)
+    while (stack.length > 0) {
+      const group = stack.pop()!
+      if (group === to) return true
+      if (seen.has(group)) continue
+      seen.add(group)
+      for (const reader of group.readers) stack.push(reader)
+    }
+    return false
+  }
+
+  #mergeAll(groups: readonly Group[]): void {
+    for (let i = 0; i < groups.length; i++) {
+      for (let j = i + 1; j < groups.length; j++) {
+        if (this.groups.has(groups[i]!) && this.groups.has(groups[j]!)) this.#merge(groups[i]!, groups[j]!)
+      }
+    }
+  }
+
+  /** Makes one group of two when it is legal. */
+  #merge(a: Group, b: Group): boolean {
+    if (!a.domain || !b.domain || a.lanes !== b.lanes || a.members.size + b.members.size > maxMembers) return false
+    const domain = meetGroups(a.domain, b.domain)
+    if (!domain || (fullCount(a.domain) !== fullCount(b.domain) && (hasScatter(a) || hasScatter(b)))) return false
+    if (this.#reaches(a, b, true) || this.#reaches(b, a, true)) return false
+    for (const [from, to] of [[a, b], [b, a]] as const) {
+      if (!from.readers.has(to)) continue
+      for (const consumer of to.members) {
+        for (const [i, input] of consumer.inputs.entries()) {
+          const { base, layout } = this.layouts.of(input)
+          if (!from.members.has(base) || to.members.has(base)) continue
+          const asElement = elementInputs(consumer).includes(consumer.inputs[i]!)
+          if (!asElement || base.op.kind === 'scatter' || !handsOver(base, { consumer, layout }, domain)) return false
+        }
+      }
+    }
+    for (const member of b.members) {
+      this.groupsOf.get(member)!.delete(b)
+      this.#insert(member, a)
+    }
+    a.domain = domain
+    for (const reader of b.readers) {
+      reader.sources.delete(b)
+      if (reader !== a) this.#depend(a, reader)
+    }
+    for (const source of b.sources) {
+      source.readers.delete(b)
+      if (source !== a) this.#depend(source, a)
+    }
+    this.groups.delete(b)
+    return true
+  }
+
+  /** Merges kernels that read the same buffer over the same space, and kernels of single numbers. */
+  #mergeSiblings(): void {
+    for (const value of this.order) {
+      const readers = new Set<Group>()
+      for (const { consumer, layout } of this.uses.get(value) ?? []) {
+        if (!isLoopMember(consumer) || !isWhole(layout, numel(value.shape))) continue
+        for (const group of this.groupsOf.get(consumer)!) if (group.domain && fullCount(group.domain) === numel(value.shape)) readers.add(group)
+      }
+      this.#mergeAll([...readers])
+    }
+    const single = [...this.groups].filter((group) => group.domain && fullCount(group.domain) === 1)
+    this.#mergeAll(single.toSorted((a, b) => a.minId - b.minId))
+  }
+
+  #needsBuffer(value: Value): boolean {
+    if (value.op.kind === 'source') return false
+    if (this.outputs.has(value) || !isLoopMember(value) || value.op.kind === 'scatter' || value.op.name === 'place') return true
+    return (this.uses.get(value) ?? []).some(({ consumer, layout }) => {
+      if (!elementInputs(consumer).some((input) => this.layouts.of(input).base === value)) return true
+      if (consumer.op.kind === 'gather' || (consumer.op.kind === 'scatter' && this.layouts.of(consumer.inputs[1]!).base === value)) return true
+      return [...this.groupsOf.get(consumer)!].some((group) => !group.members.has(value) || !group.domain || !handsOver(value, { consumer, layout }, group.domain))
+    })
+  }
+}
+
+/** Whether `use` can take `value` from a register in a kernel over `domain` that holds both. */
+export function handsOver(value: Value, use: Use, domain: Domain): boolean {
+  if (!isLoopMember(use.consumer) || use.consumer.op.kind === 'gather') return false
+  const count = numel(value.shape)
+  const wants = use.consumer.op.kind === 'reduce' || use.consumer.op.kind === 'scatter' ? numel(use.consumer.inputs[0]!.shape) : numel(use.consumer.shape)
+  if (wants === count) return isWhole(use.layout, count)
+  if (!domain.split || count !== outerCount(domain) || wants !== fullCount(domain)) return false
+  const strides = stridesOn(flatDims(use.layout), domain.sizes)
+  return use.layout.offset === 0 && strides !== null && String(strides) === String(outerStrides(domain))
+}
+
+function meetGroups(a: Domain, b: Domain): Domain | null {
+  if (fullCount(a) === fullCount(b)) return meet(a, b)
+  return outerInto(a, b) ?? outerInto(b, a)
+}
+
+/** A group of single outer values joins the group of the reductions that they belong to. */
+function outerInto(a: Domain, b: Domain): Domain | null {
+  return a.split && !b.split && outerCount(a) === fullCount(b) ? meetKept(a, b.sizes) : null
+}
+
+/** A group of outer values becomes a group over the reduction that feeds them. */
+function promote(reduction: Domain, outer: Domain): Domain | null {
+  return meetKept(reduction, outer.sizes)
+}
+
+function hasScatter(group: Group): boolean {
+  return [...group.members].some((member) => member.op.kind === 'scatter')
+}
+
+function sizesOf(source: Source): number[] {
+  return flatDims(source.layout).map((dim) => dim.size)
+}
+
+function layoutSizes(layout: Layout): number[] {
+  return layout.axes.flat().map((dim) => dim.size)
+}
+
+function is64(value: Value): boolean {
+  return byteSize[value.dtype] === 8
+}
+
+function lanesOf(value: Value): 2 | 4 {
+  return is64(value) || value.inputs.some(is64) ? 2 : 4
+}
+
+/** float32 arithmetic stays in loops of four lanes; only conversions of it enter loops of two. */
+function lanesFit(value: Value, lanes: 2 | 4): boolean {
+  if (lanes === 4) return lanesOf(value) === 4
+  const converts = value.op === castOp && lanesOf(value) === 2
+  return value.dtype !== 'float32' && (converts || value.inputs.every((input) => input.dtype !== 'float32'))
+}

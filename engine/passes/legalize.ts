@@ -1,0 +1,81 @@
+/**
+ * Puts the graph into the form that fusion expects, by adding copies:
+ *
+ *  - each part of a concatenation is a copy of its own, which is then written straight to its place;
+ *  - the layouts of a map's or a reduction's inputs nest, so that one set of loops can walk them all.
+ */
+import type { Output } from '../ir/print.ts'
+import { flatDims, isWhole } from '../ir/layout.ts'
+import type { MapOp, Value } from '../ir/value.ts'
+import { Graph, numel, reachable } from '../ir/value.ts'
+import { listAttr, numberAttr, register } from '../ops/define.ts'
+import { copy } from '../ops/elementwise.ts'
+import type { Domain } from './domain.ts'
+import { meet, plainDomain, reduceDomain } from './domain.ts'
+import { Layouts } from './simplify.ts'
+
+/** A copy that is written to part `part` of concatenation number `target`. */
+export const placeOp: MapOp = register({
+  kind: 'map',
+  name: 'place',
+  arity: 1,
+  cost: 0,
+  infer: ([x]) => ({ shape: x!.shape, dtype: x!.dtype }),
+  lower: (_s, [x]) => x!,
+  grad: (g) => [g],
+})
+
+export function legalize(outputs: readonly Output[]): Output[] {
+  const first = outputs[0]
+  if (!first) return []
+  const graph = new Graph(first.value.graph.limits)
+  const layouts = new Layouts()
+  const done = new Map<Value, Value>()
+  for (const value of reachable(outputs.map((output) => output.value))) {
+    const inputs = value.inputs.map((input) => done.get(input)!)
+    const rebuilt = graph.at(value.place, () => graph.add(value.op, legalInputs(value, inputs, layouts), value.attrs))
+    done.set(value, rebuilt)
+  }
+  return outputs.map(({ name, value }) => ({ name, value: done.get(value)! }))
+}
+
+function legalInputs(value: Value, inputs: readonly Value[], layouts: Layouts): Value[] {
+  const { op } = value
+  if (op.kind === 'concat') {
+    const axis = numberAttr(value.attrs, 'axis')
+    return inputs.map((part, i) => part.graph.add(placeOp, [part], { target: value.id, part: i, axis }))
+  }
+  if (op.kind !== 'map' && op.kind !== 'reduce' && op.kind !== 'gather' && op.kind !== 'scatter') return [...inputs]
+  let domain = ownDomain(value, inputs, layouts)
+  return inputs.map((input, i) => {
+    if (op.kind === 'gather' && i === 0) return input
+    const { layout } = layouts.of(input)
+    if (isWhole(layout, numel(input.shape))) return input
+    const met = meet(domain, plainDomain(flatDims(layout).map((dim) => dim.size)))
+    if (!met) return copy(input)
+    domain = met
+    return input
+  })
+}
+
+/** The sizes that a loop member needs for itself, whatever its inputs' layouts are. */
+export function ownDomain(value: Value, inputs: readonly Value[], layouts: Layouts): Domain {
+  const { op, attrs } = value
+  if (op.kind === 'reduce') return reduceDomain(inputs[0]!.shape, listAttr(attrs, 'axes'))
+  if (op.kind === 'gather') {
+    const axis = numberAttr(attrs, 'axis')
+    const { layout } = layouts.of(inputs[0]!)
+    return plainDomain(layout.axes.flatMap((dims, i) => (i === axis ? [value.shape[axis]!] : dims.map((dim) => dim.size))))
+  }
+  if (op.kind === 'scatter') {
+    const axis = numberAttr(attrs, 'axis')
+    const shape = inputs[0]!.shape
+    return plainDomain([numel(shape.slice(0, axis)), shape[axis]!, numel(shape.slice(axis + 1))])
+  }
+  if (op === placeOp) {
+    const axis = numberAttr(attrs, 'axis')
+    return plainDomain([numel(value.shape.slice(0, axis)), numel(value.shape.slice(axis))])
+  }
+  const count = numel(value.shape)
+  return plainDomain(count === 1 ? [] : [count])
+}

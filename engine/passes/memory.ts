@@ -1,0 +1,120 @@
+/**
+ * The memory plan: a byte address for every buffer. Buffers that are not needed at the same time share space.
+ *
+ *   0       control words (fault record, accumulator pairs)
+ *   1024    persistent buffers, in the order of their declaration: data, parameters, optimizer state
+ *           temporaries, by liveness
+ *           numbers that change with the step, and the record of each step
+ */
+import type { Value } from '../ir/value.ts'
+import { byteSize, numel } from '../ir/value.ts'
+import { panelColumns } from '../wasm/matmul.ts'
+import type { Access, Scratch } from './lower.ts'
+import type { Kernel, Schedule } from './schedule.ts'
+
+/** First word: 1 + id of the faulty node, or 0. Then the numbers (16) and which of them are wrong (16 bytes each). */
+export const faultAddress = 0
+export const pairAddress = 256
+const firstBuffer = 1024
+/** Alignment of buffers, and room behind the last one for reads past the end of a partial vector. */
+const alignment = 64
+
+export interface MemoryPlan {
+  readonly addresses: ReadonlyMap<Access['base'], number>
+  readonly sizes: ReadonlyMap<Access['base'], number>
+  /** Where the matrices' panels are packed. */
+  readonly panelAddress: number
+  /** First byte behind all buffers. */
+  readonly end: number
+}
+
+interface Interval {
+  readonly base: Access['base']
+  readonly bytes: number
+  readonly first: number
+  last: number
+}
+
+/** Bytes a value takes, rounded up to whole lines. */
+export function bufferBytes(value: Pick<Value, 'dtype' | 'shape'>): number {
+  return roundUp(Math.max(1, numel(value.shape)) * byteSize[value.dtype])
+}
+
+export function roundUp(bytes: number): number {
+  return Math.ceil(bytes / alignment) * alignment
+}
+
+export function planMemory(persistent: readonly Value[], plan: Schedule, kept: ReadonlySet<Value>, wide: boolean): MemoryPlan {
+  const addresses = new Map<Access['base'], number>()
+  const sizes = new Map<Access['base'], number>()
+  let end = firstBuffer
+  for (const value of persistent) {
+    addresses.set(value, end)
+    sizes.set(value, bufferBytes(value))
+    end += bufferBytes(value)
+  }
+  for (const [next, state] of plan.inPlace) {
+    addresses.set(next, addresses.get(state)!)
+    sizes.set(next, sizes.get(state)!)
+  }
+  const intervals = lifetimes(plan.kernels, addresses, kept)
+  end = assign(intervals, addresses, end)
+  for (const { base, bytes } of intervals) sizes.set(base, bytes)
+  const panel = panelSize(plan.kernels, wide)
+  return { addresses, sizes, panelAddress: end, end: end + panel + alignment }
+}
+
+function panelSize(kernels: readonly Kernel[], wide: boolean): number {
+  let bytes = 0
+  for (const kernel of kernels) {
+    if (kernel.kind !== 'matmul') continue
+    const { dtype, inputs } = kernel.value
+    bytes = Math.max(bytes, inputs[0]!.shape.at(-1)! * panelColumns(dtype, wide) * byteSize[dtype])
+  }
+  return roundUp(bytes)
+}
+
+function lifetimes(kernels: readonly Kernel[], placed: ReadonlyMap<Access['base'], number>, kept: ReadonlySet<Value>): Interval[] {
+  const intervals = new Map<Access['base'], Interval>()
+  const end = kernels.length
+  for (const [i, kernel] of kernels.entries()) {
+    for (const value of kernel.reads.keys()) {
+      const interval = intervals.get(value)
+      if (interval) interval.last = Math.max(interval.last, i)
+    }
+    for (const value of kernel.writes) {
+      if (placed.has(value)) continue
+      const interval = intervals.get(value)
+      if (interval) interval.last = Math.max(interval.last, i)
+      else intervals.set(value, { base: value, bytes: bufferBytes(value), first: i, last: kept.has(value) ? end : i })
+    }
+    if (kernel.kind !== 'loop') continue
+    for (const { scratch, count } of kernel.scratches) {
+      intervals.set(scratch, { base: scratch, bytes: scratchBytes(scratch, count, kernel.inner), first: i, last: i })
+    }
+  }
+  return [...intervals.values()]
+}
+
+/** Along the vectorised size a run; else a block of up to 8 vectors for each folded index. */
+function scratchBytes(scratch: Scratch, count: number, inner: boolean): number {
+  return roundUp(inner ? count * byteSize[scratch.dtype] : count * 8 * 16)
+}
+
+/** Largest first, each at the lowest address that is free while it lives. Gives the end of the space used. */
+function assign(intervals: readonly Interval[], addresses: Map<Access['base'], number>, start: number): number {
+  const placed: { from: number; to: number; first: number; last: number }[] = []
+  let end = start
+  for (const { base, bytes, first, last } of intervals.toSorted((a, b) => b.bytes - a.bytes || a.first - b.first)) {
+    const clashes = placed.filter((other) => other.first <= last && first <= other.last).toSorted((a, b) => a.from - b.from)
+    let from = start
+    for (const other of clashes) {
+      if (other.from - from >= bytes) break
+      from = Math.max(from, other.to)
+    }
+    placed.push({ from, to: from + bytes, first, last })
+    addresses.set(base, from)
+    end = Math.max(end, from + bytes)
+  }
+  return end
+}

@@ -1,0 +1,131 @@
+/**
+ * Orders the kernels, and finds which state can be updated in place: the kernel that computes the new value writes
+ * over the old one, after everything else that reads it.
+ */
+import type { Value } from '../ir/value.ts'
+import type { Fusion, Group } from './fuse.ts'
+import type { LoopKernel } from './lower.ts'
+import { lowerLoop } from './lower.ts'
+
+/** A product of matrices; its operands' layouts are looked up when code is made. */
+export interface MatmulKernel {
+  readonly kind: 'matmul'
+  readonly value: Value
+  readonly reads: ReadonlyMap<Value, number>
+  readonly writes: readonly Value[]
+}
+
+export type Kernel = LoopKernel | MatmulKernel
+
+/** A state buffer and the value that it has after the step. */
+export interface Update {
+  readonly state: Value
+  readonly next: Value
+}
+
+export interface Schedule {
+  readonly kernels: readonly Kernel[]
+  /** Values whose buffer is the state's own. */
+  readonly inPlace: ReadonlyMap<Value, Value>
+  /** Updates that are copied into the state at the end of the step. */
+  readonly copied: readonly Update[]
+}
+
+interface Node {
+  readonly kernel: Kernel | undefined
+  readonly rank: number
+  readonly before: Set<Node>
+  readonly after: Set<Node>
+}
+
+export function schedule(fusion: Fusion, updates: readonly Update[]): Schedule {
+  const nodes = new Map<Group, Node>()
+  for (const group of fusion.groups) {
+    nodes.set(group, { kernel: kernelOf(group, fusion), rank: group.minId, before: new Set(), after: new Set() })
+  }
+  for (const [group, node] of nodes) {
+    for (const reader of group.readers) link(node, nodes.get(reader)!)
+  }
+  const all = [...nodes.values()]
+  const inPlace = new Map<Value, Value>()
+  const copied: Update[] = []
+  for (const update of updates) {
+    if (!inPlace.has(update.next) && placeInPlace(update, all)) inPlace.set(update.next, update.state)
+    else copied.push(update)
+  }
+  return { kernels: order(all), inPlace, copied }
+}
+
+function kernelOf(group: Group, fusion: Fusion): Kernel | undefined {
+  if (group.domain) return lowerLoop(group, fusion)
+  const [value] = group.members
+  if (value!.op.kind !== 'matmul') return undefined
+  const reads = new Map(value!.inputs.map((input) => [fusion.layouts.of(input).base, 0]))
+  return { kind: 'matmul', value: value!, reads, writes: [value!] }
+}
+
+function link(first: Node, second: Node): void {
+  first.after.add(second)
+  second.before.add(first)
+}
+
+function placeInPlace({ state, next }: Update, nodes: readonly Node[]): boolean {
+  const writers = nodes.filter((node) => node.kernel?.writes.includes(next))
+  if (writers.length !== 1) return false
+  const writer = writers[0]!
+  if (writer.kernel!.reads.has(state) && !overwritesSafely(writer.kernel!, state, next)) return false
+  const readers = nodes.filter((node) => node !== writer && node.kernel?.reads.has(state))
+  if (readers.some((reader) => reaches(writer, reader))) return false
+  for (const reader of readers) link(reader, writer)
+  return true
+}
+
+/** Every read of the old value is of the element that is then overwritten, and none comes in a later phase. */
+function overwritesSafely(kernel: Kernel, state: Value, next: Value): boolean {
+  if (kernel.kind !== 'loop') return false
+  const writing = kernel.steps.find((step) => step.value === next && step.stores.length > 0)
+  const store = writing?.stores.find((access) => access.base === next)
+  if (!writing || !store || kernel.reads.get(state)! > writing.phase) return false
+  return kernel.steps.every((step) => {
+    if (step.indexed && (step.indexed.target.base === state || step.indexed.index.base === state)) return false
+    return step.args.every((arg) => {
+      if (arg.kind !== 'load' || arg.access.base !== state) return true
+      return arg.full === writing.full && arg.access.offset === store.offset && String(arg.access.strides) === String(store.strides)
+    })
+  })
+}
+
+function reaches(from: Node, to: Node): boolean {
+  const seen = new Set<Node>()
+  const stack = [from]
+  while (stack.length > 0) {
+    const node = stack.pop()!
+    if (node === to) return true
+    if (seen.has(node)) continue
+    seen.add(node)
+    stack.push(...node.after)
+  }
+  return false
+}
+
+/** Topological, and otherwise in the order of the program. */
+function order(nodes: readonly Node[]): Kernel[] {
+  const waiting = new Map(nodes.map((node) => [node, node.before.size]))
+  const ready = nodes.filter((node) => node.before.size === 0)
+  const kernels: Kernel[] = []
+  let done = 0
+  while (ready.length > 0) {
+    let best = 0
+    for (let i = 1; i < ready.length; i++) if (ready[i]!.rank < ready[best]!.rank) best = i
+    const node = ready.splice(best, 1)[0]!
+    done++
+    if (node.kernel) kernels.push(node.kernel)
+    for (const next of node.after) {
+      const left = waiting.get(next)! - 1
+      waiting.set(next, left)
+      if (left === 0) ready.push(next)
+    }
+  }
+  if (done !== nodes.length) throw new Error('the kernels depend on each other in a circle')
+  return kernels
+}

@@ -1,0 +1,327 @@
+/**
+ * Rewrites a graph into a smaller one with the same meaning, and into the form that the later passes expect:
+ *
+ *  - a tensor with one number everywhere is `constant` or `expand(reshape(constant))`;
+ *  - every view has a layout over a buffer (a copy is put in where strides cannot say it);
+ *  - every output is a value with a buffer of its own.
+ *
+ * A rewrite keeps the IEEE result of user arithmetic: no reassociation, no x·0 = 0, no x + 0 = x.
+ */
+import type { Layout } from '../ir/layout.ts'
+import { contiguous } from '../ir/layout.ts'
+import { numberCode } from '../ir/numbers.ts'
+import type { Output } from '../ir/print.ts'
+import type { Attrs, MapOp, ReduceOp, Shape, Value } from '../ir/value.ts'
+import { Graph, isFloat, numel, reachable, sameShape } from '../ir/value.ts'
+import { matmulOp } from '../ops/contract.ts'
+import { listAttr, numberAttr, textAttr } from '../ops/define.ts'
+import { add, copy, div, fullLike, indexOp, mul, neg, sqrt } from '../ops/elementwise.ts'
+import { constant, constantValue } from '../ops/source.ts'
+import { concat, concatOp, expand, expandOp, permute, permuteOp, reshape, reshapeOp, slice, sum, sumOp, transposeLast, withoutAxes } from '../ops/view.ts'
+
+export function simplify(outputs: readonly Output[]): Output[] {
+  const first = outputs[0]
+  if (!first) return []
+  const graph = new Graph(first.value.graph.limits)
+  const layouts = new Layouts()
+  const done = new Map<Value, Value>()
+  for (const value of reachable(outputs.map((output) => output.value))) {
+    const inputs = value.inputs.map((input) => done.get(input)!)
+    done.set(value, graph.at(value.place, () => rebuild(graph, value, inputs, layouts)))
+  }
+  return outputs.map(({ name, value }) => ({ name, value: ownBuffer(done.get(value)!) }))
+}
+
+function ownBuffer(value: Value): Value {
+  return value.op.kind === 'view' || value.op.kind === 'source' ? value.graph.at(value.place, () => copy(value)) : value
+}
+
+/** Where a value's elements are: the value that owns the buffer, and the layout over it. */
+export interface Source {
+  readonly base: Value
+  readonly layout: Layout
+}
+
+/** Layouts of views, computed once each. */
+export class Layouts {
+  readonly #known = new Map<Value, Source>()
+
+  of(value: Value): Source {
+    let source = this.#known.get(value)
+    if (!source) {
+      source = this.#compute(value)
+      this.#known.set(value, source)
+    }
+    return source
+  }
+
+  #compute(value: Value): Source {
+    if (value.op.kind !== 'view') return { base: value, layout: contiguous(value.shape) }
+    const { base, layout } = this.of(value.inputs[0]!)
+    const viewed = value.op.layout(layout, value.attrs, value.shape)
+    if (!viewed) throw new Error(`%${value.id} ${value.op.name}: a view without a layout`)
+    return { base, layout: viewed }
+  }
+}
+
+function rebuild(graph: Graph, value: Value, inputs: readonly Value[], layouts: Layouts): Value {
+  const { op, attrs, shape } = value
+  if (op.kind === 'source') return graph.add(op, inputs, attrs)
+  if (numel(shape) === 0) return expand(constant(graph, 0, value.dtype), shape)
+  if (op.kind === 'reduce' && numel(inputs[0]!.shape) === 0) return expand(constant(graph, op.identity(value.dtype), value.dtype), shape)
+
+  if (op.kind === 'map') return foldMap(op, inputs, attrs, value) ?? mapRules(op, inputs, graph, attrs) ?? graph.add(op, inputs, attrs)
+  if (op.kind === 'view') return simplifyView(value, inputs[0]!, layouts)
+  if (op.kind === 'reduce') return simplifyReduce(op, listAttr(attrs, 'axes'), inputs[0]!)
+  if (op === concatOp) return simplifyConcat(inputs, numberAttr(attrs, 'axis'))
+  if (op === matmulOp) return simplifyMatmul(inputs[0]!, inputs[1]!, layouts)
+  if (op.kind === 'gather') return graph.add(op, [plainAxis(inputs[0]!, numberAttr(attrs, 'axis'), layouts), inputs[1]!], attrs)
+  return graph.add(op, inputs, attrs)
+}
+
+// ---- constants
+
+/** The number that every element of `value` is, or undefined. */
+export function uniform(value: Value): number | undefined {
+  let v = value
+  while (v.op === expandOp || v.op === reshapeOp) v = v.inputs[0]!
+  return constantValue(v)
+}
+
+function foldMap(op: MapOp, inputs: readonly Value[], attrs: Attrs, value: Value): Value | null {
+  if (op === indexOp) return null
+  const numbers = inputs.map(uniform)
+  const from = inputs.map((input) => input.dtype)
+  if (numbers.every((x) => x !== undefined)) {
+    const x = op.lower(numberCode(from[0]!), numbers, attrs, from)
+    if (isFloat(value.dtype) || Number.isSafeInteger(x)) return expand(constant(inputs[0]!.graph, x, value.dtype), value.shape)
+  }
+  // Of expanded tensors: compute small, then expand.
+  const small = inputs.find((_, i) => numbers[i] === undefined)
+  if (!small || small.op !== expandOp) return null
+  const shape = small.inputs[0]!.shape
+  const parts: Value[] = []
+  for (const [i, input] of inputs.entries()) {
+    const number = numbers[i]
+    if (number !== undefined) parts.push(expand(constant(input.graph, number, input.dtype), shape))
+    else if (input.op === expandOp && sameShape(input.inputs[0]!.shape, shape)) parts.push(input.inputs[0]!)
+    else return null
+  }
+  const graph = small.graph
+  return expand(mapRules(op, parts, graph, attrs) ?? graph.add(op, parts, attrs), value.shape)
+}
+
+// ---- maps
+
+function mapRules(op: MapOp, inputs: readonly Value[], graph: Graph, attrs: Attrs): Value | null {
+  const [x, y] = inputs as readonly [Value, Value]
+  const right = inputs.length === 2 ? uniform(y) : undefined
+  const left = inputs.length === 2 ? uniform(x) : undefined
+  switch (op.name) {
+    case 'mul':
+      if (right === 1) return x
+      if (left === 1) return y
+      if (right === -1) return neg(x)
+      if (left === -1) return neg(y)
+      return null
+    case 'div':
+      return right === undefined ? null : divideBy(x, right)
+    case 'sub':
+      return right !== undefined && Object.is(right, 0) ? x : null
+    case 'add':
+      return addConcats(x, y)
+    case 'neg':
+      return x.op === op ? x.inputs[0]! : null
+    case 'pow':
+      return right === undefined ? null : power(x, right)
+    case 'detach':
+      return x
+    case 'cast':
+      if (x.dtype === textAttr(attrs, 'dtype')) return x
+      return x.op === op && keepsAll(x.inputs[0]!.dtype, x.dtype) ? graph.at(undefined, () => rebuildCast(x.inputs[0]!, attrs, op)) : null
+    case 'where': {
+      const choice = uniform(x)
+      return choice === undefined ? null : inputs[choice === 0 ? 2 : 1]!
+    }
+    default:
+      return null
+  }
+}
+
+function rebuildCast(x: Value, attrs: Attrs, op: MapOp): Value {
+  return x.dtype === textAttr(attrs, 'dtype') ? x : x.graph.add(op, [x], attrs)
+}
+
+/** Whether a conversion loses nothing, so that a second one may start from the first's input. */
+function keepsAll(from: string, to: string): boolean {
+  return (from === 'bool' && to !== 'bool') || (from === 'float32' && to === 'float64') || (from === 'int32' && (to === 'int64' || to === 'float64'))
+}
+
+/** Division by a power of two is an exact multiplication. */
+function divideBy(x: Value, divisor: number): Value | null {
+  if (divisor === 1) return x
+  const log = Math.log2(Math.abs(divisor))
+  return Number.isInteger(log) && Math.abs(log) < 120 ? mul(x, 1 / divisor) : null
+}
+
+/** PyTorch's own special cases of pow with a number as exponent. */
+function power(x: Value, exponent: number): Value | null {
+  switch (exponent) {
+    case 0:
+      return fullLike(x, 1)
+    case 1:
+      return x
+    case 2:
+      return mul(x, x)
+    case 3:
+      return mul(mul(x, x), x)
+    case 0.5:
+      return sqrt(x)
+    case -0.5:
+      return div(fullLike(x, 1), sqrt(x))
+    case -1:
+      return div(fullLike(x, 1), x)
+    case -2:
+      return div(fullLike(x, 1), mul(x, x))
+    default:
+      return null
+  }
+}
+
+// ---- views and reductions
+
+function simplifyView(value: Value, x: Value, layouts: Layouts): Value {
+  const { op, attrs, shape } = value
+  const number = uniform(x)
+  if (number !== undefined) return expand(constant(x.graph, number, x.dtype), shape)
+  if (op === reshapeOp && x.op === reshapeOp) return withLayout(x.inputs[0]!, shape, layouts)
+  if (op === reshapeOp) return withLayout(x, shape, layouts)
+  if (op === permuteOp && x.op === permuteOp) {
+    const first = listAttr(x.attrs, 'order')
+    return permute(x.inputs[0]!, listAttr(attrs, 'order').map((axis) => first[axis]!))
+  }
+  if (op === permuteOp) return permute(x, listAttr(attrs, 'order'))
+  if (op === expandOp) return expand(x.op === expandOp ? x.inputs[0]! : x, shape)
+  const axis = numberAttr(attrs, 'axis')
+  const { start, step, length } = { start: numberAttr(attrs, 'start'), step: numberAttr(attrs, 'step'), length: numberAttr(attrs, 'length') }
+  return slice(plainAxis(x, axis, layouts), axis, start, length, step)
+}
+
+function withLayout(x: Value, shape: Shape, layouts: Layouts): Value {
+  const viewed = reshape(x, shape)
+  if (viewed === x || viewed.op.kind !== 'view') return viewed
+  const ok = viewed.op.layout(layouts.of(x).layout, viewed.attrs, shape) !== null
+  return ok ? viewed : reshape(copy(x), shape)
+}
+
+/** `x`, or a copy of it when `axis` needs more than one stride. */
+function plainAxis(x: Value, axis: number, layouts: Layouts): Value {
+  const { layout } = layouts.of(x)
+  return (layout.axes[axis]?.length ?? 0) > 1 ? copy(x) : x
+}
+
+function simplifyReduce(op: ReduceOp, axes: readonly number[], x: Value): Value {
+  const number = uniform(x)
+  const count = axes.reduce((n, axis) => n * x.shape[axis]!, 1)
+  const times = op === sumOp ? count : 1
+  if (number !== undefined) return expand(constant(x.graph, number * times, x.dtype), withoutAxes(x.shape, axes))
+  const dull = axes.filter((axis) => x.shape[axis] === 1)
+  if (dull.length > 0) {
+    const squeezed = reshape(x, x.shape.filter((_, axis) => !dull.includes(axis)))
+    const rest = axes.filter((axis) => !dull.includes(axis)).map((axis) => axis - dull.filter((d) => d < axis).length)
+    return rest.length === 0 ? squeezed : simplifyReduce(op, rest, squeezed)
+  }
+  if (x.op === expandOp) {
+    const inner = x.inputs[0]!
+    const repeated = axes.filter((axis) => inner.shape[axis] === 1)
+    if (repeated.length > 0) {
+      const copies = repeated.reduce((n, axis) => n * x.shape[axis]!, 1)
+      const reduced = simplifyReduce(op, axes, expand(inner, x.shape.map((n, axis) => (repeated.includes(axis) ? 1 : n))))
+      return op === sumOp ? mul(reduced, copies) : reduced
+    }
+  }
+  return x.graph.add(op, [x], { axes })
+}
+
+// ---- concatenation
+
+function simplifyConcat(parts: readonly Value[], axis: number): Value {
+  const flat = parts.filter((part) => part.shape[axis] !== 0).flatMap((part) => (part.op === concatOp && numberAttr(part.attrs, 'axis') === axis ? part.inputs : [part]))
+  return concat(flat, axis)
+}
+
+/**
+ * The sum of two concatenations along one axis, part by part: how the gradients of the slices of one tensor
+ * come together. Parts that are zero padding vanish, so slices that do not overlap cost no addition.
+ */
+function addConcats(x: Value, y: Value): Value | null {
+  if (x.op !== concatOp || y.op !== concatOp || x.attrs['axis'] !== y.attrs['axis']) return null
+  const axis = numberAttr(x.attrs, 'axis')
+  const left = [...x.inputs]
+  const right = [...y.inputs]
+  const parts: Value[] = []
+  while (left.length > 0 && right.length > 0) {
+    const width = Math.min(left[0]!.shape[axis]!, right[0]!.shape[axis]!)
+    const a = takeFront(left, axis, width)
+    const b = takeFront(right, axis, width)
+    if (!a || !b) return null
+    parts.push(uniform(a) === 0 ? b : uniform(b) === 0 ? a : add(a, b))
+  }
+  return concat(joinZeros(parts, axis), axis)
+}
+
+/** Takes `width` off the first part; null when that would cut a part that is not padding. */
+function takeFront(parts: Value[], axis: number, width: number): Value | null {
+  const part = parts.shift()!
+  const size = part.shape[axis]!
+  if (size === width) return part
+  const number = uniform(part)
+  if (number === undefined) return null
+  const piece = (n: number): Value => expand(constant(part.graph, number, part.dtype), part.shape.with(axis, n))
+  parts.unshift(piece(size - width))
+  return piece(width)
+}
+
+function joinZeros(parts: readonly Value[], axis: number): Value[] {
+  const out: Value[] = []
+  for (const part of parts) {
+    const last = out.at(-1)
+    if (last && uniform(last) === 0 && uniform(part) === 0) {
+      out[out.length - 1] = expand(constant(part.graph, 0, part.dtype), part.shape.with(axis, last.shape[axis]! + part.shape[axis]!))
+    } else {
+      out.push(part)
+    }
+  }
+  return out
+}
+
+// ---- products
+
+/** Products with a side or an inner dimension of 1 are sums of elementwise products, which fuse. */
+function simplifyMatmul(a: Value, b: Value, layouts: Layouts): Value {
+  const rank = a.shape.length
+  const batch = a.shape.slice(0, -2)
+  const [m, k, n] = [a.shape[rank - 2]!, a.shape[rank - 1]!, b.shape[rank - 1]!]
+  if (k === 1) return mul(expand(a, [...batch, m, n]), expand(b, [...batch, m, n]))
+  if (n === 1) return reshape(sum(mul(a, expand(transposeLast(b), [...batch, m, k])), [rank - 1]), [...batch, m, 1])
+  if (m === 1) {
+    const columns = layouts.of(b).layout.axes[rank - 1]!
+    if (columns.length === 1 && columns[0]!.stride !== 1) {
+      const dots = sum(mul(expand(a, [...batch, n, k]), transposeLast(b)), [rank - 1])
+      return reshape(dots, [...batch, 1, n])
+    }
+    return reshape(sum(mul(expand(transposeLast(a), [...batch, k, n]), b), [rank - 2]), [...batch, 1, n])
+  }
+  const left = plainMatrix(a, layouts)
+  const right = plainMatrix(b, layouts)
+  // A batch axis that neither operand can walk with one stride would need loops that fit both.
+  const tangled = batch.some((_, axis) => [left, right].every((x) => layouts.of(x).layout.axes[axis]!.length > 1))
+  return a.graph.add(matmulOp, [tangled ? copy(left) : left, right])
+}
+
+/** A matrix whose rows and columns have one stride each, none of them negative. */
+function plainMatrix(x: Value, layouts: Layouts): Value {
+  const { layout } = layouts.of(x)
+  const plain = layout.axes.slice(-2).every((dims) => dims.length <= 1) && layout.axes.flat().every((dim) => dim.stride >= 0)
+  return plain ? x : copy(x)
+}

@@ -1,0 +1,23 @@
+/** What the parts of the code generator share. */
+import type { Access } from '../passes/lower.ts'
+import type { HelperName } from './helpers.ts'
+
+/** What a kernel needs to know about the module around it. */
+export interface KernelContext {
+  /** Byte address of a buffer. */
+  readonly address: (base: Access['base']) => number
+  /** Bytes of a buffer, padding included. */
+  readonly size: (base: Access['base']) => number
+  /** Index of a helper function. */
+  readonly helper: (name: HelperName) => number
+  /** Where faults are recorded; see memory.ts. */
+  readonly faultAddress: number
+  /** 256 bytes for the pairs of accumulators at the end of a reduction. */
+  readonly pairAddress: number
+}
+
+/** Vectors of a block, and how many lanes of the last one count (0: all). */
+export interface Block {
+  readonly vectors: number
+  readonly tail: number
+}

@@ -1,0 +1,133 @@
+/**
+ * float32 intrinsics on four lanes. NaN, ±Infinity, ±0 and subnormal numbers give what PyTorch gives. The largest
+ * errors, measured over the range by test/engine/intrinsics.test.ts, are stated in docs/numerics.md.
+ *
+ * Sources: Cephes (expf), N. Juffa's published minimax polynomials (logf, erff), W. Kahan (log1p).
+ */
+import type { Reg, VectorCode } from './vector.ts'
+
+const roundingMagic = 12582912 // 1.5 · 2^23: adding it rounds to a whole number, found in the low bits
+const log2e = Math.LOG2E
+const ln2High = 0.693359375
+const ln2Low = -2.12194440e-4
+
+interface Reduced {
+  /** n as a float, and as an integer. */
+  readonly n: Reg
+  readonly whole: Reg
+  /** x - n ln 2, |r| ≤ ln 2 / 2 */
+  readonly r: Reg
+}
+
+function reduceByLn2(s: VectorCode, x: Reg): Reduced {
+  const b = s.builder
+  const shifted = s.madd(x, s.const(log2e), s.const(roundingMagic))
+  const n = s.sub(shifted, s.const(roundingMagic))
+  const whole = b.op('i32', 'i32x4.sub', shifted, b.bits('i32', 0x4b400000))
+  const r = s.nmadd(n, s.const(ln2Low), s.nmadd(n, s.const(ln2High), x))
+  return { n, whole, r }
+}
+
+/** 2^n for -126 ≤ n ≤ 127. */
+function powerOfTwo(s: VectorCode, n: Reg): Reg {
+  const b = s.builder
+  return b.op('f32', 'i32x4.add', b.shift('i32x4.shl', n, 23), b.bits('f32', 0x3f800000))
+}
+
+/** (e^r - 1 - r) / r² */
+const expTail = [1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1]
+
+export function exp(s: VectorCode, x: Reg): Reg {
+  const b = s.builder
+  // Outside of this interval the result is 0 or Infinity anyway; NaN passes.
+  const { whole, r } = reduceByLn2(s, s.max(s.min(x, s.const(89)), s.const(-104)))
+  const p = s.add(s.madd(s.polynomial(r, expTail), s.mul(r, r), r), s.const(1))
+  // Two factors, so that neither overflows and the last multiplication rounds a subnormal result once.
+  const half = b.shift('i32x4.shr_s', whole, 1)
+  const rest = b.op('i32', 'i32x4.sub', whole, half)
+  return s.mul(s.mul(p, powerOfTwo(s, half)), powerOfTwo(s, rest))
+}
+
+export function expm1(s: VectorCode, x: Reg): Reg {
+  const { whole, r } = reduceByLn2(s, s.max(s.min(x, s.const(89)), s.const(-20)))
+  const small = s.madd(s.polynomial(r, expTail), s.mul(r, r), r)
+  // 2^n (e^r - 1) + (2^n - 1), halved so that 2^128 is not needed.
+  const b = s.builder
+  const power = powerOfTwo(s, b.op('i32', 'i32x4.sub', whole, b.bits('i32', 1)))
+  const result = s.madd(power, small, s.sub(power, s.const(0.5)))
+  const doubled = s.add(result, result)
+  return s.select(s.eq(x, s.const(0)), x, doubled)
+}
+
+export function log(s: VectorCode, x: Reg): Reg {
+  const b = s.builder
+  // Subnormal numbers are scaled into the normal range first.
+  const tiny = s.lt(x, s.const(1.17549435e-38))
+  const scaled = s.select(tiny, s.mul(x, s.const(8388608)), x)
+  const shift = s.select(tiny, s.const(-23), s.const(0))
+  const bits = b.op('i32', 'i32x4.sub', scaled, b.bits('i32', 0x3f2aaaab))
+  const exponent = b.op('i32', 'v128.and', bits, b.bits('i32', -8388608))
+  const m = b.op('f32', 'i32x4.sub', scaled, exponent)
+  const k = s.add(b.op('f32', 'f32x4.convert_i32x4_s', b.shift('i32x4.shr_s', exponent, 23)), shift)
+  const f = s.sub(m, s.const(1))
+  const p = s.polynomial(f, [-0.130310059, 0.140869141, -0.121483512, 0.139814854, -0.166846126, 0.200120345, -0.24999620, 0.333331972, -0.5])
+  const mantissa = s.madd(p, s.mul(f, f), f)
+  const result = s.madd(k, s.const(0.693147182), mantissa)
+  return logSpecials(s, x, result)
+}
+
+/** Results for what has no logarithm: NaN below 0, -Infinity at 0; Infinity and NaN give themselves. */
+function logSpecials(s: VectorCode, x: Reg, result: Reg): Reg {
+  const ordinary = s.lt(x, s.const(Infinity))
+  const positive = s.lt(s.const(0), x)
+  const zero = s.eq(x, s.const(0))
+  const atMostZero = s.select(zero, s.const(-Infinity), s.const(NaN))
+  const negative = s.lt(x, s.const(0))
+  return s.select(s.and(ordinary, positive), result, s.select(s.or(zero, negative), atMostZero, x))
+}
+
+/** ln(1 + x) = ln(u) · x / (u - 1) with u = 1 + x rounded: the errors of u cancel (Kahan). */
+export function log1p(s: VectorCode, x: Reg): Reg {
+  const u = s.add(x, s.const(1))
+  const d = s.sub(u, s.const(1))
+  const exact = s.mul(log(s, u), s.div(x, d))
+  const plain = s.or(s.eq(d, s.const(0)), s.eq(x, s.const(Infinity)))
+  return s.select(plain, x, exact)
+}
+
+export function tanh(s: VectorCode, x: Reg): Reg {
+  const b = s.builder
+  const a = s.abs(x)
+  const e = exp(s, s.min(s.add(a, a), s.const(40)))
+  const large = s.sub(s.const(1), s.div(s.const(2), s.add(e, s.const(1))))
+  const z = s.mul(a, a)
+  const p = s.polynomial(z, [-5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1])
+  const small = s.madd(s.mul(p, z), a, a)
+  const magnitude = s.select(s.lt(s.const(0.625), a), large, small)
+  return withSignOf(s, magnitude, x, b.bits('f32', -2147483648))
+}
+
+function withSignOf(s: VectorCode, magnitude: Reg, x: Reg, signBit: Reg): Reg {
+  return s.or(magnitude, s.and(x, signBit))
+}
+
+export function sigmoid(s: VectorCode, x: Reg): Reg {
+  return s.div(s.const(1), s.add(s.const(1), exp(s, s.neg(x))))
+}
+
+export function erf(s: VectorCode, x: Reg): Reg {
+  const b = s.builder
+  const t = s.abs(x)
+  const z = s.mul(x, x)
+  let r = s.madd(t, s.const(-1.72853470e-5), s.const(3.83197126e-4))
+  const u = s.madd(t, s.const(-3.88396438e-3), s.const(2.42546219e-2))
+  r = s.madd(r, z, u)
+  for (const c of [-1.06777877e-1, -6.34846687e-1, -1.28717512e-1]) r = s.madd(r, t, s.const(c))
+  const exponent = s.madd(r, t, s.neg(t))
+  const large = s.sub(s.const(1), exp(s, exponent))
+  const p = s.polynomial(z, [-5.96761703e-4, 4.99119423e-3, -2.67681349e-2, 1.12819925e-1, -3.76125336e-1, 1.28379166e-1])
+  const small = s.madd(p, t, t)
+  // Beyond 4 the polynomial no longer falls; erf is 1 there.
+  const magnitude = s.select(s.lt(s.const(4), t), s.const(1), s.select(s.lt(s.const(0.927734375), t), large, small))
+  return withSignOf(s, s.select(s.eq(x, x), magnitude, x), x, b.bits('f32', -2147483648))
+}

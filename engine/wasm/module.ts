@@ -1,0 +1,221 @@
+/** Puts the kernels of a step and the loop over steps into one module. */
+import type { DType, Shape, Value } from '../ir/value.ts'
+import { numel } from '../ir/value.ts'
+import type { Fusion } from '../passes/fuse.ts'
+import type { Access } from '../passes/lower.ts'
+import type { MemoryPlan } from '../passes/memory.ts'
+import { bufferBytes, faultAddress, pairAddress } from '../passes/memory.ts'
+import type { MatmulKernel, Schedule } from '../passes/schedule.ts'
+import type { KernelContext } from './context.ts'
+import { FunctionBody, ModuleBuilder } from './encode.ts'
+import { helperBody } from './helpers.ts'
+import type { HelperName } from './helpers.ts'
+import { emitLoop } from './loops.ts'
+import { emitMatmul } from './matmul.ts'
+
+/** Where a named tensor lies. */
+export interface Slot {
+  readonly name: string
+  readonly dtype: DType
+  readonly shape: Shape
+  readonly address: number
+}
+
+/** A tensor of each step: copied from (inputs) or to (records) its column of the step's row. */
+export interface Column {
+  readonly name: string
+  readonly dtype: DType
+  readonly shape: Shape
+  readonly buffer: number
+  readonly offset: number
+  readonly bytes: number
+}
+
+/** One row a step, `stride` bytes apart. */
+export interface Stream {
+  readonly start: number
+  readonly stride: number
+  readonly columns: readonly Column[]
+}
+
+export interface StepPlan {
+  readonly plan: Schedule
+  readonly fusion: Fusion
+  readonly memory: MemoryPlan
+  readonly steps: Stream
+  readonly records: Stream
+  readonly stop: Slot | undefined
+  readonly wide: boolean
+  readonly memoryBytes: number
+}
+
+/**
+ * A module with one export, `run(n)`: does up to n steps and gives how many it did. It stops early after a step
+ * whose `stop` number is not finite, and before counting a step with a fault.
+ */
+export function emitStep(step: StepPlan): Uint8Array<ArrayBuffer> {
+  const module = new ModuleBuilder()
+  const helpers = new Map<HelperName, number>()
+  const context: KernelContext = {
+    address: (base) => found(step.memory.addresses, base),
+    size: (base) => found(step.memory.sizes, base),
+    helper: (name) => {
+      let index = helpers.get(name)
+      if (index === undefined) {
+        index = module.add(helperBody(name))
+        helpers.set(name, index)
+      }
+      return index
+    },
+    faultAddress,
+    pairAddress,
+  }
+  const calls = step.plan.kernels.map((kernel) => (kernel.kind === 'loop' ? module.add(emitLoop(kernel, context)) : addMatmul(module, kernel, step)))
+  module.add(runLoop(step, calls), 'run')
+  return module.encode(Math.ceil(step.memoryBytes / 65536))
+}
+
+function found(map: ReadonlyMap<Access['base'], number>, base: Access['base']): number {
+  const value = map.get(base)
+  if (value === undefined) throw new Error('a buffer without a place')
+  return value
+}
+
+function addMatmul(module: ModuleBuilder, kernel: MatmulKernel, step: StepPlan): number {
+  const [left, right] = kernel.value.inputs as readonly [Value, Value]
+  const rank = kernel.value.shape.length
+  const a = step.fusion.layouts.of(left)
+  const b = step.fusion.layouts.of(right)
+  const unit = kernel.value.dtype === 'float32' ? 4 : 8
+  const operand = ({ base, layout }: typeof a): { address: number; row: number; column: number } => ({
+    address: found(step.memory.addresses, base) + layout.offset * unit,
+    row: layout.axes[rank - 2]![0]?.stride ?? 0,
+    column: layout.axes[rank - 1]![0]?.stride ?? 0,
+  })
+  const batch = left.shape.slice(0, -2).flatMap((size, axis) => batchDims(size, a.layout.axes[axis]!, b.layout.axes[axis]!))
+  return emitMatmul(module, {
+    dtype: kernel.value.dtype,
+    m: left.shape[rank - 2]!,
+    k: left.shape[rank - 1]!,
+    n: right.shape[rank - 1]!,
+    a: operand(a),
+    b: operand(b),
+    c: { address: found(step.memory.addresses, kernel.value) },
+    batch,
+    panelAddress: step.memory.panelAddress,
+    wide: step.wide,
+  })
+}
+
+type Dims = readonly { readonly size: number; readonly stride: number }[]
+
+/** The loops of a batch axis: as many as either operand needs to walk it. */
+function batchDims(size: number, a: Dims, b: Dims): { size: number; a: number; b: number }[] {
+  if (size === 1) return []
+  const sizes = a.length >= b.length ? a.map((dim) => dim.size) : b.map((dim) => dim.size)
+  const on = (dims: Dims): number[] => {
+    if (dims.length === sizes.length) return dims.map((dim) => dim.stride)
+    const strides: number[] = []
+    let stride = dims[0]!.stride
+    for (let i = sizes.length - 1; i >= 0; i--) {
+      strides.unshift(stride)
+      stride *= sizes[i]!
+    }
+    return strides
+  }
+  const left = on(a)
+  const right = on(b)
+  return sizes.map((n, i) => ({ size: n, a: left[i]!, b: right[i]! }))
+}
+
+function runLoop(step: StepPlan, calls: readonly number[]): FunctionBody {
+  const f = new FunctionBody(['i32'], ['i32'])
+  const count = f.local('i32')
+  const inputRow = f.local('i32')
+  const recordRow = f.local('i32')
+  const number = f.local('f64')
+  f.block()
+  f.get(0)
+  f.op('i32.eqz')
+  f.brIf(0)
+  f.loop()
+  for (const column of step.steps.columns) {
+    copyIn(f, column, step.steps.start, inputRow)
+  }
+  for (const call of calls) f.call(call)
+  // A fault leaves the step uncounted; the host finds what is wrong in the fault record.
+  f.i32(0)
+  f.scalarMemory('i32.load', faultAddress)
+  f.brIf(1)
+  for (const { state, next } of step.plan.copied) {
+    f.i32(found(step.memory.addresses, state))
+    f.i32(found(step.memory.addresses, next))
+    f.i32(bufferBytes(state))
+    f.memoryCopy()
+  }
+  for (const column of step.records.columns) copyOut(f, column, step.records.start, recordRow)
+  for (const [local, amount] of [[count, 1], [inputRow, step.steps.stride], [recordRow, step.records.stride]] as const) {
+    f.get(local)
+    f.i32(amount)
+    f.op('i32.add')
+    f.set(local)
+  }
+  if (step.stop) {
+    f.i32(0)
+    f.scalarMemory(step.stop.dtype === 'float32' ? 'f32.load' : 'f64.load', step.stop.address)
+    if (step.stop.dtype === 'float32') f.op('f64.promote_f32')
+    // x - x is 0 for finite x and NaN otherwise.
+    f.set(number)
+    f.get(number)
+    f.get(number)
+    f.op('f64.sub')
+    f.f64(0)
+    f.op('f64.eq')
+    f.op('i32.eqz')
+    f.brIf(1)
+  }
+  f.get(count)
+  f.get(0)
+  f.op('i32.lt_u')
+  f.brIf(0)
+  f.op('end')
+  f.op('end')
+  f.get(count)
+  return f
+}
+
+function copyIn(f: FunctionBody, column: Column, start: number, row: number): void {
+  if (numel(column.shape) === 1) {
+    f.i32(0)
+    f.get(row)
+    moveScalar(f, column.bytes, start + column.offset, column.buffer)
+    return
+  }
+  f.i32(column.buffer)
+  f.get(row)
+  f.i32(start + column.offset)
+  f.op('i32.add')
+  f.i32(column.bytes)
+  f.memoryCopy()
+}
+
+function copyOut(f: FunctionBody, column: Column, start: number, row: number): void {
+  if (numel(column.shape) === 1) {
+    f.get(row)
+    f.i32(0)
+    moveScalar(f, column.bytes, column.buffer, start + column.offset)
+    return
+  }
+  f.get(row)
+  f.i32(start + column.offset)
+  f.op('i32.add')
+  f.i32(column.buffer)
+  f.i32(column.bytes)
+  f.memoryCopy()
+}
+
+/** The two addresses are on the stack: where to, where from. */
+function moveScalar(f: FunctionBody, bytes: number, from: number, to: number): void {
+  f.scalarMemory(bytes === 8 ? 'i64.load' : 'i32.load', from)
+  f.scalarMemory(bytes === 8 ? 'i64.store' : 'i32.store', to)
+}

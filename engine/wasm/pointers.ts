@@ -1,0 +1,121 @@
+/**
+ * Byte offsets that move with the loops. Accesses with the same strides share one pointer local per loop; the
+ * address of a buffer is a constant offset of the instruction.
+ */
+import { byteSize } from '../ir/value.ts'
+import type { DType } from '../ir/value.ts'
+import type { Access } from '../passes/lower.ts'
+import type { KernelBody } from './body.ts'
+import type { FunctionBody, Local } from './encode.ts'
+
+interface PointerClass {
+  /** Bytes per loop. */
+  readonly strides: readonly number[]
+  readonly sections: Set<number>
+  readonly locals: Local[]
+}
+
+export class Pointers {
+  readonly #f: FunctionBody
+  readonly #body: KernelBody
+  readonly #vectors: number
+  readonly #classes = new Map<string, PointerClass>()
+  readonly #byAccess = new Map<Access, Map<number, PointerClass>>()
+  readonly #free: Local[] = []
+
+  constructor(f: FunctionBody, body: KernelBody, vectors: number) {
+    this.#f = f
+    this.#body = body
+    this.#vectors = vectors
+    for (const reg of body.builder.regs) {
+      if (reg.instruction.kind !== 'extern') continue
+      const extern = body.externs[reg.instruction.id]!
+      if (extern.kind === 'load') this.#use(extern.access, byteSize[extern.dtype], reg.section)
+      if (extern.kind === 'count') this.#use(extern.access, 1, reg.section)
+      if (extern.kind === 'gather') this.#useIndexed(extern, reg.section)
+    }
+    for (const [section, effects] of body.effectsOf.entries()) {
+      for (const effect of effects) {
+        if (effect.kind === 'store') this.#use(effect.access, byteSize[effect.dtype], section)
+        if (effect.kind === 'scatter') this.#useIndexed(effect, section)
+      }
+    }
+  }
+
+  #useIndexed(indexed: { target: Access; index: Access; dtype: DType }, section: number): void {
+    this.#use(indexed.target, byteSize[indexed.dtype], section)
+    this.#use(indexed.index, 4, section)
+  }
+
+  #use(access: Access, unit: number, section: number): void {
+    const blocked = 'scratch' in access.base && !this.#body.sections.inner
+    const bytes = blocked ? unit * this.#body.kernel.lanes * this.#vectors : unit
+    const strides = access.strides.map((stride) => stride * bytes)
+    const key = strides.join()
+    let found = this.#classes.get(key)
+    if (!found) {
+      found = { strides, sections: new Set(), locals: [] }
+      this.#classes.set(key, found)
+    }
+    found.sections.add(section)
+    const units = this.#byAccess.get(access) ?? new Map<number, PointerClass>()
+    this.#byAccess.set(access, units.set(unit, found))
+  }
+
+  /** The local that holds the moving part of the access's address here, or undefined where it does not move. */
+  of(access: Access, unit: number): Local | undefined {
+    return this.#class(access, unit).locals.at(-1)
+  }
+
+  /** Whether the offset can be negative, so that the address must be computed with wrap-around. */
+  runsBackwards(access: Access, unit: number): boolean {
+    return this.#class(access, unit).strides.some((stride) => stride < 0)
+  }
+
+  #class(access: Access, unit: number): PointerClass {
+    const found = this.#byAccess.get(access)?.get(unit)
+    if (!found) throw new Error('an access without a pointer class')
+    return found
+  }
+
+  /** Sets up the pointers that move in `loop` for accesses of the sections `from` to `to` while `body` is emitted. */
+  within(loop: number, from: number, to: number, body: () => void): void {
+    const moving = [...this.#classes.values()].filter(
+      ({ strides, sections }) => strides[loop] !== 0 && [...sections].some((section) => section >= from && section <= to),
+    )
+    for (const { locals } of moving) {
+      const outer = locals.at(-1)
+      if (outer === undefined) this.#f.i32(0)
+      else this.#f.get(outer)
+      const local = this.counter()
+      this.#f.set(local)
+      locals.push(local)
+    }
+    this.#moving.push(moving)
+    body()
+    this.#moving.pop()
+    for (const { locals } of moving) this.release(locals.pop()!)
+  }
+
+  readonly #moving: PointerClass[][] = []
+
+  /** Moves the pointers of the innermost `within` by `count` elements of its loop. */
+  advance(loop: number, count: number): void {
+    for (const { strides, locals } of this.#moving.at(-1)!) {
+      const local = locals.at(-1)!
+      this.#f.get(local)
+      this.#f.i32(strides[loop]! * count)
+      this.#f.op('i32.add')
+      this.#f.set(local)
+    }
+  }
+
+  /** A 32-bit local, to be released. */
+  counter(): Local {
+    return this.#free.pop() ?? this.#f.local('i32')
+  }
+
+  release(local: Local): void {
+    this.#free.push(local)
+  }
+}
