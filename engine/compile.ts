@@ -9,7 +9,8 @@ import { printGraph } from './ir/print.ts'
 import type { DType, Shape, Value } from './ir/value.ts'
 import { byteSize, numel, reachable } from './ir/value.ts'
 import { verify } from './ir/verify.ts'
-import { listAttr, textAttr } from './ops/define.ts'
+import { listAttr, numberAttr, textAttr } from './ops/define.ts'
+import { indexOp } from './ops/elementwise.ts'
 import { inputOp, literalOp } from './ops/source.ts'
 import { fuse } from './passes/fuse.ts'
 import { legalize } from './passes/legalize.ts'
@@ -64,8 +65,8 @@ export interface CompiledStep {
   readonly records: Stream
   /** Steps that fit between two visits of the host. */
   readonly chunk: number
-  /** The node behind each fault number. */
-  readonly faultSites: ReadonlyMap<number, Value>
+  /** The dtype of the numbers that each index check sees. */
+  readonly indexTypes: ReadonlyMap<number, DType>
   readonly wasmBytes: number
   readonly kernels: number
 }
@@ -139,7 +140,7 @@ export function compile(graph: StepGraph, options: CompileOptions = defaultCompi
     steps,
     records: recorded,
     chunk,
-    faultSites: new Map(fusion.groups.flatMap((group) => [...group.members].map((value) => [value.id + 1, value] as const))),
+    indexTypes: new Map(reachable(outputs.map((output) => output.value)).filter((value) => value.op === indexOp).map((value) => [numberAttr(value.attrs, 'site'), value.inputs[0]!.dtype])),
     wasmBytes: bytes.length,
     kernels: plan.kernels.length,
   }

@@ -1,7 +1,7 @@
 /** Runs a compiled step: one instance, one linear memory. */
 import { invariant } from './errors.ts'
 import type { CompiledStep } from './compile.ts'
-import type { DType, Value } from './ir/value.ts'
+import type { DType } from './ir/value.ts'
 import { byteSize, numel } from './ir/value.ts'
 import { faultAddress } from './passes/memory.ts'
 import type { Column, Slot } from './wasm/module.ts'
@@ -9,9 +9,9 @@ import type { Column, Slot } from './wasm/module.ts'
 /** Elements of a tensor in JavaScript: int64 as bigint, bool as 0 and 1. */
 export type Elements = Float32Array | Float64Array | BigInt64Array | Int32Array | Uint8Array
 
-/** An index that was out of range: the node that checked it, and the number it saw. */
+/** An index that was out of range: the number of the check, and the number that it saw. */
 export interface RunFault {
-  readonly node: Value
+  readonly site: number
   readonly value: number
 }
 
@@ -20,13 +20,17 @@ export class Runtime {
   readonly memory: WebAssembly.Memory
   readonly #run: (steps: number) => number
 
+  /** Whether no other program uses the memory. */
+  readonly ownsMemory: boolean
+
   /** Programs with the same data and state can share `memory`, which must hold the larger one. */
-  constructor(compiled: CompiledStep, memory = newMemory(compiled.memoryBytes)) {
+  constructor(compiled: CompiledStep, memory?: WebAssembly.Memory) {
     this.compiled = compiled
-    this.memory = memory
-    const instance = new WebAssembly.Instance(compiled.module, { env: { memory } })
+    this.ownsMemory = memory === undefined
+    this.memory = memory ?? newMemory(compiled.memoryBytes)
+    const instance = new WebAssembly.Instance(compiled.module, { env: { memory: this.memory } })
     this.#run = instance.exports['run'] as (steps: number) => number
-    for (const { address, dtype, values } of compiled.literals) writeNumbers(memory, address, dtype, values)
+    for (const { address, dtype, values } of compiled.literals) writeNumbers(this.memory, address, dtype, values)
   }
 
   /** Fills a data or state buffer. The elements are in the buffer's dtype and count. */
@@ -40,10 +44,35 @@ export class Runtime {
     return readElements(this.memory, slot.address, slot.dtype, numel(slot.shape))
   }
 
+  /** The bytes of all state, in `into` when it has room for them. */
+  copyState(into?: Uint8Array): Uint8Array {
+    const { from, to } = this.#stateBytes()
+    const copy = into?.length === to - from ? into : new Uint8Array(to - from)
+    copy.set(new Uint8Array(this.memory.buffer, from, to - from))
+    return copy
+  }
+
+  setState(bytes: Uint8Array): void {
+    new Uint8Array(this.memory.buffer, this.#stateBytes().from, bytes.length).set(bytes)
+  }
+
+  /** State buffers lie one behind the other. */
+  #stateBytes(): { from: number; to: number } {
+    const [first] = this.compiled.state
+    const last = this.compiled.state.at(-1)
+    return first && last ? { from: first.address, to: last.address + numel(last.shape) * byteSize[last.dtype] } : { from: 0, to: 0 }
+  }
+
   /** Sets a per-step input for step `row` of the next run. */
   writeStep(column: Column, row: number, elements: Elements): void {
     const { start, stride } = this.compiled.steps
     writeElements(this.memory, start + row * stride + column.offset, column.dtype, elements)
+  }
+
+  /** What a per-step input was for step `row` of the last run. */
+  stepInput(column: Column, row: number): Elements {
+    const { start, stride } = this.compiled.steps
+    return readElements(this.memory, start + row * stride + column.offset, column.dtype, numel(column.shape))
   }
 
   /** Does up to `steps` steps; fewer when the watched number stops being finite or an index is out of range. */
@@ -69,12 +98,12 @@ export class Runtime {
   /** Takes the fault that stopped the last run, if one did. */
   takeFault(): RunFault | undefined {
     const view = new DataView(this.memory.buffer)
-    const site = view.getInt32(faultAddress, true)
-    if (site === 0) return undefined
+    const number = view.getInt32(faultAddress, true)
+    if (number === 0) return undefined
     view.setInt32(faultAddress, 0, true)
-    const node = this.compiled.faultSites.get(site)
-    invariant(node, 'a fault names a node of the program')
-    return { node, value: faultyNumber(view, node.inputs[0]!.dtype) }
+    const dtype = this.compiled.indexTypes.get(number - 1)
+    invariant(dtype, 'a fault names an index check of the program')
+    return { site: number - 1, value: faultyNumber(view, dtype) }
   }
 }
 

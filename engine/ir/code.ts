@@ -7,6 +7,12 @@
  */
 import type { DType } from './value.ts'
 
+export interface IndexCheck {
+  readonly size: number
+  readonly wraps: boolean
+  readonly site: number
+}
+
 export interface Code<T> {
   /** A number in the type that the formula computes in. */
   const(x: number): T
@@ -56,7 +62,7 @@ export interface Code<T> {
   cast(x: T, from: DType, to: DType): T
   /**
    * `x` as an index into `size` places. A number that is not whole or not in [0, size) stops the run
-   * with `index_out_of_range` at the place of the node; the result is then 0.
+   * with fault number `site`; the result is then 0. With `wraps`, numbers from -size on count from the end.
    */
-  index(x: T, from: DType, size: number): T
+  index(x: T, from: DType, check: IndexCheck): T
 }

@@ -64,9 +64,10 @@ export function numberCode(dtype: DType): Code<number> {
       if (to === 'bool') return Number(x !== 0)
       return Number.isNaN(x) ? 0 : Math.trunc(x) + 0
     },
-    index: (x, _from, size) => {
-      if (!Number.isInteger(x) || x < 0 || x >= size) throw new IndexFault(x)
-      return x
+    index: (x, _from, { size, wraps }) => {
+      const place = wraps && x < 0 ? x + size : x
+      if (!Number.isInteger(x) || place < 0 || place >= size) throw new IndexFault(x)
+      return place
     },
   }
 }

@@ -103,6 +103,16 @@ export interface Value {
   readonly place: Place | undefined
 }
 
+/** An index that is checked when the program runs, by its number. */
+export interface IndexSite {
+  readonly input: Value
+  readonly size: number
+  /** "class label", "index". */
+  readonly what: string
+  readonly wraps: boolean
+  readonly place: Place | undefined
+}
+
 export interface GraphLimits {
   readonly maxNodes: number
   readonly maxElements: number
@@ -110,6 +120,7 @@ export interface GraphLimits {
 
 export class Graph {
   readonly values: Value[] = []
+  readonly indexSites: IndexSite[] = []
   /** Given to every node that is added while it is set. */
   place: Place | undefined
   readonly #known = new Map<string, Value>()

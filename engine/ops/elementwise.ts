@@ -451,6 +451,39 @@ export function detach(x: Value): Value {
   return x.graph.add(detachOp, [x])
 }
 
+/**
+ * The numbers of `value` with the gradient of `like`: for functions whose gradient PyTorch defines otherwise than by
+ * their formula.
+ */
+export const surrogateOp: MapOp = register({
+  kind: 'map',
+  name: 'surrogate',
+  arity: 2,
+  cost: 0,
+  infer: ([value]) => ({ shape: value!.shape, dtype: value!.dtype }),
+  lower: (_s, [value]) => value!,
+  grad: (g) => [null, g],
+})
+
+export function surrogate(value: Value, like: Value): Value {
+  return value.graph.add(surrogateOp, [value, like])
+}
+
+/** The same numbers under a name: a node that is not shared with equal ones, so that it has a gradient of its own. */
+export const markOp: MapOp = register({
+  kind: 'map',
+  name: 'mark',
+  arity: 1,
+  cost: 0,
+  infer: ([x]) => ({ shape: x!.shape, dtype: x!.dtype }),
+  lower: (_s, [x]) => x!,
+  grad: (g) => [g],
+})
+
+export function mark(x: Value, name: string): Value {
+  return x.graph.add(markOp, [x], { name })
+}
+
 /** Whole numbers as checked indices into `size` places; out of range stops the run with an error. */
 export const indexOp: MapOp = register({
   kind: 'map',
@@ -458,11 +491,17 @@ export const indexOp: MapOp = register({
   arity: 1,
   cost: 2,
   infer: ([x]) => ({ shape: x!.shape, dtype: 'int32' }),
-  lower: (s, [x], attrs, [from]) => s.index(x!, from!, numberAttr(attrs, 'size')),
+  lower: (s, [x], attrs, [from]) =>
+    s.index(x!, from!, { size: numberAttr(attrs, 'size'), wraps: attrs['wraps'] === true, site: numberAttr(attrs, 'site') }),
 })
 
-/** `what` names the index in the error: "class label", "index". */
-export function checkIndex(x: Value, size: number, what: string): Value {
+/**
+ * `what` names the index in the error: "class label", "index". With `wraps`, negative numbers count from the end.
+ */
+export function checkIndex(x: Value, size: number, what: string, wraps = false): Value {
   if (x.dtype === 'bool') reject('dtype_mismatch', `${what}: whole numbers expected, got bool`, x.graph)
-  return x.graph.add(indexOp, [x], { size, what })
+  const { indexSites, place } = x.graph
+  let site = indexSites.findIndex((known) => known.input === x && known.size === size && known.wraps === wraps)
+  if (site < 0) site = indexSites.push({ input: x, size, what, wraps, place }) - 1
+  return x.graph.add(indexOp, [x], { size, wraps, site })
 }

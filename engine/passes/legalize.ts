@@ -2,6 +2,7 @@
  * Puts the graph into the form that fusion expects, by adding copies:
  *
  *  - each part of a concatenation is a copy of its own, which is then written straight to its place;
+ *  - what a kernel addresses as a whole (factors of a product, indexed data) has a buffer;
  *  - the layouts of a map's or a reduction's inputs nest, so that one set of loops can walk them all.
  */
 import type { Output } from '../ir/print.ts'
@@ -10,6 +11,7 @@ import type { MapOp, Value } from '../ir/value.ts'
 import { Graph, numel, reachable } from '../ir/value.ts'
 import { listAttr, numberAttr, register } from '../ops/define.ts'
 import { copy } from '../ops/elementwise.ts'
+import { constantOp, iotaOp } from '../ops/source.ts'
 import type { Domain } from './domain.ts'
 import { meet, plainDomain, reduceDomain } from './domain.ts'
 import { Layouts } from './simplify.ts'
@@ -45,9 +47,12 @@ function legalInputs(value: Value, inputs: readonly Value[], layouts: Layouts): 
     const axis = numberAttr(value.attrs, 'axis')
     return inputs.map((part, i) => part.graph.add(placeOp, [part], { target: value.id, part: i, axis }))
   }
-  if (op.kind !== 'map' && op.kind !== 'reduce' && op.kind !== 'gather' && op.kind !== 'scatter') return [...inputs]
+  const loops = op.kind === 'map' || op.kind === 'reduce' || op.kind === 'gather' || op.kind === 'scatter'
+  if (!loops) return inputs.map((input) => inMemory(input, layouts))
   let domain = ownDomain(value, inputs, layouts)
-  return inputs.map((input, i) => {
+  return inputs.map((given, i) => {
+    const isElement = op.kind === 'map' || op.kind === 'reduce' || (op.kind === 'scatter' && i === 0)
+    const input = isElement ? given : inMemory(given, layouts)
     if (op.kind === 'gather' && i === 0) return input
     const { layout } = layouts.of(input)
     if (isWhole(layout, numel(input.shape))) return input
@@ -56,6 +61,12 @@ function legalInputs(value: Value, inputs: readonly Value[], layouts: Layouts): 
     domain = met
     return input
   })
+}
+
+/** Numbers that kernels make up as they go have no buffer to point at: a copy gives them one. */
+function inMemory(x: Value, layouts: Layouts): Value {
+  const { base } = layouts.of(x)
+  return base.op === constantOp || base.op === iotaOp ? copy(x) : x
 }
 
 /** The sizes that a loop member needs for itself, whatever its inputs' layouts are. */

@@ -12,7 +12,7 @@ import { panelColumns } from '../wasm/matmul.ts'
 import type { Access, Scratch } from './lower.ts'
 import type { Kernel, Schedule } from './schedule.ts'
 
-/** First word: 1 + id of the faulty node, or 0. Then the numbers (16) and which of them are wrong (16 bytes each). */
+/** First word: 1 + number of the failed index check, or 0. Then the numbers (16) and which of them are wrong (16 bytes each). */
 export const faultAddress = 0
 export const pairAddress = 256
 const firstBuffer = 1024

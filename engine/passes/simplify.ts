@@ -135,6 +135,8 @@ function mapRules(op: MapOp, inputs: readonly Value[], graph: Graph, attrs: Attr
     case 'pow':
       return right === undefined ? null : power(x, right)
     case 'detach':
+    case 'mark':
+    case 'surrogate':
       return x
     case 'cast':
       if (x.dtype === textAttr(attrs, 'dtype')) return x

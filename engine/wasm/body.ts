@@ -78,7 +78,7 @@ export class KernelBody {
     const { op } = value
     if (op.kind === 'map') {
       const from = value.inputs.map((input) => input.dtype)
-      const code = this.builder.code(laneType(from[0]!, this.kernel.lanes), value.id)
+      const code = this.builder.code(laneType(from[0]!, this.kernel.lanes))
       return op.lower(code, step.args.map((arg) => this.#operand(arg)), value.attrs, from)
     }
     if (op.kind === 'reduce') return this.#reduce(step, value, op)
@@ -94,7 +94,7 @@ export class KernelBody {
     let x = this.#operand(step.args[0]!)
     if (this.sections.inner) x = this.builder.emit(type, this.#extern({ kind: 'tail', reduction }), [x], { section, uniform: false })
     const before = this.builder.emit(type, this.#extern({ kind: 'accumulator', reduction }), [], { section, uniform: false })
-    const after = op.combine(this.builder.code(type, value.id), before, x)
+    const after = op.combine(this.builder.code(type), before, x)
     this.effectsOf[section]!.push({ kind: 'accumulate', reg: after, reduction })
     return this.builder.emit(type, this.#extern({ kind: 'result', reduction }), [], {
       section: this.sections.time(step.phase),

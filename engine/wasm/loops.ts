@@ -282,7 +282,7 @@ class LoopEmitter {
 
   /** target = op(a, b) on whole vectors. */
   #combine(reduction: Reduction, target: Local, a: Local, b: Local): void {
-    this.#formula(reduction, [a, b], target, (builder, [x, y]) => reduction.op.combine(builder.code(reduction.type, -1), x!, y!))
+    this.#formula(reduction, [a, b], target, (builder, [x, y]) => reduction.op.combine(builder.code(reduction.type), x!, y!))
   }
 
   /** Emits a small formula over locals. */
@@ -326,7 +326,7 @@ class LoopEmitter {
     const swaps = this.kernel.lanes === 4 ? [swapHalves, swapNeighbours] : [swapHalves]
     for (const bytes of swaps) {
       this.#formula(reduction, [first], first, (builder, [x]) =>
-        reduction.op.combine(builder.code(reduction.type, -1), x!, builder.shuffle(reduction.type, bytes, x!, x!)))
+        reduction.op.combine(builder.code(reduction.type), x!, builder.shuffle(reduction.type, bytes, x!, x!)))
     }
     this.#locals.set(result, [first])
   }
@@ -490,7 +490,7 @@ class LoopEmitter {
     this.f.simd('v128.bitselect')
   }
 
-  /** Remembers the first fault of a step: the node, the numbers and which of them are wrong. */
+  /** Remembers the first fault of a step: its number, the offending numbers and which of them are wrong. */
   #fault(reg: Reg, site: number, h: number, block: Block): void {
     const mask = this.#take()
     this.#use(reg.args[0]!, h)

@@ -6,7 +6,7 @@
  * is widened to 64 bits, and float32 appears only next to a conversion, in the low half of a vector.
  */
 import { invariant } from '../errors.ts'
-import type { Code } from '../ir/code.ts'
+import type { Code, IndexCheck } from '../ir/code.ts'
 import type { DType } from '../ir/value.ts'
 import type { SimdOp } from './encode.ts'
 import type { HelperName } from './helpers.ts'
@@ -100,8 +100,8 @@ export class VectorBuilder {
     return this.emit(type, { kind: 'constant', bytes: new Uint8Array(BigInt64Array.of(BigInt.asIntN(64, word), BigInt.asIntN(64, word)).buffer) }, [])
   }
 
-  code(type: LaneType, site: number): VectorCode {
-    return new VectorCode(this, type, site)
+  code(type: LaneType): VectorCode {
+    return new VectorCode(this, type)
   }
 }
 
@@ -151,13 +151,10 @@ function toInt64(value: number): bigint {
 export class VectorCode implements Code<Reg> {
   readonly builder: VectorBuilder
   readonly type: LaneType
-  /** Id of the value that is being lowered: names the place of a fault. */
-  readonly site: number
 
-  constructor(builder: VectorBuilder, type: LaneType, site: number) {
+  constructor(builder: VectorBuilder, type: LaneType) {
     this.builder = builder
     this.type = type
-    this.site = site
   }
 
   const(x: number): Reg {
@@ -334,7 +331,7 @@ export class VectorCode implements Code<Reg> {
 
   /** Applies float64 code; float32 vectors are widened to two float64 vectors and rounded back once. */
   #wide(code: (s: VectorCode, ...args: Reg[]) => Reg, ...args: Reg[]): Reg {
-    const inner = new VectorCode(this.builder, 'f64', this.site)
+    const inner = new VectorCode(this.builder, 'f64')
     if (args[0]!.type === 'f64') return code(inner, ...args)
     invariant(args[0]!.type === 'f32', 'float64 code takes floats')
     const b = this.builder
@@ -345,7 +342,7 @@ export class VectorCode implements Code<Reg> {
 
   #intrinsic(narrow: (s: VectorCode, x: Reg) => Reg, wide: (s: VectorCode, x: Reg) => Reg, x: Reg): Reg {
     invariant(x.type === 'f32' || x.type === 'f64', 'an intrinsic takes floats')
-    const inner = x.type === this.type ? this : new VectorCode(this.builder, x.type, this.site)
+    const inner = x.type === this.type ? this : new VectorCode(this.builder, x.type)
     return x.type === 'f32' ? narrow(inner, x) : wide(inner, x)
   }
 
@@ -406,12 +403,15 @@ export class VectorCode implements Code<Reg> {
     return this.builder.op('f64', 'f64x2.promote_low_f32x4', x)
   }
 
-  index(x: Reg, from: DType, size: number): Reg {
+  index(x: Reg, from: DType, { size, wraps, site }: IndexCheck): Reg {
     const b = this.builder
-    let good = this.and(this.le(b.constant(x.type, 0), x), this.lt(x, b.constant(x.type, size)))
+    const count = b.constant(x.type, size)
+    const zero = b.constant(x.type, 0)
+    const place = wraps ? this.select(this.lt(x, zero), this.add(x, count), x) : x
+    let good = this.and(this.le(zero, place), this.lt(place, count))
     if (x.type === 'f32' || x.type === 'f64') good = this.and(good, this.eq(x, this.trunc(x)))
-    b.emit('m32', { kind: 'fault', site: this.site }, [this.not(good), x])
-    const index = this.cast(x, from, 'int32')
+    b.emit('m32', { kind: 'fault', site }, [this.not(good), x])
+    const index = this.cast(place, from, 'int32')
     return b.op(index.type, 'v128.and', index, good)
   }
 }

@@ -1,0 +1,161 @@
+/** One pass: the loss and variables of a spec, and the gradients. */
+import { gradients } from './autodiff.ts'
+import { dependsOn } from './autodiff.ts'
+import type { ProgramCache } from './cache.ts'
+import type { CompileOptions, StepGraph } from './compile.ts'
+import { SpecError, suggestion } from './errors.ts'
+import type { Output } from './ir/print.ts'
+import type { DType, Graph, Shape, Value } from './ir/value.ts'
+import { isFloat } from './ir/value.ts'
+import { Tensor, describe } from './lang/values.ts'
+import type { Dynamic } from './lang/values.ts'
+import { Model } from './model.ts'
+import type { DataTensor, Network } from './network.ts'
+import { buildNetwork, readData, requireLoss } from './network.ts'
+import { Mt19937 } from './random/mt19937.ts'
+import type { Elements, RunFault, Runtime } from './runtime.ts'
+import type { EngineLimits, ForwardSpec } from './spec.ts'
+
+/** A tensor of an answer. */
+export interface TensorResult {
+  readonly shape: Shape
+  readonly dtype: DType
+  readonly elements: Elements
+}
+
+export interface Engine {
+  readonly cache: ProgramCache
+  readonly limits: EngineLimits
+  readonly compile: CompileOptions
+}
+
+export interface Stats {
+  readonly fromCache: boolean
+  readonly memoryBytes: number
+  readonly kernels: number
+  readonly nodes: number
+}
+
+export interface ForwardResult {
+  readonly loss: TensorResult | undefined
+  readonly gradFn: string | null
+  /** Tensors, and Python numbers that the program computed. */
+  readonly outputs: ReadonlyMap<string, TensorResult | number>
+  readonly stats: Stats
+}
+
+export interface BackwardResult {
+  readonly loss: TensorResult
+  readonly gradFn: string | null
+  readonly gradients: ReadonlyMap<string, TensorResult>
+  readonly stats: Stats
+}
+
+interface Setup {
+  readonly model: Model
+  readonly data: readonly DataTensor[]
+  readonly network: Network
+}
+
+function setUp(spec: ForwardSpec, limits: EngineLimits): Setup {
+  const data = readData(spec, limits.maxElements)
+  const model = new Model(spec, new Mt19937(spec.seed), limits.maxElements)
+  return { model, data, network: buildNetwork(spec, model, data, limits) }
+}
+
+/** The forward pass of `POST /v1/forward`. */
+export function forward(spec: ForwardSpec, engine: Engine): ForwardResult {
+  const setup = setUp(spec, engine.limits)
+  const { network } = setup
+  const asked = spec.outputs ?? (network.forward?.lastAssigned === undefined ? [] : [network.forward.lastAssigned])
+  const records: Output[] = network.loss ? [{ name: 'loss', value: network.loss.value }] : []
+  const numbers = new Map<string, number>()
+  for (const [i, name] of asked.entries()) {
+    const value = outputOf(name, network.scope.get(name), [...network.scope.keys()], spec.outputs ? `/outputs/${i}` : '/model/forward')
+    if (typeof value === 'number') numbers.set(name, value)
+    else records.push({ name: `output ${name}`, value })
+  }
+  const { results, stats } = runOnce(setup, records, engine)
+  const outputs = new Map(asked.map((name) => [name, numbers.get(name) ?? results.get(`output ${name}`)!]))
+  return { loss: results.get('loss'), gradFn: network.loss?.gradFn ?? null, outputs, stats }
+}
+
+function outputOf(name: string, value: Dynamic | undefined, known: readonly string[], pointer: string): Value | number {
+  if (value instanceof Tensor) return value.value
+  if (value === undefined) throw new SpecError('unknown_name', `there is no variable "${name}"${suggestion(name, known)}`, { pointer })
+  if (value.kind === 'number') return value.value
+  throw new SpecError('bad_argument', `the output "${name}" is not a tensor, it is a ${describe(value)}`, { pointer })
+}
+
+/** The forward and backward pass of `POST /v1/backward`. */
+export function backward(spec: ForwardSpec, engine: Engine): BackwardResult {
+  const setup = setUp(spec, engine.limits)
+  const { model, network } = setup
+  const loss = requireLoss(network)
+  const targets = gradientTargets(spec, model, network)
+  const values = gradients(loss.value, [...targets.values()])
+  const records = [{ name: 'loss', value: loss.value }, ...[...targets.keys()].map((name, i) => ({ name, value: values[i]! }))]
+  const { results, stats } = runOnce(setup, records, engine)
+  return {
+    loss: results.get('loss')!,
+    gradFn: loss.gradFn,
+    gradients: new Map([...targets.keys()].map((name) => [name, results.get(name)!])),
+    stats,
+  }
+}
+
+/** What gradients are taken with respect to, by name: the trainable parameters, then what `retain_grad` names. */
+export function gradientTargets(spec: ForwardSpec, model: Model, network: Network): Map<string, Value> {
+  const targets = new Map<string, Value>()
+  for (const { name, requiresGrad } of model.parameters) if (requiresGrad) targets.set(name, network.parameters.get(name)!)
+  for (const [i, name] of (spec.retain_grad ?? []).entries()) {
+    const value = network.scope.get(name)
+    const pointer = `/retain_grad/${i}`
+    if (!(value instanceof Tensor)) throw new SpecError('unknown_name', `there is no tensor "${name}"${suggestion(name, network.scope.keys())}`, { pointer })
+    if (!isFloat(value.value.dtype)) throw new SpecError('dtype_mismatch', `only floating-point tensors have gradients; "${name}" is a ${describe(value)}`, { pointer })
+    targets.set(name, value.value)
+  }
+  if (targets.size === 0 || !dependsOn(requireLoss(network).value, [...targets.values()])) {
+    const names = [...targets.keys()].map((name) => `"${name}"`).join(', ')
+    throw new SpecError('loss_without_parameters', `the loss depends on no parameter${names === '' ? ': the model has none' : ` (there are ${names})`}`, { pointer: '/loss' })
+  }
+  return targets
+}
+
+function runOnce(setup: Setup, records: readonly Output[], engine: Engine): { results: Map<string, TensorResult>; stats: Stats } {
+  const { model, data, network } = setup
+  const graph: StepGraph = {
+    bindings: [...network.data, ...model.parameters.map(({ name, dtype, shape }) => ({ name: `parameter ${name}`, dtype, shape, role: 'data' as const }))],
+    records,
+    updates: [],
+  }
+  const prepared = engine.cache.prepare(graph, { ...engine.compile, maxChunk: 1 })
+  const runtime = prepared.runtime()
+  bind(runtime, data, model)
+  const done = runtime.run(1)
+  if (done !== 1) throw indexError(runtime.takeFault(), network.graph)
+  const results = new Map(prepared.compiled.records.columns.map((column) => [column.name, { shape: column.shape, dtype: column.dtype, elements: runtime.record(column, 0) }]))
+  prepared.release(runtime)
+  const { memoryBytes, kernels } = prepared.compiled
+  return { results, stats: { fromCache: prepared.fromCache, memoryBytes, kernels, nodes: network.graph.values.length } }
+}
+
+/** Writes data and initial parameters into their buffers. */
+export function bind(runtime: Runtime, data: readonly DataTensor[], model: Model): void {
+  const elements = new Map<string, Elements>()
+  for (const tensor of data) elements.set(`data ${tensor.name}`, tensor.elements)
+  for (const parameter of model.parameters) elements.set(`parameter ${parameter.name}`, parameter.initial)
+  for (const slot of [...runtime.compiled.data, ...runtime.compiled.state]) {
+    const given = elements.get(slot.name)
+    if (given) runtime.write(slot, given)
+  }
+}
+
+/** The error of an index that was out of range, at the line that uses it. */
+export function indexError(fault: RunFault | undefined, graph: Graph): SpecError {
+  const site = fault && graph.indexSites[fault.site]
+  if (!site) return new SpecError('index_out_of_range', 'an index is out of range')
+  const low = site.wraps ? -site.size : 0
+  const whole = Number.isInteger(fault.value) ? '' : ' is not a whole number;'
+  return new SpecError('index_out_of_range', `${site.what} ${fault.value}${whole === '' ? ' is out of range:' : whole} whole numbers from ${low} to ${site.size - 1} expected`, site.place)
+}

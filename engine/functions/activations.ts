@@ -1,0 +1,147 @@
+/**
+ * Activation functions. A branch that is not taken gets harmless numbers, so that its gradient cannot turn
+ * 0 · ∞ into NaN.
+ */
+import type { Value } from '../ir/value.ts'
+import * as ew from '../ops/elementwise.ts'
+import type { Home } from './define.ts'
+import { define, signature } from './define.ts'
+import { boolean, floatTensor, number, oneOf, tensor, withDefault } from './parameters.ts'
+
+const inplace = withDefault(boolean, false, 'False')
+
+/** ≤ 0 as it is, > 0 as 0: the safe input of branches that hold below 0. */
+function negativePart(x: Value): Value {
+  return ew.where(ew.gt(x, 0), ew.fullLike(x, 0), x)
+}
+
+// ---- formulas
+
+/** x strictly between the limits, else the nearer limit; the gradient is 0 at the limits. */
+export function hardtanh(x: Value, low: number, high: number): Value {
+  const limited = ew.where(ew.le(x, low), ew.fullLike(x, low), ew.fullLike(x, high))
+  const outside = ew.logicalOr(ew.le(x, low), ew.ge(x, high))
+  return ew.where(outside, limited, x)
+}
+
+export function leakyRelu(x: Value, slope: number): Value {
+  return ew.where(ew.gt(x, 0), x, ew.mul(x, slope))
+}
+
+/** scale · (x, or alpha · (e^(x / inner) - 1) below 0) */
+function exponentialUnit(x: Value, alpha: number, inner: number, scale: number): Value {
+  const below = ew.mul(ew.expm1(ew.div(negativePart(x), inner)), alpha)
+  const unit = ew.where(ew.gt(x, 0), x, below)
+  return scale === 1 ? unit : ew.mul(unit, scale)
+}
+
+export function elu(x: Value, alpha: number): Value {
+  return exponentialUnit(x, alpha, 1, 1)
+}
+
+/** PyTorch's gradient divides by alpha rounded to float32, whatever the dtype. */
+export function celu(x: Value, alpha: number): Value {
+  return ew.surrogate(exponentialUnit(x, alpha, alpha, 1), exponentialUnit(x, alpha, Math.fround(alpha), 1))
+}
+
+export function selu(x: Value): Value {
+  return exponentialUnit(x, 1.6732632423543772, 1, 1.0507009873554805)
+}
+
+export function gelu(x: Value, approximate: 'none' | 'tanh'): Value {
+  if (approximate === 'none') return ew.mul(ew.mul(x, 0.5), ew.add(ew.erf(ew.mul(x, Math.SQRT1_2)), 1))
+  const cube = ew.mul(ew.mul(x, x), x)
+  const inner = ew.mul(ew.add(x, ew.mul(cube, 0.044715)), Math.sqrt(2 / Math.PI))
+  return ew.mul(ew.mul(x, 0.5), ew.add(ew.tanh(inner), 1))
+}
+
+export function silu(x: Value): Value {
+  return ew.mul(x, ew.sigmoid(x))
+}
+
+/** ln(1 + e^(beta x)) / beta; x itself where beta x is above the threshold. */
+export function softplus(x: Value, beta: number, limit: number): Value {
+  const z = ew.mul(x, beta)
+  const linear = ew.gt(z, limit)
+  const safe = ew.where(linear, ew.fullLike(z, 0), z)
+  return ew.where(linear, x, ew.div(ew.log1p(ew.exp(safe)), beta))
+}
+
+export function mish(x: Value): Value {
+  return ew.mul(x, ew.tanh(softplus(x, 1, 20)))
+}
+
+/** -ln(1 + e^-x) */
+export function logSigmoid(x: Value): Value {
+  return ew.sub(ew.minimum(x, ew.fullLike(x, 0)), ew.log1p(ew.exp(ew.neg(ew.abs(x)))))
+}
+
+/** PyTorch's gradient is 1/6 rounded to float32, whatever the dtype. */
+export function hardsigmoid(x: Value): Value {
+  const ramp = hardtanh(ew.add(x, 3), 0, 6)
+  return ew.surrogate(ew.div(ramp, 6), ew.mul(ramp, Math.fround(1 / 6)))
+}
+
+export function hardswish(x: Value): Value {
+  return ew.mul(x, ew.div(hardtanh(ew.add(x, 3), 0, 6), 6))
+}
+
+export function softsign(x: Value): Value {
+  return ew.div(x, ew.add(ew.abs(x), 1))
+}
+
+export function tanhshrink(x: Value): Value {
+  return ew.sub(x, ew.tanh(x))
+}
+
+export function softshrink(x: Value, lambda: number): Value {
+  const shrunk = ew.where(ew.gt(x, lambda), ew.sub(x, lambda), ew.add(x, lambda))
+  return ew.where(ew.le(ew.abs(x), lambda), ew.mul(x, 0), shrunk)
+}
+
+export function hardshrink(x: Value, lambda: number): Value {
+  return ew.where(ew.le(ew.abs(x), lambda), ew.fullLike(x, 0), x)
+}
+
+export function threshold(x: Value, limit: number, value: number): Value {
+  return ew.where(ew.le(x, limit), ew.fullLike(x, value), x)
+}
+
+// ---- torch's functions
+
+const functional: readonly Home[] = ['F']
+
+function activation(name: string, doc: string, gradFn: string, formula: (x: Value) => Value, homes = functional): void {
+  define({ names: name, homes, doc, gradFn }, signature({ input: floatTensor, inplace }, ({ input }) => formula(input)))
+}
+
+define({ names: 'relu', homes: ['torch', 'Tensor', 'F'], doc: 'max(input, 0)', gradFn: 'ReluBackward0' },
+  signature({ input: tensor, inplace }, ({ input }) => ew.relu(input)))
+activation('relu6', 'input limited to [0, 6]', 'HardtanhBackward0', (x) => hardtanh(x, 0, 6))
+activation('selu', 'Scaled exponential linear unit', 'EluBackward0', selu, ['torch', 'F'])
+activation('silu', 'input * sigmoid(input)', 'SiluBackward0', silu)
+activation('mish', 'input * tanh(softplus(input))', 'MishBackward0', mish)
+activation('hardsigmoid', 'Sigmoid in three pieces', 'HardsigmoidBackward0', hardsigmoid)
+activation('hardswish', 'input * hardsigmoid(input)', 'HardswishBackward0', hardswish)
+activation('logsigmoid', 'ln(sigmoid(input))', 'LogSigmoidBackward0', logSigmoid)
+activation('softsign', 'input / (1 + |input|)', 'DivBackward0', softsign)
+activation('tanhshrink', 'input - tanh(input)', 'SubBackward0', tanhshrink)
+
+define({ names: 'leaky_relu', homes: functional, doc: 'input, or negative_slope * input below 0', gradFn: 'LeakyReluBackward0' },
+  signature({ input: floatTensor, negative_slope: withDefault(number, 0.01), inplace }, ({ input, negative_slope }) => leakyRelu(input, negative_slope)))
+define({ names: 'elu', homes: functional, doc: 'Exponential linear unit', gradFn: 'EluBackward0' },
+  signature({ input: floatTensor, alpha: withDefault(number, 1), inplace }, ({ input, alpha }) => elu(input, alpha)))
+define({ names: 'celu', homes: ['torch', 'F'], doc: 'Continuously differentiable exponential linear unit', gradFn: 'CeluBackward0' },
+  signature({ input: floatTensor, alpha: withDefault(number, 1), inplace }, ({ input, alpha }) => celu(input, alpha)))
+define({ names: 'gelu', homes: functional, doc: 'Gaussian error linear unit', gradFn: 'GeluBackward0' },
+  signature({ input: floatTensor, approximate: withDefault(oneOf('none', 'tanh'), 'none', "'none'") }, ({ input, approximate }) => gelu(input, approximate)))
+define({ names: 'softplus', homes: functional, doc: 'ln(1 + exp(beta * input)) / beta', gradFn: 'SoftplusBackward0' },
+  signature({ input: floatTensor, beta: withDefault(number, 1), threshold: withDefault(number, 20) }, ({ input, beta, threshold: limit }) => softplus(input, beta, limit)))
+define({ names: 'hardtanh', homes: functional, doc: 'input limited to [min_val, max_val]', gradFn: 'HardtanhBackward0' },
+  signature({ input: floatTensor, min_val: withDefault(number, -1), max_val: withDefault(number, 1), inplace }, ({ input, min_val, max_val }) => hardtanh(input, min_val, max_val)))
+define({ names: 'softshrink', homes: functional, doc: 'input moved toward 0 by lambd', gradFn: 'SoftshrinkBackward0' },
+  signature({ input: floatTensor, lambd: withDefault(number, 0.5) }, ({ input, lambd }) => softshrink(input, lambd)))
+define({ names: 'hardshrink', homes: ['torch', 'F'], doc: 'input, or 0 where it is at most lambd in size', gradFn: 'HardshrinkBackward0' },
+  signature({ input: floatTensor, lambd: withDefault(number, 0.5) }, ({ input, lambd }) => hardshrink(input, lambd)))
+define({ names: 'threshold', homes: ['torch', 'F'], doc: 'input, or value where it is at most threshold', gradFn: 'ThresholdBackward0' },
+  signature({ input: floatTensor, threshold: number, value: number, inplace }, ({ input, threshold: limit, value }) => threshold(input, limit, value)))

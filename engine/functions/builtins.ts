@@ -1,0 +1,144 @@
+/** Python's built-in functions and the math module, over values that are known while tracing. */
+import type { Dynamic, TraceContext } from '../lang/values.ts'
+import { Tensor, bool, describe, fail, float, int, itemsOf, tuple } from '../lang/values.ts'
+import * as ew from '../ops/elementwise.ts'
+import { define, signature } from './define.ts'
+import type { Kind } from './parameters.ts'
+import { integer, number, operand, withDefault } from './parameters.ts'
+
+const anything: Kind<Dynamic> = { type: 'object', fits: () => true, convert: (value) => value }
+
+const sequence: Kind<readonly Dynamic[]> = {
+  type: 'sequence',
+  fits: (value) => itemsOf(value) !== undefined,
+  convert: (value, ctx, what) => itemsOf(value) ?? fail(ctx, 'bad_argument', `${what}: a sequence expected, got ${describe(value)}`),
+}
+
+function builtin(name: string, doc: string, ...signatures: Parameters<typeof define>[1][]): void {
+  define({ names: name, homes: ['builtin'], doc }, ...signatures)
+}
+
+builtin('range', 'Whole numbers from start up to, not including, stop',
+  signature({ stop: integer }, ({ stop }) => ({ static: { kind: 'range', start: 0, stop, step: 1 } })),
+  signature({ start: integer, stop: integer, step: withDefault(integer, 1) }, ({ start, stop, step }, ctx) => {
+    if (step === 0) fail(ctx, 'bad_argument', 'range(): step must not be 0')
+    return { static: { kind: 'range', start, stop, step } }
+  }))
+
+builtin('len', 'Number of items, or the first size of a tensor', signature({ obj: anything }, ({ obj }, ctx) => {
+  if (obj instanceof Tensor) return { static: int(obj.value.shape[0] ?? fail(ctx, 'bad_argument', 'len() of a 0-d tensor')) }
+  if (obj.kind === 'range') return { static: int(Math.max(0, Math.ceil((obj.stop - obj.start) / obj.step))) }
+  return { static: int(itemsOf(obj)?.length ?? fail(ctx, 'bad_argument', `len() takes a sequence or a tensor, got ${describe(obj)}`)) }
+}))
+
+builtin('enumerate', 'Pairs of a running number and an item', signature({ iterable: sequence, start: withDefault(integer, 0) }, ({ iterable, start }) => ({
+  static: { kind: 'list', items: iterable.map((item, i) => tuple([int(start + i), item])) },
+})))
+
+builtin('zip', 'Tuples of the items at the same place', signature({ iterables: { ...anything, type: '*sequence', variadic: true } }, ({ iterables }, ctx) => {
+  const lists = (itemsOf(iterables) ?? [iterables]).map((item) => sequence.convert(item, ctx, 'zip()'))
+  const length = Math.min(...lists.map((list) => list.length))
+  return { static: { kind: 'list', items: Array.from({ length }, (_, i) => tuple(lists.map((list) => list[i]!))) } }
+}))
+
+for (const kind of ['list', 'tuple'] as const) {
+  builtin(kind, `The items as a ${kind}`, signature({ iterable: sequence }, ({ iterable }) => ({ static: { kind, items: iterable } })))
+}
+
+builtin('reversed', 'The items from the last to the first', signature({ sequence }, ({ sequence: items }) => ({ static: { kind: 'list', items: items.toReversed() } })))
+
+/** Numbers only: a tensor has methods for these. */
+function numbersOf(ctx: TraceContext, name: string, items: readonly Dynamic[]): { value: number; whole: boolean }[] {
+  return items.map((item) => {
+    if (!(item instanceof Tensor) && item.kind === 'number') return item
+    if (!(item instanceof Tensor) && item.kind === 'boolean') return { value: Number(item.value), whole: true }
+    return fail(ctx, 'bad_argument', `${name}() takes Python numbers here, got ${describe(item)}; for tensors use torch.${name}`)
+  })
+}
+
+for (const [name, pick] of [['min', Math.min], ['max', Math.max]] as const) {
+  builtin(name, `The ${name === 'min' ? 'smallest' : 'largest'} of numbers`, signature({ args: { ...anything, type: '*number', variadic: true } }, ({ args }, ctx) => {
+    const found = numbersOf(ctx, name, itemsOf(args) ?? [args])
+    if (found.length === 0) fail(ctx, 'bad_argument', `${name}() of nothing`)
+    const best = pick(...found.map((x) => x.value))
+    return { static: found.find((x) => x.value === best)!.whole ? int(best) : float(best) }
+  }))
+}
+
+function absolute(ctx: TraceContext, x: Dynamic): Dynamic {
+  const [found] = numbersOf(ctx, 'abs', [x])
+  return found!.whole ? int(Math.abs(found!.value)) : float(Math.abs(found!.value))
+}
+
+define({ names: 'abs', homes: ['builtin'], doc: 'Absolute value of a number or tensor', gradFn: 'AbsBackward0' }, signature({ x: operand }, ({ x }, ctx) => ('kind' in x ? { static: absolute(ctx, x) } : ew.abs(x))))
+
+/** A number, or the word for an infinity or NaN. */
+function toFloat(ctx: TraceContext, x: Dynamic): number {
+  if (x instanceof Tensor) return fail(ctx, 'value_dependent', 'float() of a tensor: its number is only known when the program runs')
+  if (x.kind === 'number') return x.value
+  if (x.kind === 'boolean') return Number(x.value)
+  const words: Record<string, number> = { inf: Infinity, '+inf': Infinity, infinity: Infinity, '-inf': -Infinity, '-infinity': -Infinity, nan: Number.NaN }
+  if (x.kind === 'string') {
+    const text = x.value.trim().toLowerCase()
+    const value = words[text] ?? (text === '' ? Number.NaN : Number(text))
+    if (text in words || !Number.isNaN(value)) return value
+  }
+  return fail(ctx, 'bad_argument', `float() takes a number or a text such as '-inf', got ${describe(x)}`)
+}
+
+builtin('float', 'A Python float', signature({ x: anything }, ({ x }, ctx) => ({ static: float(toFloat(ctx, x)) })))
+builtin('int', 'A Python int, rounded toward 0', signature({ x: anything }, ({ x }, ctx) => {
+  const value = Math.trunc(toFloat(ctx, x))
+  if (!Number.isSafeInteger(value)) fail(ctx, 'bad_argument', `int() of ${value}`)
+  return { static: int(value + 0) }
+}))
+builtin('bool', 'True or False', signature({ x: anything }, ({ x }, ctx) => ({ static: bool(truthOf(ctx, x)) })))
+
+/** What Python takes for true. The truth of a tensor is not known while tracing. */
+export function truthOf(ctx: TraceContext, x: Dynamic): boolean {
+  if (x instanceof Tensor) {
+    return fail(ctx, 'value_dependent', `a condition on ${describe(x)}: its value is only known when the program runs; use torch.where(condition, a, b)`)
+  }
+  switch (x.kind) {
+    case 'number':
+      return x.value !== 0
+    case 'boolean':
+      return x.value
+    case 'string':
+      return x.value !== ''
+    case 'none':
+      return false
+    case 'tuple':
+    case 'list':
+    case 'named':
+    case 'range':
+      return itemsOf(x)!.length > 0
+    default:
+      return true
+  }
+}
+
+// ---- math
+
+function mathFunction(name: string, doc: string, formula: (x: number) => number, whole = false): void {
+  define({ names: name, homes: ['math'], doc }, signature({ x: number }, ({ x }, ctx) => {
+    const y = formula(x)
+    if (Number.isNaN(y) && !Number.isNaN(x)) fail(ctx, 'bad_argument', `math.${name}(${x}) is not defined`)
+    return { static: whole ? int(y) : float(y) }
+  }))
+}
+
+for (const name of ['sqrt', 'exp', 'expm1', 'log2', 'log10', 'log1p', 'sin', 'cos', 'tan', 'asin', 'acos', 'atan', 'sinh', 'cosh', 'tanh'] as const) {
+  mathFunction(name, `math.${name} of a number`, Math[name])
+}
+mathFunction('fabs', 'Absolute value of a number', Math.abs)
+mathFunction('floor', 'Rounds a number down to an int', Math.floor, true)
+mathFunction('ceil', 'Rounds a number up to an int', Math.ceil, true)
+define({ names: 'log', homes: ['math'], doc: 'Logarithm of a number, natural or to a base' }, signature({ x: number, base: withDefault(number, Math.E, 'e') }, ({ x, base }, ctx) => {
+  if (x <= 0) fail(ctx, 'bad_argument', `math.log(${x}) is not defined`)
+  return { static: float(base === Math.E ? Math.log(x) : Math.log(x) / Math.log(base)) }
+}))
+define({ names: 'pow', homes: ['math'], doc: 'A number to the power of another' }, signature({ x: number, y: number }, ({ x, y }) => ({ static: float(x ** y) })))
+
+/** Constants of the math and torch modules. */
+export const mathConstants: Readonly<Record<string, number>> = { pi: Math.PI, e: Math.E, inf: Infinity, nan: Number.NaN, tau: 2 * Math.PI }

@@ -1,0 +1,167 @@
+/**
+ * The table of torch's functions. One entry per function: its parameters, where it can be called from, and a body
+ * that composes primitives. The language, the catalogue and the documentation read this table.
+ */
+import { suggestion } from '../errors.ts'
+import type { Value } from '../ir/value.ts'
+import { isFloat } from '../ir/value.ts'
+import type { CallArguments, Dynamic, TraceContext } from '../lang/values.ts'
+import { Tensor, fail, itemsOf, tuple } from '../lang/values.ts'
+import type { Kind } from './parameters.ts'
+
+/** `torch.f`, `F.f`, `x.f()`, `torch.linalg.f`, `math.f`, or a plain name such as `range`. */
+export type Home = 'torch' | 'F' | 'Tensor' | 'linalg' | 'math' | 'builtin'
+
+/** A tensor, several of them (a tuple in the program), or a value that is known while tracing. */
+export type Result = Value | readonly Value[] | NamedResult | { readonly static: Dynamic }
+
+/** Several tensors that also have names. */
+export interface NamedResult {
+  readonly names: readonly string[]
+  readonly values: readonly Value[]
+}
+
+type Kinds = Readonly<Record<string, Kind<unknown>>>
+type Converted<P extends Kinds> = { readonly [K in keyof P]: P[K] extends Kind<infer T> ? T : never }
+
+export interface Signature {
+  readonly parameters: Kinds
+  readonly call: (args: Readonly<Record<string, unknown>>, ctx: TraceContext) => Result
+}
+
+export interface TorchFunction {
+  readonly name: string
+  readonly homes: readonly Home[]
+  /** One line for the catalogue. */
+  readonly doc: string
+  /** What `grad_fn` of the result is called, or null where no gradient flows. */
+  readonly gradFn: string | null
+  /** Tried in order; the first whose arguments fit in number and name is taken. */
+  readonly signatures: readonly Signature[]
+}
+
+const tables = new Map<Home, Map<string, TorchFunction>>()
+
+/** The function of this name at this place, or undefined. */
+export function findFunction(home: Home, name: string): TorchFunction | undefined {
+  return tables.get(home)?.get(name)
+}
+
+export function functionNames(home: Home): string[] {
+  return [...(tables.get(home)?.keys() ?? [])]
+}
+
+/** Helps TypeScript to know the converted arguments from the parameters. */
+export function signature<P extends Kinds>(parameters: P, call: (args: Converted<P>, ctx: TraceContext) => Result): Signature {
+  return { parameters, call: call as Signature['call'] }
+}
+
+interface Definition {
+  /** The name, and other names of the same function. */
+  readonly names: string | readonly string[]
+  readonly homes: readonly Home[]
+  readonly doc: string
+  readonly gradFn?: string
+}
+
+/** Adds a function to the table. */
+export function define(definition: Definition, ...signatures: readonly Signature[]): void {
+  const names = typeof definition.names === 'string' ? [definition.names] : definition.names
+  const entry: TorchFunction = {
+    name: names[0]!,
+    homes: definition.homes,
+    doc: definition.doc,
+    gradFn: definition.gradFn ?? null,
+    signatures,
+  }
+  for (const home of definition.homes) {
+    const table = tables.get(home) ?? new Map<string, TorchFunction>()
+    tables.set(home, table)
+    for (const name of names) {
+      if (table.has(name)) throw new Error(`${home}.${name} is defined twice`)
+      table.set(name, entry)
+    }
+  }
+}
+
+/** Calls `entry` with the arguments of a program; `shown` is how the program wrote the function. */
+export function callFunction(entry: TorchFunction, args: CallArguments, ctx: TraceContext, shown: string): Dynamic {
+  const [first, ...others] = entry.signatures
+  const chosen = others.length === 0 ? first! : (entry.signatures.find((candidate) => fits(candidate, args)) ?? first!)
+  const result = chosen.call(bind(chosen, args, ctx, shown), ctx)
+  return wrap(result, entry.gradFn, [...args.positional, ...args.named.values()])
+}
+
+/** Makes tensors of results; they require a gradient when an argument does. */
+export function wrap(result: Result, gradFn: string | null, inputs: readonly Dynamic[]): Dynamic {
+  if ('static' in result) return result.static
+  const flows = gradFn !== null && inputs.some(requiresGrad)
+  const one = (value: Value): Tensor => {
+    const grad = flows && isFloat(value.dtype)
+    return new Tensor(value, grad ? gradFn : null, grad)
+  }
+  if ('names' in result) return { kind: 'named', names: result.names, items: result.values.map(one) }
+  return isValue(result) ? one(result) : tuple(result.map(one))
+}
+
+function isValue(result: Value | readonly Value[]): result is Value {
+  return !Array.isArray(result)
+}
+
+function requiresGrad(value: Dynamic): boolean {
+  return value instanceof Tensor ? value.requiresGrad : (itemsOf(value)?.some(requiresGrad) ?? false)
+}
+
+/** Whether the number and names of the arguments and the types of the given ones can be meant for `candidate`. */
+function fits({ parameters }: Signature, args: CallArguments): boolean {
+  const names = Object.keys(parameters)
+  const variadic = names.findIndex((name) => parameters[name]!.variadic)
+  if (variadic < 0 && args.positional.length > names.length) return false
+  const filled = new Set(names.slice(0, variadic >= 0 && args.positional.length > variadic ? variadic + 1 : args.positional.length))
+  for (const name of args.named.keys()) {
+    if (!names.includes(name) || filled.has(name)) return false
+    filled.add(name)
+  }
+  if (names.some((name) => !filled.has(name) && !parameters[name]!.default)) return false
+  const positional = args.positional.every((value, i) => (variadic >= 0 && i >= variadic) || parameters[names[i]!]!.fits(value))
+  return positional && [...args.named].every(([name, value]) => parameters[name]!.fits(value))
+}
+
+function bind({ parameters }: Signature, args: CallArguments, ctx: TraceContext, shown: string): Record<string, unknown> {
+  const names = Object.keys(parameters)
+  const bound: Record<string, unknown> = {}
+  let position = 0
+  for (const name of names) {
+    const kind = parameters[name]!
+    const given = args.named.get(name)
+    const what = `${shown}(): ${name}`
+    const rest = args.positional.slice(position)
+    if (kind.variadic && rest.length > 0) {
+      bound[name] = kind.convert(rest.length === 1 ? rest[0]! : tuple(rest), ctx, what)
+      position = args.positional.length
+    } else if (rest.length > 0) {
+      if (given) fail(ctx, 'bad_argument', `${what} is given twice`)
+      bound[name] = kind.convert(rest[0]!, ctx, what)
+      position++
+    } else if (given) {
+      bound[name] = kind.convert(given, ctx, what)
+    } else if (kind.default) {
+      bound[name] = kind.default.value
+    } else {
+      fail(ctx, 'bad_argument', `${shown}(): the argument "${name}" (${kind.type}) is missing; the signature is ${signatureText(shown, parameters)}`)
+    }
+  }
+  if (position < args.positional.length) {
+    fail(ctx, 'bad_argument', `${shown}() takes ${names.length} arguments, got ${args.positional.length + args.named.size}; the signature is ${signatureText(shown, parameters)}`)
+  }
+  for (const name of args.named.keys()) {
+    if (!(name in parameters)) fail(ctx, 'bad_argument', `${shown}() has no argument "${name}"${suggestion(name, names)}`)
+  }
+  return bound
+}
+
+/** `softmax(input: Tensor, dim: int, dtype: torch.dtype | None = None)` */
+export function signatureText(name: string, parameters: Kinds): string {
+  const parts = Object.entries(parameters).map(([parameter, kind]) => `${parameter}: ${kind.type}${kind.default ? ` = ${kind.default.shown}` : ''}`)
+  return `${name}(${parts.join(', ')})`
+}

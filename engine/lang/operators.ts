@@ -1,0 +1,197 @@
+/** Python's operators over tensors and over values that are known while tracing. */
+import { bitwise, add, compare, div, floorDivide, invert, mul, pow, remainder, sub } from '../functions/elementwise.ts'
+import { wrap } from '../functions/define.ts'
+import { matmul } from '../functions/products.ts'
+import type { TensorOrNumber } from '../functions/parameters.ts'
+import { truthOf } from '../functions/builtins.ts'
+import * as ew from '../ops/elementwise.ts'
+import type { BinaryOperator, CompareOperator } from './ast.ts'
+import type { Dynamic, Num, TraceContext } from './values.ts'
+import { Tensor, bool, describe, fail, float, int, itemsOf, tuple } from './values.ts'
+
+/** What `grad_fn` of a result is called. */
+const gradFns: Record<BinaryOperator, string | null> = {
+  '+': 'AddBackward0',
+  '-': 'SubBackward0',
+  '*': 'MulBackward0',
+  '/': 'DivBackward0',
+  '//': null,
+  '%': 'RemainderBackward0',
+  '**': 'PowBackward0',
+  '@': 'MmBackward0',
+  '&': null,
+  '|': null,
+  '^': null,
+}
+
+/** A Python number; True and False count as 1 and 0. */
+function asNumber(x: Dynamic): Num | undefined {
+  if (x instanceof Tensor) return undefined
+  if (x.kind === 'number') return x
+  return x.kind === 'boolean' ? int(Number(x.value)) : undefined
+}
+
+export function binary(ctx: TraceContext, operator: BinaryOperator, a: Dynamic, b: Dynamic): Dynamic {
+  if (a instanceof Tensor || b instanceof Tensor) return tensorBinary(ctx, operator, a, b)
+  const x = asNumber(a)
+  const y = asNumber(b)
+  if (x && y) {
+    const truths = !(a instanceof Tensor) && a.kind === 'boolean' && !(b instanceof Tensor) && b.kind === 'boolean'
+    return numberBinary(ctx, operator, x, y, truths)
+  }
+  const left = itemsOf(a)
+  const right = itemsOf(b)
+  if (operator === '+' && left && right) return { kind: a.kind === 'list' ? 'list' : 'tuple', items: [...left, ...right] }
+  if (operator === '*' && left && y?.whole) return repeated(ctx, a, left, y.value)
+  if (operator === '*' && right && x?.whole) return repeated(ctx, b, right, x.value)
+  return refuse(ctx, operator, a, b)
+}
+
+function repeated(ctx: TraceContext, sequence: Dynamic, items: readonly Dynamic[], times: number): Dynamic {
+  if (items.length * times > 100_000) fail(ctx, 'bad_operand', `a sequence of ${items.length * times} items is too long`)
+  const copies = Array.from({ length: Math.max(0, times) }, () => items).flat()
+  return !(sequence instanceof Tensor) && sequence.kind === 'list' ? { kind: 'list', items: copies } : tuple(copies)
+}
+
+function refuse(ctx: TraceContext, operator: string, a: Dynamic, b: Dynamic): never {
+  return fail(ctx, 'bad_operand', `the operator ${operator} does not take ${describe(a)} and ${describe(b)}`)
+}
+
+function tensorBinary(ctx: TraceContext, operator: BinaryOperator, a: Dynamic, b: Dynamic): Dynamic {
+  const x = a instanceof Tensor ? a.value : asNumber(a)
+  const y = b instanceof Tensor ? b.value : asNumber(b)
+  if (!x || !y) return refuse(ctx, operator, a, b)
+  const gradFn = operator === '@' && a instanceof Tensor && b instanceof Tensor ? productGradFn(a, b) : gradFns[operator]
+  return wrap(tensorFormula(ctx, operator, x, y, a, b), gradFn, [a, b])
+}
+
+function productGradFn(a: Tensor, b: Tensor): string {
+  const [left, right] = [a.value.shape.length, b.value.shape.length]
+  if (left === 1 && right === 1) return 'DotBackward0'
+  if (left === 2 && right === 1) return 'MvBackward0'
+  return left <= 2 && right <= 2 ? 'MmBackward0' : 'UnsafeViewBackward0'
+}
+
+function tensorFormula(ctx: TraceContext, operator: BinaryOperator, x: TensorOrNumber, y: TensorOrNumber, a: Dynamic, b: Dynamic): ReturnType<typeof add> {
+  switch (operator) {
+    case '+':
+      return add(ctx, x, y)
+    case '-':
+      return sub(ctx, x, y)
+    case '*':
+      return mul(ctx, x, y)
+    case '/':
+      return div(ctx, x, y)
+    case '//':
+      return floorDivide(ctx, x, y)
+    case '%':
+      return remainder(ctx, x, y)
+    case '**':
+      return pow(ctx, x, y)
+    case '@':
+      return 'kind' in x || 'kind' in y ? refuse(ctx, '@', a, b) : matmul(ctx, x, y)
+    default:
+      return bitwise(ctx, operator, x, y)
+  }
+}
+
+function numberBinary(ctx: TraceContext, operator: BinaryOperator, a: Num, b: Num, truths: boolean): Dynamic {
+  const whole = a.whole && b.whole
+  const result = (value: number): Dynamic => {
+    if (!whole) return float(value)
+    if (!Number.isSafeInteger(value)) fail(ctx, 'bad_operand', `the whole number ${value} is beyond 2^53`)
+    return int(value + 0)
+  }
+  const [x, y] = [a.value, b.value]
+  if ((operator === '/' || operator === '//' || operator === '%') && y === 0) fail(ctx, 'division_by_zero', `${x} ${operator} 0`)
+  switch (operator) {
+    case '+':
+      return result(x + y)
+    case '-':
+      return result(x - y)
+    case '*':
+      return result(x * y)
+    case '/':
+      return float(x / y)
+    case '//':
+      return result(Math.floor(x / y))
+    case '%':
+      return result(x - y * Math.floor(x / y))
+    case '**':
+      if (x === 0 && y < 0) fail(ctx, 'division_by_zero', `0 ** ${y}`)
+      return whole && y >= 0 ? result(x ** y) : float(x ** y)
+    case '@':
+      return refuse(ctx, '@', a, b)
+    default: {
+      if (!whole) return refuse(ctx, operator, a, b)
+      const bits = { '&': x & y, '|': x | y, '^': x ^ y }[operator]
+      return truths ? bool(bits !== 0) : int(bits)
+    }
+  }
+}
+
+export function unary(ctx: TraceContext, operator: '-' | '+' | '~' | 'not', x: Dynamic): Dynamic {
+  if (operator === 'not') return bool(!truthOf(ctx, x))
+  if (x instanceof Tensor) {
+    if (operator === '+') return x
+    if (operator === '~') return wrap(invert(ctx, x.value), null, [x])
+    if (x.value.dtype === 'bool') fail(ctx, 'dtype_mismatch', '- of a bool tensor; use ~')
+    return wrap(ew.neg(x.value), 'NegBackward0', [x])
+  }
+  const found = asNumber(x)
+  if (!found || (operator === '~' && !found.whole)) return fail(ctx, 'bad_operand', `the operator ${operator} does not take ${describe(x)}`)
+  if (operator === '~') return int(-found.value - 1)
+  return { ...found, value: operator === '-' ? (found.whole ? 0 - found.value : -found.value) : found.value }
+}
+
+export function comparison(ctx: TraceContext, operator: CompareOperator, a: Dynamic, b: Dynamic): Dynamic {
+  switch (operator) {
+    case 'is':
+    case 'is not': {
+      const same = isSame(a, b)
+      return bool(operator === 'is' ? same : !same)
+    }
+    case 'in':
+    case 'not in': {
+      const items = itemsOf(b)
+      if (!items) return fail(ctx, 'bad_operand', `"${operator}" takes a sequence on the right, got ${describe(b)}`)
+      const found = items.some((item) => equals(a, item))
+      return bool(operator === 'in' ? found : !found)
+    }
+    default:
+      return compareValues(ctx, operator, a, b)
+  }
+}
+
+function compareValues(ctx: TraceContext, operator: '==' | '!=' | '<' | '<=' | '>' | '>=', a: Dynamic, b: Dynamic): Dynamic {
+  if (a instanceof Tensor || b instanceof Tensor) {
+    const x = a instanceof Tensor ? a.value : asNumber(a)
+    const y = b instanceof Tensor ? b.value : asNumber(b)
+    if (!x || !y) return refuse(ctx, operator, a, b)
+    return wrap(compare(ctx, operator, x, y), null, [a, b])
+  }
+  if (operator === '==' || operator === '!=') return bool(equals(a, b) === (operator === '=='))
+  const x = asNumber(a)
+  const y = asNumber(b)
+  if (!x || !y) return refuse(ctx, operator, a, b)
+  return bool({ '<': x.value < y.value, '<=': x.value <= y.value, '>': x.value > y.value, '>=': x.value >= y.value }[operator])
+}
+
+/** Identity, for None, truth values and dtypes, which have one object each; tensors by the object. */
+function isSame(a: Dynamic, b: Dynamic): boolean {
+  if (a === b) return true
+  return !(a instanceof Tensor) && !(b instanceof Tensor) && (a.kind === 'none' || a.kind === 'boolean' || a.kind === 'dtype') && equals(a, b)
+}
+
+function equals(a: Dynamic, b: Dynamic): boolean {
+  if (a instanceof Tensor || b instanceof Tensor) return a === b
+  const x = asNumber(a)
+  const y = asNumber(b)
+  if (x && y) return x.value === y.value
+  const left = itemsOf(a)
+  const right = itemsOf(b)
+  if (left && right) return left.length === right.length && left.every((item, i) => equals(item, right[i]!))
+  if (a.kind === 'string' && b.kind === 'string') return a.value === b.value
+  if (a.kind === 'dtype' && b.kind === 'dtype') return a.dtype === b.dtype
+  return a.kind === 'none' && b.kind === 'none'
+}

@@ -1,0 +1,135 @@
+/** `x[…]`: basic and advanced indexing of tensors, items of sequences. */
+import { broadcastShapes } from '../functions/promote.ts'
+import { select } from '../functions/shaping.ts'
+import { wrap } from '../functions/define.ts'
+import type { Value } from '../ir/value.ts'
+import { isFloat, numel } from '../ir/value.ts'
+import * as ew from '../ops/elementwise.ts'
+import { gather } from '../ops/indexing.ts'
+import { literal } from '../ops/source.ts'
+import { expand, permute, reshape, slice } from '../ops/view.ts'
+import type { Dynamic, Slice, TraceContext } from './values.ts'
+import { Tensor, describe, fail, itemsOf } from './values.ts'
+
+export function subscript(ctx: TraceContext, object: Dynamic, index: Dynamic): Dynamic {
+  if (object instanceof Tensor) return indexTensor(ctx, object, index)
+  const items = itemsOf(object)
+  if (!items) return fail(ctx, 'bad_index', `${describe(object)} cannot be indexed`)
+  if (!(index instanceof Tensor) && index.kind === 'slice') {
+    const { start, length, step } = sliceOf(ctx, index, items.length)
+    const picked = Array.from({ length }, (_, i) => items[start + i * step]!)
+    return !(object instanceof Tensor) && object.kind === 'list' ? { kind: 'list', items: picked } : { kind: 'tuple', items: picked }
+  }
+  const place = wholeNumber(index)
+  if (place === undefined) return fail(ctx, 'bad_index', `a sequence is indexed by ints or slices, got ${describe(index)}`)
+  const found = items[place < 0 ? place + items.length : place]
+  return found ?? fail(ctx, 'bad_index', `index ${place} is out of range for ${describe(object)}`)
+}
+
+function wholeNumber(x: Dynamic): number | undefined {
+  return !(x instanceof Tensor) && x.kind === 'number' && x.whole ? x.value : undefined
+}
+
+/** Start, number and step of a slice over `size` elements, as Python's slice.indices. */
+function sliceOf(ctx: TraceContext, { start, stop, step }: Slice, size: number): { start: number; length: number; step: number } {
+  if (step === 0) fail(ctx, 'bad_index', 'a slice step must not be 0')
+  const clamp = (at: number | undefined, fallback: number): number => {
+    if (at === undefined) return fallback
+    const from = at < 0 ? at + size : at
+    return step > 0 ? Math.min(Math.max(from, 0), size) : Math.min(Math.max(from, -1), size - 1)
+  }
+  const from = clamp(start, step > 0 ? 0 : size - 1)
+  const to = clamp(stop, step > 0 ? size : -1)
+  return { start: from, length: Math.max(0, Math.ceil((to - from) / step)), step }
+}
+
+interface Advanced {
+  readonly axis: number
+  readonly index: Value
+}
+
+function indexTensor(ctx: TraceContext, object: Tensor, index: Dynamic): Dynamic {
+  const parts = !(index instanceof Tensor) && (index.kind === 'tuple' || index.kind === 'named') ? index.items : [index]
+  const consuming = parts.filter((part) => part instanceof Tensor || (part.kind !== 'ellipsis' && part.kind !== 'none')).length
+  const rank = object.value.shape.length
+  if (consuming > rank) fail(ctx, 'bad_index', `too many indices (${consuming}) for ${describe(object)}`)
+  if (parts.filter((part) => !(part instanceof Tensor) && part.kind === 'ellipsis').length > 1) fail(ctx, 'bad_index', 'an index takes one ... at most')
+
+  let x = object.value
+  let axis = 0
+  let gradFn = 'AliasBackward0'
+  const advanced: Advanced[] = []
+  for (const part of parts) {
+    if (part instanceof Tensor || itemsOf(part)) {
+      advanced.push({ axis, index: indexValues(ctx, part, x.shape[axis]!) })
+      axis++
+      gradFn = 'IndexBackward0'
+    } else if (part.kind === 'ellipsis') {
+      axis += rank - consuming
+    } else if (part.kind === 'none') {
+      x = reshape(x, x.shape.toSpliced(axis, 0, 1))
+      axis++
+      gradFn = 'UnsqueezeBackward0'
+    } else if (part.kind === 'slice') {
+      x = sliced(ctx, x, axis, part)
+      axis++
+      gradFn = 'SliceBackward0'
+    } else {
+      const place = wholeNumber(part)
+      if (place === undefined) return fail(ctx, 'bad_index', `a tensor is indexed by ints, slices, None, ... and tensors, got ${describe(part)}`)
+      x = select(ctx, x, axis, place)
+      gradFn = 'SelectBackward0'
+    }
+  }
+  return wrap(advanced.length > 0 ? gatherAt(ctx, x, advanced) : x, gradFn, [object])
+}
+
+function sliced(ctx: TraceContext, x: Value, axis: number, part: Slice): Value {
+  if (part.step < 0) fail(ctx, 'bad_index', 'a slice of a tensor needs a positive step; use torch.flip to reverse')
+  const { start, length, step } = sliceOf(ctx, part, x.shape[axis]!)
+  if (length > 0) return slice(x, axis, start, length, step)
+  return expand(ew.fullLike(reshape(slice(x, axis, 0, 0), x.shape.with(axis, 0)), 0), x.shape.with(axis, 0))
+}
+
+/** The whole numbers of an index tensor or list. */
+function indexValues(ctx: TraceContext, part: Dynamic, size: number): Value {
+  if (part instanceof Tensor) {
+    if (part.value.dtype === 'bool') {
+      return fail(ctx, 'value_dependent', 'a bool tensor as index gives a tensor whose shape depends on values; multiply by the mask, or use torch.where(mask, a, b)')
+    }
+    return part.value
+  }
+  const numbers = itemsOf(part)!.map((item) => wholeNumber(item) ?? fail(ctx, 'bad_index', `a list of ints expected as index, got ${describe(item)}`))
+  const wrong = numbers.find((n) => n < -size || n >= size)
+  if (wrong !== undefined) fail(ctx, 'bad_index', `index ${wrong} is out of range for a dimension of size ${size}`)
+  return literal(ctx.graph, numbers, [numbers.length], 'int64')
+}
+
+/**
+ * Indexing by tensors: their shapes are broadcast and take the place of the indexed dimensions (or come first, when
+ * other dimensions stand between).
+ */
+function gatherAt(ctx: TraceContext, x: Value, advanced: readonly Advanced[]): Value {
+  const shape = broadcastShapes(ctx, advanced.map(({ index }) => index.shape))
+  const axes = advanced.map(({ axis }) => axis)
+  const others = [...x.shape.keys()].filter((axis) => !axes.includes(axis))
+  const together = axes.every((axis, i) => i === 0 || axis === axes[i - 1]! + 1)
+  const count = axes.reduce((n, axis) => n * x.shape[axis]!, 1)
+
+  // Row-major number of the place among all combinations of the indexed dimensions.
+  let place: Value | undefined
+  for (const { axis, index } of advanced) {
+    const size = x.shape[axis]!
+    const checked = expand(ew.checkIndex(isFloat(index.dtype) ? index : ew.cast(index, 'int64'), size, 'index', true), shape)
+    place = place ? ew.add(ew.mul(place, size), checked) : checked
+  }
+  const rest = others.map((axis) => x.shape[axis]!)
+  const moved = reshape(permute(x, [...axes, ...others]), [count, numel(rest)])
+  const rows = numel(shape)
+  const flat = expand(reshape(place!, [rows, 1]), [rows, numel(rest)])
+  const picked = reshape(gather(moved, flat, 0), [...shape, ...rest])
+  if (!together || axes[0] === 0) return picked
+  const before = others.filter((axis) => axis < axes[0]!).length
+  const order = [...others.keys()].map((i) => i + shape.length)
+  return permute(picked, [...order.slice(0, before), ...shape.keys(), ...order.slice(before)])
+}

@@ -1,0 +1,147 @@
+/** What expressions of a program evaluate to while it is traced. */
+import { SpecError, showShape } from '../errors.ts'
+import type { ErrorCode } from '../errors.ts'
+import type { DType, Graph, Value } from '../ir/value.ts'
+
+/** A tensor whose numbers are known when the compiled program runs. */
+export class Tensor {
+  readonly value: Value
+  /** PyTorch's name of the function that made it, for tensors that gradients flow through. */
+  readonly gradFn: string | null
+  /** Whether a gradient can flow from here to a parameter. */
+  readonly requiresGrad: boolean
+
+  constructor(value: Value, gradFn: string | null, requiresGrad: boolean) {
+    this.value = value
+    this.gradFn = gradFn
+    this.requiresGrad = requiresGrad
+  }
+}
+
+/** A Python number: `whole` for int. */
+export interface Num {
+  readonly kind: 'number'
+  readonly value: number
+  readonly whole: boolean
+}
+
+export interface Sequence {
+  readonly kind: 'tuple' | 'list'
+  readonly items: readonly Dynamic[]
+}
+
+/** The results of a function that returns several tensors by name (torch.max with dim, for one). */
+export interface NamedTuple {
+  readonly kind: 'named'
+  readonly names: readonly string[]
+  readonly items: readonly Dynamic[]
+}
+
+export interface Slice {
+  readonly kind: 'slice'
+  readonly start: number | undefined
+  readonly stop: number | undefined
+  readonly step: number
+}
+
+export interface Callable {
+  readonly kind: 'function'
+  readonly name: string
+  readonly call: (args: CallArguments) => Dynamic
+  /** Parameters of a module: `fc1.weight`. */
+  readonly attributes?: ReadonlyMap<string, Dynamic>
+}
+
+export interface CallArguments {
+  readonly positional: readonly Dynamic[]
+  readonly named: ReadonlyMap<string, Dynamic>
+}
+
+export type Dynamic =
+  | Tensor
+  | Num
+  | { readonly kind: 'boolean'; readonly value: boolean }
+  | { readonly kind: 'string'; readonly value: string }
+  | { readonly kind: 'none' }
+  | { readonly kind: 'ellipsis' }
+  | { readonly kind: 'dtype'; readonly dtype: DType }
+  | Sequence
+  | NamedTuple
+  | Slice
+  | { readonly kind: 'range'; readonly start: number; readonly stop: number; readonly step: number }
+  | Callable
+  | { readonly kind: 'namespace'; readonly name: string }
+
+export const none: Dynamic = { kind: 'none' }
+
+export function int(value: number): Num {
+  return { kind: 'number', value, whole: true }
+}
+
+export function float(value: number): Num {
+  return { kind: 'number', value, whole: false }
+}
+
+export function bool(value: boolean): Dynamic {
+  return { kind: 'boolean', value }
+}
+
+export function tuple(items: readonly Dynamic[]): Sequence {
+  return { kind: 'tuple', items }
+}
+
+/** What the functions of a program share. */
+export interface TraceContext {
+  readonly graph: Graph
+  /** What numbers without a dtype become; torch's default dtype. */
+  readonly dtype: 'float32' | 'float64'
+}
+
+/** Throws at the place that is being traced. */
+export function fail(ctx: TraceContext, code: ErrorCode, message: string): never {
+  throw new SpecError(code, message, ctx.graph.place)
+}
+
+/** How a value is called in an error: `float32 tensor of shape [2, 3]`, `int 3`, `str "x"`. */
+export function describe(value: Dynamic): string {
+  if (value instanceof Tensor) return `${value.value.dtype} tensor of shape ${showShape(value.value.shape)}`
+  switch (value.kind) {
+    case 'number':
+      return `${value.whole ? 'int' : 'float'} ${value.value}`
+    case 'boolean':
+      return value.value ? 'True' : 'False'
+    case 'string':
+      return `str "${value.value}"`
+    case 'none':
+      return 'None'
+    case 'ellipsis':
+      return '...'
+    case 'dtype':
+      return `torch.${value.dtype}`
+    case 'tuple':
+    case 'list':
+      return `${value.kind} of ${value.items.length}`
+    case 'named':
+      return `tuple of ${value.items.length}`
+    case 'slice':
+      return 'slice'
+    case 'range':
+      return 'range'
+    case 'function':
+      return `function ${value.name}`
+    case 'namespace':
+      return `module ${value.name}`
+  }
+}
+
+/** Items of a tuple, list, range or named tuple; undefined for anything else. */
+export function itemsOf(value: Dynamic): readonly Dynamic[] | undefined {
+  if (value instanceof Tensor) return undefined
+  if (value.kind === 'tuple' || value.kind === 'list' || value.kind === 'named') return value.items
+  if (value.kind === 'range') {
+    const items: Dynamic[] = []
+    for (let i = value.start; value.step > 0 ? i < value.stop : i > value.stop; i += value.step) items.push(int(i))
+    return items
+  }
+  return undefined
+}

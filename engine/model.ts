@@ -1,0 +1,185 @@
+/** A model of a spec: its parameters with their initial values, and its forward pass. */
+import { SpecError, invariant, showShape, suggestion } from './errors.ts'
+import type { Fault } from './errors.ts'
+import type { DType, Shape, Value } from './ir/value.ts'
+import { numel, sameShape } from './ir/value.ts'
+import type { Dynamic, TraceContext } from './lang/values.ts'
+import { Tensor } from './lang/values.ts'
+import { inits, layerTypes } from './nn/index.ts'
+import type { Layer, Options } from './nn/index.ts'
+import type { Fill, InitContext } from './nn/init.ts'
+import type { FloatArray } from './random/draw.ts'
+import type { Mt19937 } from './random/mt19937.ts'
+import type { ForwardSpec, LayerSpec, ModelSpec } from './spec.ts'
+import { readTensor, toElements } from './tensor.ts'
+
+export interface Parameter {
+  /** Its state_dict name. */
+  readonly name: string
+  readonly shape: Shape
+  readonly dtype: DType
+  readonly requiresGrad: boolean
+  initial: FloatArray | BigInt64Array<ArrayBuffer> | Uint8Array<ArrayBuffer>
+  readonly pointer: string
+}
+
+/** A layer at its place in the model. */
+interface Placed {
+  readonly layer: Layer
+  readonly options: Options
+  readonly prefix: string
+  readonly pointer: string
+}
+
+/** Layers one after the other, or a single one. */
+type Part = Placed | readonly Part[]
+
+export class Model {
+  readonly parameters: Parameter[] = []
+  readonly spec: ModelSpec
+  readonly #layers: Part | undefined
+  readonly #modules = new Map<string, Part>()
+  readonly #byName = new Map<string, Parameter>()
+
+  /** Draws initial values from `generator` in PyTorch's order: layers or modules as listed, then named parameters. */
+  constructor(spec: ForwardSpec, generator: Mt19937, maxElements: number) {
+    this.spec = spec.model
+    const ctx: InitContext = { generator, dtype: spec.dtype }
+    const { layers, modules, parameters, forward } = spec.model
+    if (layers && forward !== undefined) throw new SpecError('name_conflict', 'a model has either layers or a forward program, not both', { pointer: '/model/forward' })
+    if (!layers && forward === undefined) throw new SpecError('no_model', 'the model needs layers or a forward program', { pointer: '/model' })
+    if (layers) this.#layers = layers.map((layer, i) => this.#build(layer, String(i), `/model/layers/${i}`, ctx, maxElements))
+    for (const [name, module] of Object.entries(modules ?? {})) this.#modules.set(name, this.#build(module, name, `/model/modules/${escape(name)}`, ctx, maxElements))
+    for (const [name, json] of Object.entries(parameters ?? {})) {
+      const pointer = `/model/parameters/${escape(name)}`
+      if (json.value !== undefined) {
+        const given = readTensor(json.value, `${pointer}/value`, maxElements)
+        const dtype = given.dtype ?? spec.dtype
+        this.#add({ name, shape: given.shape, dtype, requiresGrad: (json.requires_grad ?? true) && dtype.startsWith('float'), initial: toElements(given, dtype), pointer })
+      } else {
+        const shape = json.shape ?? []
+        this.#draw(name, shape, initOf(json.init, pointer), json.requires_grad ?? true, pointer, ctx, maxElements)
+      }
+    }
+    this.#restore(spec, maxElements)
+  }
+
+  #build(spec: LayerSpec, prefix: string, pointer: string, ctx: InitContext, maxElements: number): Part {
+    if (spec.type === 'Sequential') {
+      return (spec.layers ?? []).map((inner, i) => this.#build(inner, `${prefix}.${i}`, `${pointer}/layers/${i}`, ctx, maxElements))
+    }
+    const layer = layerTypes.get(spec.type)
+    if (!layer) {
+      throw new SpecError('unknown_layer', `there is no layer "${spec.type}"${suggestion(spec.type, [...layerTypes.keys(), 'Sequential'])}`, { pointer: `${pointer}/type` })
+    }
+    const { type: _type, ...options } = spec
+    for (const { name, shape, fill } of layer.parameters(options)) this.#draw(`${prefix}.${name}`, shape, fill, true, pointer, ctx, maxElements)
+    return { layer, options, prefix, pointer }
+  }
+
+  #draw(name: string, shape: Shape, fill: Fill, requiresGrad: boolean, pointer: string, ctx: InitContext, maxElements: number): void {
+    if (numel(shape) > maxElements) {
+      throw new SpecError('tensor_too_large', `the parameter ${name} of shape ${showShape(shape)} has ${numel(shape)} elements; the limit is ${maxElements}`, { pointer })
+    }
+    try {
+      this.#add({ name, shape, dtype: ctx.dtype, requiresGrad, initial: fill(ctx, shape), pointer })
+    } catch (error) {
+      throw error instanceof SpecError ? error.at({ pointer: `${pointer}/init` }) : error
+    }
+  }
+
+  #add(parameter: Parameter): void {
+    this.parameters.push(parameter)
+    this.#byName.set(parameter.name, parameter)
+  }
+
+  /** Replaces initial values by the given state. All names and shapes that do not fit are reported at once. */
+  #restore(spec: ForwardSpec, maxElements: number): void {
+    const faults: Fault[] = []
+    for (const [name, json] of Object.entries(spec.state ?? {})) {
+      const pointer = `/state/${escape(name)}`
+      const parameter = this.#byName.get(name)
+      if (!parameter) {
+        faults.push({ code: 'state_mismatch', message: `the model has no parameter "${name}"${suggestion(name, this.#byName.keys())}`, pointer })
+        continue
+      }
+      const given = readTensor(json, pointer, maxElements)
+      if (!sameShape(given.shape, parameter.shape)) {
+        faults.push({ code: 'state_mismatch', message: `"${name}" has shape ${showShape(parameter.shape)}, got ${showShape(given.shape)}`, pointer })
+        continue
+      }
+      parameter.initial = toElements(given, parameter.dtype)
+    }
+    const [first, ...more] = faults
+    if (first) throw new SpecError(first.code, first.message, { ...(first.pointer !== undefined && { pointer: first.pointer }) }, more)
+  }
+
+  /** The modules as functions of a program. */
+  callables(ctx: TraceContext, values: ReadonlyMap<string, Value>): Map<string, Dynamic> {
+    const scope = new Map<string, Dynamic>()
+    for (const [name, part] of this.#modules) {
+      const attributes = new Map<string, Dynamic>()
+      for (const parameter of this.parameters) {
+        if (parameter.name.startsWith(`${name}.`)) attributes.set(parameter.name.slice(name.length + 1), asTensor(values, parameter))
+      }
+      scope.set(name, {
+        kind: 'function',
+        name,
+        attributes,
+        call: ({ positional, named }) => {
+          const [input] = positional
+          if (positional.length !== 1 || named.size > 0 || !(input instanceof Tensor)) {
+            throw new SpecError('bad_argument', `${name}() takes one tensor`, ctx.graph.place)
+          }
+          return apply(part, input, ctx, values, ctx.graph.place)
+        },
+      })
+    }
+    return scope
+  }
+
+  /** The layers applied to `input`. */
+  applyLayers(input: Tensor, ctx: TraceContext, values: ReadonlyMap<string, Value>): Tensor {
+    invariant(this.#layers, 'the model has layers')
+    return apply(this.#layers, input, ctx, values, undefined)
+  }
+}
+
+export function asTensor(values: ReadonlyMap<string, Value>, parameter: Parameter): Tensor {
+  return new Tensor(values.get(parameter.name)!, null, parameter.requiresGrad)
+}
+
+/** Runs a part. Errors point at the layer, and keep the line of the program that called it. */
+function apply(part: Part, input: Tensor, ctx: TraceContext, values: ReadonlyMap<string, Value>, caller: TraceContext['graph']['place']): Tensor {
+  if (isList(part)) return part.reduce((x, inner) => apply(inner, x, ctx, values, caller), input)
+  const { layer, options, prefix, pointer } = part
+  const place = caller ?? { pointer }
+  return ctx.graph.at(place, () => {
+    const value = layer.forward(input.value, options, {
+      ctx,
+      parameter: (name) => values.get(`${prefix}.${name}`)!,
+      mismatch: (option, message) => {
+        throw new SpecError('shape_mismatch', message, { ...place, pointer: `${pointer}/${option}` })
+      },
+    })
+    const flows = input.requiresGrad || layer.parameters(options).length > 0
+    return new Tensor(value, flows ? layer.gradFn : null, flows)
+  })
+}
+
+function isList(part: Part): part is readonly Part[] {
+  return Array.isArray(part)
+}
+
+function initOf(init: { readonly type: string } | undefined, pointer: string): Fill {
+  if (!init) throw new SpecError('bad_option', 'a parameter needs a value, or a shape and an init', { pointer })
+  const record = inits[init.type as keyof typeof inits] as { fill: (options: unknown) => Fill } | undefined
+  if (!record) throw new SpecError('unknown_init', `there is no initialisation "${init.type}"${suggestion(init.type, Object.keys(inits))}`, { pointer: `${pointer}/init/type` })
+  return record.fill(init)
+}
+
+/** A name as part of a JSON pointer (RFC 6901). */
+export function escape(name: string): string {
+  return name.replaceAll('~', '~0').replaceAll('/', '~1')
+}
+

@@ -1,0 +1,162 @@
+/** A spec as a graph: data and parameters as inputs, the forward pass, the loss. */
+import { SpecError, suggestion } from './errors.ts'
+import type { Binding } from './compile.ts'
+import type { DType, Shape, Value } from './ir/value.ts'
+import { Graph, isFloat, numel } from './ir/value.ts'
+import { parse } from './lang/parse.ts'
+import type { Scope, TraceResult } from './lang/trace.ts'
+import { trace } from './lang/trace.ts'
+import type { Dynamic, TraceContext } from './lang/values.ts'
+import { Tensor, describe } from './lang/values.ts'
+import type { Model } from './model.ts'
+import { asTensor, escape } from './model.ts'
+import { lossTypes } from './nn/index.ts'
+import { gather } from './ops/indexing.ts'
+import { mark } from './ops/elementwise.ts'
+import { input } from './ops/source.ts'
+import { expand, reshape } from './ops/view.ts'
+import type { EngineLimits, ForwardSpec, ProgramText } from './spec.ts'
+import { programText } from './spec.ts'
+import type { Elements } from './runtime.ts'
+import { readTensor, toElements } from './tensor.ts'
+
+/** A named tensor of the request. */
+export interface DataTensor {
+  readonly name: string
+  readonly shape: Shape
+  readonly dtype: DType
+  readonly elements: Elements
+}
+
+/** Name of the per-step input that holds the rows of a minibatch. */
+export const batchRows = 'batch rows'
+
+export function readData(spec: ForwardSpec, maxElements: number): DataTensor[] {
+  return Object.entries(spec.data).map(([name, json]) => {
+    const tensor = readTensor(json, `/data/${escape(name)}`, maxElements)
+    const dtype = tensor.dtype ?? spec.dtype
+    return { name, shape: tensor.shape, dtype, elements: toElements(tensor, dtype) }
+  })
+}
+
+export interface Network {
+  readonly graph: Graph
+  readonly ctx: TraceContext
+  /** Inputs in the order of their buffers: data, then parameters. */
+  readonly data: readonly Binding[]
+  readonly parameters: ReadonlyMap<string, Value>
+  readonly scope: Scope
+  readonly forward: TraceResult | undefined
+  readonly loss: Tensor | undefined
+}
+
+/**
+ * Traces the spec. With `batch`, tensors with dimensions are read through the rows of a minibatch of that size.
+ */
+export function buildNetwork(spec: ForwardSpec, model: Model, data: readonly DataTensor[], limits: EngineLimits, batch?: number): Network {
+  const graph = new Graph({ maxNodes: limits.maxNodes, maxElements: limits.maxElements })
+  const ctx: TraceContext = { graph, dtype: spec.dtype }
+  const scope: Scope = new Map()
+  const rows = batch === undefined ? undefined : input(graph, batchRows, [batch], 'int32')
+  const marked = new Set(spec.retain_grad ?? [])
+  for (const { name, shape, dtype } of data) {
+    const whole = input(graph, `data ${name}`, shape, dtype)
+    const value = rows && shape.length > 0 ? takeRows(whole, rows) : whole
+    scope.set(name, new Tensor(marked.has(name) && isFloat(dtype) ? mark(value, name) : value, null, false))
+  }
+  const parameters = new Map<string, Value>()
+  for (const parameter of model.parameters) {
+    parameters.set(parameter.name, input(graph, `parameter ${parameter.name}`, parameter.shape, parameter.dtype))
+    if (parameter.pointer.startsWith('/model/parameters/')) addName(scope, parameter.name, asTensor(parameters, parameter), parameter.pointer)
+  }
+  for (const [name, module] of model.callables(ctx, parameters)) addName(scope, name, module, `/model/modules/${escape(name)}`)
+
+  const run = (text: ProgramText, pointer: string): TraceResult => {
+    const program = withPointer(pointer, () => parse(programText(text), { maxLength: limits.maxProgramLength, maxDepth: limits.maxProgramDepth }))
+    return trace(program, scope, ctx, { maxSteps: limits.maxTraceSteps, maxCalls: 64, marked }, pointer)
+  }
+  const forward = forwardPass(spec, model, scope, ctx, parameters, run)
+  const loss = spec.loss === undefined ? undefined : lossOf(spec.loss, scope, ctx, run)
+  const bindings = data.map(({ name, shape, dtype }) => ({ name: `data ${name}`, shape, dtype, role: 'data' as const }))
+  return { graph, ctx, data: bindings, parameters, scope, forward, loss }
+}
+
+function addName(scope: Scope, name: string, value: Dynamic, pointer: string): void {
+  if (scope.has(name)) throw new SpecError('name_conflict', `the name "${name}" is taken twice among data, parameters and modules`, { pointer })
+  scope.set(name, value)
+}
+
+function withPointer<T>(pointer: string, body: () => T): T {
+  try {
+    return body()
+  } catch (error) {
+    throw error instanceof SpecError ? error.at({ pointer }) : error
+  }
+}
+
+/** The rows of a minibatch. */
+function takeRows(whole: Value, rows: Value): Value {
+  const [batch] = rows.shape as [number]
+  const [count, ...rest] = whole.shape as [number, ...number[]]
+  const width = numel(rest)
+  const index = expand(reshape(rows, [batch, 1]), [batch, width])
+  return reshape(gather(reshape(whole, [count, width]), index, 0), [batch, ...rest])
+}
+
+type Run = (text: ProgramText, pointer: string) => TraceResult
+
+function forwardPass(spec: ForwardSpec, model: Model, scope: Scope, ctx: TraceContext, parameters: ReadonlyMap<string, Value>, run: Run): TraceResult | undefined {
+  if (!spec.model.layers) return spec.model.forward === undefined ? undefined : run(spec.model.forward, '/model/forward')
+  const x = scope.get('x')
+  if (!(x instanceof Tensor)) throw new SpecError('unknown_name', 'layers are applied to the data tensor "x", which is not given', { pointer: '/data' })
+  const output = model.applyLayers(x, ctx, parameters)
+  const marked = spec.retain_grad?.includes('y_hat') ? new Tensor(mark(output.value, 'y_hat'), output.gradFn, output.requiresGrad) : output
+  scope.set('y_hat', marked)
+  return { variables: scope, lastAssigned: 'y_hat', lastExpression: undefined }
+}
+
+function lossOf(spec: NonNullable<ForwardSpec['loss']>, scope: Scope, ctx: TraceContext, run: Run): Tensor {
+  const loss = typeof spec === 'string' || isLines(spec) ? programLoss(run(spec, '/loss')) : recordLoss(spec, scope, ctx)
+  if (!isFloat(loss.value.dtype) || numel(loss.value.shape) !== 1) {
+    throw new SpecError('loss_not_scalar', `the loss must be one floating-point number, got a ${describe(loss)}; reduce it, as in loss.mean()`, { pointer: '/loss' })
+  }
+  return loss.value.shape.length === 0 ? loss : new Tensor(reshape(loss.value, []), loss.gradFn, loss.requiresGrad)
+}
+
+function isLines(spec: NonNullable<ForwardSpec['loss']>): spec is readonly string[] {
+  return Array.isArray(spec)
+}
+
+function programLoss(result: TraceResult): Tensor {
+  const value = result.lastExpression ?? (result.lastAssigned === 'loss' ? result.variables.get('loss') : undefined)
+  if (value instanceof Tensor) return value
+  if (value === undefined) throw new SpecError('loss_not_scalar', 'the loss program has no value: end it with an expression, or assign "loss"', { pointer: '/loss' })
+  throw new SpecError('loss_not_scalar', `the loss must be a tensor, got ${describe(value)}`, { pointer: '/loss' })
+}
+
+function recordLoss(spec: { readonly type: string }, scope: Scope, ctx: TraceContext): Tensor {
+  const loss = lossTypes.get(spec.type)
+  if (!loss) throw new SpecError('unknown_loss', `there is no loss "${spec.type}"${suggestion(spec.type, lossTypes.keys())}`, { pointer: '/loss/type' })
+  const tensorOf = (name: string, from: string): Tensor => {
+    const value = scope.get(name)
+    if (value instanceof Tensor) return value
+    throw new SpecError('unknown_name', `the loss ${spec.type} is applied to (y_hat, y); "${name}" is not given by ${from}`, { pointer: '/loss' })
+  }
+  const prediction = tensorOf('y_hat', 'the model')
+  const target = tensorOf('y', 'the data')
+  if (!isFloat(prediction.value.dtype)) {
+    throw new SpecError('dtype_mismatch', `the loss ${spec.type} takes a floating-point y_hat, got ${describe(prediction)}`, { pointer: '/loss' })
+  }
+  const { type: _type, ...options } = spec
+  return ctx.graph.at({ pointer: '/loss' }, () => {
+    const value = loss.forward(ctx, prediction.value, target.value, options)
+    return new Tensor(value, prediction.requiresGrad ? loss.gradFn : null, prediction.requiresGrad)
+  })
+}
+
+/** The loss, or an error that says that there is none. */
+export function requireLoss(network: Network): Tensor {
+  if (!network.loss) throw new SpecError('no_loss', 'gradients need a loss, and the spec has none', { pointer: '/loss' })
+  return network.loss
+}
+

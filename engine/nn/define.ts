@@ -1,0 +1,81 @@
+/** How a layer is defined: one record holds its options, parameters and forward pass. */
+import { z } from 'zod'
+import type { Shape, Value } from '../ir/value.ts'
+import type { TraceContext } from '../lang/values.ts'
+import type { Fill } from './init.ts'
+
+export interface ParameterSpec {
+  /** Name in the state_dict, without the layer's own prefix. */
+  readonly name: string
+  readonly shape: Shape
+  readonly fill: Fill
+}
+
+/** What a forward pass sees of its layer. */
+export interface LayerCall {
+  readonly ctx: TraceContext
+  /** The layer's parameters by their names. */
+  readonly parameter: (name: string) => Value
+  /** Throws a shape_mismatch at one of the layer's options. */
+  readonly mismatch: (option: string, message: string) => never
+}
+
+/** A record with its options' type; `define` erases it. */
+export interface LayerRecord<O extends z.ZodRawShape> {
+  readonly type: string
+  /** One line for the catalogue. */
+  readonly doc: string
+  readonly options: O
+  /** What grad_fn of the result is called. */
+  readonly gradFn: string
+  /** Parameters in PyTorch's order, which is the order of their draws. */
+  readonly parameters?: (options: z.infer<z.ZodObject<O>>) => readonly ParameterSpec[]
+  readonly forward: (input: Value, options: z.infer<z.ZodObject<O>>, call: LayerCall) => Value
+}
+
+/** Options after validation. */
+export type Options = Readonly<Record<string, unknown>>
+
+export interface Layer {
+  readonly type: string
+  readonly doc: string
+  readonly options: z.ZodRawShape
+  readonly gradFn: string
+  readonly parameters: (options: Options) => readonly ParameterSpec[]
+  readonly forward: (input: Value, options: Options, call: LayerCall) => Value
+}
+
+export function layer<O extends z.ZodRawShape>(record: LayerRecord<O>): Layer {
+  return {
+    type: record.type,
+    doc: record.doc,
+    options: record.options,
+    gradFn: record.gradFn,
+    parameters: (options) => record.parameters?.(options as z.infer<z.ZodObject<O>>) ?? [],
+    forward: (input, options, call) => record.forward(input, options as z.infer<z.ZodObject<O>>, call),
+  }
+}
+
+/** A loss class: the formula on (y_hat, y). */
+export interface LossRecord<O extends z.ZodRawShape> {
+  readonly type: string
+  readonly doc: string
+  readonly options: O
+  readonly gradFn: string
+  readonly forward: (ctx: TraceContext, input: Value, target: Value, options: z.infer<z.ZodObject<O>>) => Value
+}
+
+export interface Loss {
+  readonly type: string
+  readonly doc: string
+  readonly options: z.ZodRawShape
+  readonly gradFn: string
+  readonly forward: (ctx: TraceContext, input: Value, target: Value, options: Options) => Value
+}
+
+export function loss<O extends z.ZodRawShape>(record: LossRecord<O>): Loss {
+  return { ...record, forward: (ctx, input, target, options) => record.forward(ctx, input, target, options as z.infer<z.ZodObject<O>>) }
+}
+
+export const size = z.int32().positive()
+export const flag = z.boolean()

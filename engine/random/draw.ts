@@ -1,0 +1,97 @@
+/** PyTorch's draws on the CPU: the same numbers, in the same order, for the same generator. */
+import { Mt19937 } from './mt19937.ts'
+
+export type FloatArray = Float32Array<ArrayBuffer> | Float64Array<ArrayBuffer>
+export type FloatType = 'float32' | 'float64'
+
+function floats(type: FloatType, count: number): FloatArray {
+  return type === 'float32' ? new Float32Array(count) : new Float64Array(count)
+}
+
+/** In [0, 1), with 24 bits. */
+function unit32(generator: Mt19937): number {
+  return (generator.random() & 0xffffff) * 2 ** -24
+}
+
+/** In [0, 1), with 53 bits. */
+function unit64(generator: Mt19937): number {
+  const high = generator.random()
+  const low = generator.random()
+  return ((high & 0x1fffff) * 2 ** 32 + low) * 2 ** -53
+}
+
+/** Tensor.uniform_(from, to) */
+export function uniform(generator: Mt19937, type: FloatType, count: number, from: number, to: number): FloatArray {
+  const out = floats(type, count)
+  if (type === 'float64') {
+    for (let i = 0; i < count; i++) out[i] = unit64(generator) * (to - from) + from
+    return out
+  }
+  const low = Math.fround(from)
+  const span = Math.fround(Math.fround(to) - low)
+  for (let i = 0; i < count; i++) out[i] = Math.fround(unit32(generator) * span) + low
+  return out
+}
+
+/** Tensor.normal_(mean, std): fewer than 16 elements one by one in float64, more in blocks of 16. */
+export function normal(generator: Mt19937, type: FloatType, count: number, mean: number, std: number): FloatArray {
+  const out = floats(type, count)
+  if (count < 16) {
+    for (let i = 0; i < count; i++) out[i] = normalOne(generator) * std + mean
+    return out
+  }
+  const unit = type === 'float32' ? unit32 : unit64
+  for (let i = 0; i < count; i++) out[i] = unit(generator)
+  for (let i = 0; i + 16 <= count; i += 16) boxMuller(out, i, mean, std)
+  if (count % 16 !== 0) {
+    const last = count - 16
+    for (let i = last; i < count; i++) out[i] = unit(generator)
+    boxMuller(out, last, mean, std)
+  }
+  return out
+}
+
+/** 16 uniform numbers become 16 normal ones (Box & Muller 1958): radius from the first eight, angle from the others. */
+function boxMuller(data: FloatArray, start: number, mean: number, std: number): void {
+  for (let j = start; j < start + 8; j++) {
+    const radius = Math.sqrt(-2 * Math.log(1 - data[j]!))
+    const angle = 2 * Math.PI * data[j + 8]!
+    data[j] = radius * Math.cos(angle) * std + mean
+    data[j + 8] = radius * Math.sin(angle) * std + mean
+  }
+}
+
+function normalOne(generator: Mt19937): number {
+  const kept = generator.nextNormal
+  if (kept !== undefined) {
+    generator.nextNormal = undefined
+    return kept
+  }
+  const u1 = unit64(generator)
+  const u2 = unit64(generator)
+  const radius = Math.sqrt(-2 * Math.log1p(-u2))
+  generator.nextNormal = radius * Math.sin(2 * Math.PI * u1)
+  return radius * Math.cos(2 * Math.PI * u1)
+}
+
+/** torch.randperm(n) */
+export function permutation(generator: Mt19937, n: number): Int32Array<ArrayBuffer> {
+  const order = Int32Array.from({ length: n }, (_, i) => i)
+  for (let i = 0; i < n - 1; i++) {
+    const j = i + (generator.random() % (n - i))
+    const kept = order[i]!
+    order[i] = order[j]!
+    order[j] = kept
+  }
+  return order
+}
+
+/**
+ * The order of the samples in one epoch of a shuffling DataLoader. Each epoch it takes two 63-bit numbers from the
+ * generator: its own base seed, then the seed of a generator that makes the permutation.
+ */
+export function shuffledEpoch(generator: Mt19937, n: number): Int32Array<ArrayBuffer> {
+  generator.random64()
+  const seed = generator.random64() % 2n ** 63n
+  return permutation(new Mt19937(Number(seed % 2n ** 32n)), n)
+}

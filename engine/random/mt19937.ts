@@ -1,0 +1,47 @@
+/**
+ * PyTorch's CPU generator: the Mersenne Twister (Matsumoto & Nishimura 1998), seeded as `torch.manual_seed` does.
+ */
+
+const size = 624
+const middle = 397
+
+export class Mt19937 {
+  readonly #state = new Uint32Array(size)
+  #at = size
+  /** The second number of a pair of normal draws, kept for the next call. */
+  nextNormal: number | undefined
+
+  /** `seed`: a whole number below 2^53; its low 32 bits count, as in PyTorch. */
+  constructor(seed: number) {
+    this.#state[0] = seed % 2 ** 32
+    for (let i = 1; i < size; i++) {
+      const previous = this.#state[i - 1]!
+      this.#state[i] = Math.imul(1812433253, previous ^ (previous >>> 30)) + i
+    }
+  }
+
+  /** 32 random bits. */
+  random(): number {
+    if (this.#at === size) this.#refill()
+    let y = this.#state[this.#at++]!
+    y ^= y >>> 11
+    y ^= (y << 7) & 0x9d2c5680
+    y ^= (y << 15) & 0xefc60000
+    return (y ^ (y >>> 18)) >>> 0
+  }
+
+  /** 64 random bits; the first draw is the high half. */
+  random64(): bigint {
+    const high = BigInt(this.random())
+    return (high << 32n) | BigInt(this.random())
+  }
+
+  #refill(): void {
+    const state = this.#state
+    for (let i = 0; i < size; i++) {
+      const y = (state[i]! & 0x80000000) | (state[(i + 1) % size]! & 0x7fffffff)
+      state[i] = state[(i + middle) % size]! ^ (y >>> 1) ^ (y & 1 ? 0x9908b0df : 0)
+    }
+    this.#at = 0
+  }
+}

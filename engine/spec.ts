@@ -1,0 +1,84 @@
+/** The parts of a training spec, as the engine takes them: validated in form, not yet in meaning. */
+import type { Options } from './nn/define.ts'
+import type { TensorJson } from './tensor.ts'
+
+export interface LayerSpec {
+  readonly type: string
+  /** Sequential only. */
+  readonly layers?: readonly LayerSpec[] | undefined
+  readonly [option: string]: unknown
+}
+
+export interface InitSpec {
+  readonly type: string
+  readonly [option: string]: unknown
+}
+
+export interface ParameterJson {
+  readonly value?: TensorJson | undefined
+  readonly shape?: readonly number[] | undefined
+  readonly init?: InitSpec | undefined
+  readonly requires_grad?: boolean | undefined
+}
+
+/** One text, or one line an item. */
+export type ProgramText = string | readonly string[]
+
+export interface ModelSpec {
+  readonly layers?: readonly LayerSpec[] | undefined
+  readonly modules?: Readonly<Record<string, LayerSpec>> | undefined
+  readonly parameters?: Readonly<Record<string, ParameterJson>> | undefined
+  readonly forward?: ProgramText | undefined
+}
+
+export interface TypedOptions extends Options {
+  readonly type: string
+}
+
+export interface ForwardSpec {
+  readonly model: ModelSpec
+  readonly loss?: ProgramText | TypedOptions | undefined
+  readonly data: Readonly<Record<string, TensorJson>>
+  readonly state?: Readonly<Record<string, TensorJson>> | undefined
+  readonly seed: number
+  readonly dtype: 'float32' | 'float64'
+  readonly outputs?: readonly string[] | undefined
+  readonly retain_grad?: readonly string[] | undefined
+}
+
+export interface TrainSpec extends ForwardSpec {
+  readonly optimizer: TypedOptions
+  readonly steps?: number | undefined
+  readonly epochs?: number | undefined
+  readonly batch_size?: number | undefined
+  readonly shuffle: boolean
+  readonly drop_last: boolean
+  readonly clip_grad_norm?: number | undefined
+  readonly clip_grad_value?: number | undefined
+}
+
+export function programText(text: ProgramText): string {
+  return typeof text === 'string' ? text : text.join('\n')
+}
+
+/** What the operator allows one request. */
+export interface EngineLimits {
+  readonly maxProgramLength: number
+  readonly maxProgramDepth: number
+  readonly maxTraceSteps: number
+  readonly maxNodes: number
+  /** Elements of one tensor. */
+  readonly maxElements: number
+  readonly maxMemoryBytes: number
+  readonly maxSteps: number
+}
+
+export const defaultLimits: EngineLimits = {
+  maxProgramLength: 100_000,
+  maxProgramDepth: 100,
+  maxTraceSteps: 200_000,
+  maxNodes: 100_000,
+  maxElements: 100_000_000,
+  maxMemoryBytes: 2 ** 30,
+  maxSteps: 10_000_000,
+}

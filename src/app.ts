@@ -1,0 +1,163 @@
+/** The service as a Fastify instance: the same in tests and in production. */
+import { randomUUID } from 'node:crypto'
+import { fileURLToPath } from 'node:url'
+import { setFlagsFromString } from 'node:v8'
+import accepts from '@fastify/accepts'
+import autoload from '@fastify/autoload'
+import helmet from '@fastify/helmet'
+import fastify from 'fastify'
+import type { FastifyBaseLogger, FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { pino } from 'pino'
+import type { Config } from './config.ts'
+import { problem } from './errors.ts'
+import type { Operation, OperationDoc } from './openapi.ts'
+import type { PoolEvent } from './pool.ts'
+import { Pool, ProblemError, WorkerFault } from './pool.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    readonly pool: Pool
+    readonly settings: Config
+    /** What the routes say of themselves, for the OpenAPI document. */
+    readonly operations: Operation[]
+  }
+  interface FastifyContextConfig {
+    api?: OperationDoc
+  }
+  interface FastifyRequest {
+    /** What the route wants in the request's line of the log. */
+    logFields: Record<string, unknown>
+  }
+}
+
+export interface AppOptions {
+  readonly config: Config
+  /** By default a pino logger at the configured level. */
+  readonly logger?: FastifyBaseLogger
+}
+
+export async function buildApp({ config, logger }: AppOptions): Promise<FastifyInstance> {
+  // Before the first module is compiled: V8 reuses code of equal bytes.
+  if (config.WIDE_SIMD === 'on') setFlagsFromString('--experimental-wasm-revectorize')
+  const log = logger ?? pino({ level: config.LOG_LEVEL })
+  const app = fastify({
+    loggerInstance: log,
+    disableRequestLogging: true,
+    bodyLimit: config.MAX_BODY_BYTES,
+    genReqId: requestId,
+    requestIdHeader: false,
+    // A closing server answers 503 by itself, as a problem.
+    return503OnClosing: false,
+    forceCloseConnections: 'idle',
+  })
+  const pool = new Pool({ ...poolSizes(config), setup: workerSetup(config), onEvent: (event) => logEvent(log, event) })
+  app.decorate('pool', pool)
+  app.decorate('settings', config)
+  app.decorateRequest('logFields')
+  const operations: Operation[] = []
+  app.decorate('operations', operations)
+  app.addHook('onRoute', ({ method, url, config: routeConfig }) => {
+    if (routeConfig?.api && method !== 'HEAD') operations.push({ ...routeConfig.api, method: String(method), path: url })
+  })
+  let closing = false
+  app.addHook('preClose', async () => {
+    closing = true
+    await pool.close(config.SHUTDOWN_TIMEOUT_MS)
+  })
+
+  app.addHook('onRequest', async (request, reply) => {
+    request.logFields = {}
+    reply.header('x-request-id', request.id)
+    if (closing) reply.header('connection', 'close')
+  })
+  app.addHook('onResponse', async (request, reply) => logRequest(request, reply))
+  app.setErrorHandler((error: FastifyError, request, reply) => answerError(error, request, reply))
+  app.setNotFoundHandler((request, reply) => answerUnknown(app, request, reply))
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+
+  await app.register(helmet, { contentSecurityPolicy: false })
+  await app.register(accepts)
+  await app.register(autoload, { dir: fileURLToPath(new URL('../routes', import.meta.url)), forceESM: true })
+  return app
+}
+
+function poolSizes(config: Config): { workers: number; queueLimit: number; cancelGraceMs: number; heapMb: number } {
+  return { workers: config.WORKERS, queueLimit: config.QUEUE_LIMIT, cancelGraceMs: config.CANCEL_GRACE_MS, heapMb: config.WORKER_HEAP_MB }
+}
+
+function workerSetup(config: Config): ConstructorParameters<typeof Pool>[0]['setup'] {
+  return {
+    wide: config.WIDE_SIMD === 'on',
+    debug: config.ENGINE_DEBUG,
+    programCache: config.PROGRAM_CACHE,
+    limits: {
+      maxSteps: config.MAX_STEPS,
+      maxElements: config.MAX_ELEMENTS,
+      maxProgramLength: config.MAX_PROGRAM_LENGTH,
+      maxProgramDepth: config.MAX_PROGRAM_DEPTH,
+      maxTraceSteps: config.MAX_TRACE_STEPS,
+      maxNodes: config.MAX_GRAPH_NODES,
+      maxMemoryBytes: config.MAX_MEMORY_BYTES,
+      maxResponseBytes: config.MAX_RESPONSE_BYTES,
+    },
+  }
+}
+
+function logEvent(log: FastifyBaseLogger, event: PoolEvent): void {
+  if (event.type === 'worker lost') log.warn({ reason: event.reason }, 'worker lost; another one starts')
+  else if (event.type === 'debug') log.info(event.text)
+  else if (event.selfTest.note === undefined) log.debug(event.selfTest, 'worker ready')
+  else log.warn(event.selfTest, 'worker ready')
+}
+
+/** A caller's own id when it is plain and short, else a new one. */
+function requestId(request: { headers: Record<string, string | string[] | undefined> }): string {
+  const given = request.headers['x-request-id']
+  return typeof given === 'string' && /^[\w.:+/=@-]{1,128}$/.test(given) ? given : randomUUID()
+}
+
+function logRequest(request: FastifyRequest, reply: FastifyReply): void {
+  const route = request.routeOptions.url ?? request.url
+  request.log.info({ ...request.logFields, route: `${request.method} ${route}`, status: reply.statusCode, ms: Math.round(reply.elapsedTime * 100) / 100 }, 'request')
+}
+
+// ---- errors
+
+/** Problems of errors that Fastify itself throws. */
+const frameworkProblems: Readonly<Record<string, { code: string; detail: (request: FastifyRequest) => string }>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: { code: 'body_too_large', detail: (request) => `the body is larger than the limit of ${request.server.settings.MAX_BODY_BYTES} bytes` },
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: { code: 'unsupported_media_type', detail: (request) => `application/json expected, got ${request.headers['content-type'] ?? 'no content type'}` },
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: { code: 'invalid_json', detail: () => 'the body does not have the length that Content-Length says' },
+}
+
+function answerError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const known = frameworkProblems[error.code]
+  if (error instanceof ProblemError) return sendProblem(error, request, reply)
+  if (known) return sendProblem(new ProblemError(problem(known.code, known.detail(request))), request, reply)
+  if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500) {
+    return sendProblem(new ProblemError({ ...problem('invalid_request', error.message), status: error.statusCode }), request, reply)
+  }
+  request.log.error({ err: error, ...(error instanceof WorkerFault && { workerStack: error.workerStack }) }, 'fault')
+  return sendProblem(new ProblemError(problem('internal_error', `a fault of the service; quote the id ${request.id}`)), request, reply)
+}
+
+export function sendProblem(error: ProblemError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const { errors, ...head } = error.problem
+  request.logFields['code'] = head.code
+  if (error.retryAfter !== undefined) reply.header('retry-after', String(error.retryAfter))
+  return reply
+    .code(head.status)
+    .type('application/problem+json')
+    .send(JSON.stringify({ ...head, instance: `urn:request:${request.id}`, ...(errors && { errors }) }))
+}
+
+const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
+
+function answerUnknown(app: FastifyInstance, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const path = request.url.split('?')[0]!
+  const allowed = methods.filter((method) => app.findRoute({ method, url: path }) !== null)
+  if (allowed.length === 0) return sendProblem(new ProblemError(problem('not_found', `there is nothing at ${path}; see /docs`)), request, reply)
+  reply.header('allow', allowed.join(', '))
+  return sendProblem(new ProblemError(problem('method_not_allowed', `${path} takes ${allowed.join(', ')}, got ${request.method}`)), request, reply)
+}

@@ -1,0 +1,185 @@
+/** What a worker does with a request: runs the engine and writes the answer as bytes of JSON. */
+import type { Engine } from '../engine/index.ts'
+import { SpecError, Training, backward, forward } from '../engine/index.ts'
+import type { Format, JobStats } from './protocol.ts'
+import { NonFiniteList, estimateText, stepText, tensorText, tensorsText } from './serialize.ts'
+import type { BackwardRequest, ForwardRequest, TrainRequest } from './spec.ts'
+
+/** How a job talks to the rest of the worker. */
+export interface JobContext {
+  readonly engine: Engine
+  readonly maxResponseBytes: number
+  /** Throws when the job is to stop. */
+  readonly checkCancelled: () => void
+  /** Milliseconds of a steady clock. */
+  readonly now: () => number
+  /** Streamed answers: begins, and takes a piece; resolves when more may follow. */
+  readonly start: () => void
+  readonly send: (text: string) => Promise<void>
+}
+
+export interface JobResult {
+  /** The body, or the last piece of a streamed answer. */
+  readonly text: string
+  readonly stats: JobStats
+}
+
+function requireRoom(characters: number, ctx: JobContext): void {
+  if (characters <= ctx.maxResponseBytes) return
+  throw new SpecError('response_too_large', `the answer would have about ${characters} bytes; the limit is ${ctx.maxResponseBytes}`)
+}
+
+export function runForward(request: ForwardRequest, ctx: JobContext): JobResult {
+  const began = ctx.now()
+  const result = forward(request, ctx.engine)
+  const form = request.report.tensors
+  const tensors = [...result.outputs.values()].filter((value) => typeof value !== 'number')
+  requireRoom(tensors.reduce((n, tensor) => n + estimateText(tensor.shape, tensor.dtype, form), 0), ctx)
+  const bad = new NonFiniteList()
+  const parts: string[] = []
+  if (result.loss) {
+    bad.tensor('/loss', result.loss)
+    parts.push(`"loss":${tensorText(result.loss, 'nested')}`, `"grad_fn":${JSON.stringify(result.gradFn)}`)
+  }
+  parts.push(`"outputs":${tensorsText(result.outputs, form, '/outputs', bad)}`)
+  return { text: `{${parts.join(',')}${bad.field}}`, stats: passStats(result.stats, ctx.now() - began) }
+}
+
+export function runBackward(request: BackwardRequest, ctx: JobContext): JobResult {
+  const began = ctx.now()
+  const result = backward(request, ctx.engine)
+  const form = request.report.tensors
+  requireRoom([...result.gradients.values()].reduce((n, tensor) => n + estimateText(tensor.shape, tensor.dtype, form), 0), ctx)
+  const bad = new NonFiniteList()
+  bad.tensor('/loss', result.loss)
+  const loss = tensorText(result.loss, 'nested')
+  const gradients = tensorsText(result.gradients, form, '/gradients', bad)
+  return {
+    text: `{"loss":${loss},"grad_fn":${JSON.stringify(result.gradFn)},"gradients":${gradients}${bad.field}}`,
+    stats: passStats(result.stats, ctx.now() - began),
+  }
+}
+
+function passStats(stats: { fromCache: boolean; memoryBytes: number; kernels: number }, ms: number): JobStats {
+  return { compileMs: 0, runMs: ms, steps: 0, peakBytes: stats.memoryBytes, kernels: stats.kernels, cached: stats.fromCache }
+}
+
+// ---- training
+
+/** Steps between two looks at the cancel flag take about this long. */
+const chunkMs = 5
+/** A streamed answer goes out in pieces of about this size, or after this time. */
+const pieceCharacters = 64 * 1024
+const pieceMs = 50
+
+export async function runTrain(request: TrainRequest, format: Format, ctx: JobContext): Promise<JobResult> {
+  const began = ctx.now()
+  const training = new Training(request, ctx.engine, { gradients: request.report.gradients !== 'none' })
+  const compiled = ctx.now()
+  try {
+    requireRoom(estimateRun(training, request), ctx)
+    const writer = new StepWriter(format, ctx)
+    if (format !== 'json') ctx.start()
+    await runSteps(training, request, ctx, writer)
+    const text = writer.finish(endText(training, request))
+    const { stats } = training
+    return {
+      text,
+      stats: { compileMs: compiled - began, runMs: ctx.now() - compiled, steps: training.doneSteps, peakBytes: stats.memoryBytes, kernels: stats.kernels, cached: stats.fromCache },
+    }
+  } finally {
+    training.close()
+  }
+}
+
+/** Characters of the whole answer, estimated before the first step. */
+function estimateRun(training: Training, request: TrainRequest): number {
+  const { report } = request
+  const reported = Math.ceil(training.totalSteps / report.every) + 1
+  const parameters = training.model.parameters
+  let perStep = 120
+  if (report.gradients === 'norms') perStep += training.gradientNames.length * 60
+  if (report.gradients === 'values') perStep += training.gradientShapes.reduce((n, shape) => n + estimateText(shape, request.dtype, report.tensors), 0)
+  const state = report.parameters === 'values' ? parameters.reduce((n, { shape, dtype }) => n + estimateText(shape, dtype, report.tensors), 0) : 0
+  return reported * perStep + state
+}
+
+async function runSteps(training: Training, request: TrainRequest, ctx: JobContext, writer: StepWriter): Promise<void> {
+  const report = { gradients: request.report.gradients, tensors: request.report.tensors, dtype: request.dtype }
+  const { every } = request.report
+  let steps = 1
+  while (training.status === 'running') {
+    ctx.checkCancelled()
+    const from = ctx.now()
+    const done = training.advance(steps)
+    const elapsed = Math.max(ctx.now() - from, 0.01)
+    steps = Math.max(1, Math.min(steps * 4, Math.floor((done.length * chunkMs) / elapsed)))
+    for (const step of done) {
+      const isLast = step.step === done.at(-1)!.step && training.status !== 'running'
+      if (step.step % every === 0 || isLast) writer.step(stepText(step, report))
+    }
+    await writer.flush()
+  }
+}
+
+/** What follows the steps: the final state, how the run ended, and where it left the finite numbers. */
+function endText(training: Training, request: TrainRequest): string {
+  const bad = new NonFiniteList()
+  const parts: string[] = []
+  if (request.report.parameters === 'values') parts.push(`"state":${tensorsText(training.state(), request.report.tensors, '/state', bad)}`)
+  parts.push(`"status":"${training.status}"`)
+  const { nonFinite } = training
+  if (nonFinite) {
+    const { pointer, line, column } = nonFinite.place ?? {}
+    parts.push(`"first_non_finite":${JSON.stringify({ step: nonFinite.step, phase: nonFinite.phase, operation: nonFinite.operation, value: nonFinite.value, pointer, line, column })}`)
+  }
+  return parts.join(',') + bad.field
+}
+
+/** Frames steps and the end for each format. */
+class StepWriter {
+  readonly #format: Format
+  readonly #ctx: JobContext
+  #pieces: string[] = []
+  #length = 0
+  #total = 0
+  #sent: number
+
+  constructor(format: Format, ctx: JobContext) {
+    this.#format = format
+    this.#ctx = ctx
+    this.#sent = ctx.now()
+  }
+
+  step(text: string): void {
+    const framed = this.#format === 'sse' ? `event: step\ndata: ${text}\n\n` : this.#format === 'ndjson' ? `${text}\n` : text
+    this.#pieces.push(framed)
+    this.#length += framed.length
+    this.#total += framed.length
+    if (this.#total > this.#ctx.maxResponseBytes) requireRoom(this.#total, this.#ctx)
+  }
+
+  /** Sends what has gathered, when it is enough or has waited long enough. */
+  async flush(): Promise<void> {
+    if (this.#format === 'json' || this.#length === 0) return
+    const now = this.#ctx.now()
+    if (this.#length < pieceCharacters && now - this.#sent < pieceMs) return
+    const text = this.#pieces.join('')
+    this.#pieces = []
+    this.#length = 0
+    this.#sent = now
+    await this.#ctx.send(text)
+  }
+
+  /** The rest of the answer. */
+  finish(end: string): string {
+    switch (this.#format) {
+      case 'json':
+        return `{"steps":[${this.#pieces.join(',')}],${end}}`
+      case 'ndjson':
+        return `${this.#pieces.join('')}{${end}}\n`
+      default:
+        return `${this.#pieces.join('')}event: done\ndata: {${end}}\n\n`
+    }
+  }
+}

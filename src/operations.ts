@@ -1,0 +1,103 @@
+/** What the documentation says of the compute operations, with examples that the tests post. */
+import type { ExampleDoc, OperationDoc } from './openapi.ts'
+import { backwardResponse, forwardResponse, trainEnd, trainResponse, trainStep } from './responses.ts'
+import type { Operation } from './spec.ts'
+import { requestSchemas } from './spec.ts'
+
+const problems = [400, 406, 413, 415, 422, 500, 503, 504]
+
+const notebook = {
+  model: { parameters: { w: { value: 1.0 } }, forward: 'y_hat = w * x' },
+  loss: '(y_hat - y)**2',
+  data: { x: 1.0, y: 2.0 },
+}
+
+const layered = {
+  model: { layers: [{ type: 'Linear', in_features: 2, out_features: 2 }, { type: 'Tanh' }, { type: 'Linear', in_features: 2, out_features: 1 }] },
+  loss: { type: 'MSELoss' },
+  data: { x: [[0, 1], [1, 0]], y: [[1], [0]] },
+}
+
+const forwardExamples: Record<string, ExampleDoc> = {
+  notebook: {
+    summary: 'The loss of w = 1 at x = 1, y = 2',
+    request: notebook,
+    response: { loss: 1, grad_fn: 'PowBackward0', outputs: { y_hat: 1 } },
+  },
+  softmax: {
+    summary: 'Any program; outputs by name',
+    request: { model: { forward: ['p = torch.softmax(z, dim=1)', 'best = p.argmax(dim=1)'] }, data: { z: [[0, 0], [0, 100]] }, outputs: ['p', 'best'] },
+    response: { outputs: { p: [[0.5, 0.5], [3.783506e-44, 1]], best: [0, 1] } },
+  },
+}
+
+const backwardExamples: Record<string, ExampleDoc> = {
+  notebook: {
+    summary: 'The gradient of the loss with respect to w',
+    request: notebook,
+    response: { loss: 1, grad_fn: 'PowBackward0', gradients: { w: -2 } },
+  },
+  intermediate: {
+    summary: 'The gradient of an intermediate value too',
+    request: { ...notebook, retain_grad: ['y_hat'] },
+    response: { loss: 1, grad_fn: 'PowBackward0', gradients: { w: -2, y_hat: -2 } },
+  },
+}
+
+const trainExamples: Record<string, ExampleDoc> = {
+  notebook: {
+    summary: 'One step of gradient descent',
+    request: { ...notebook, optimizer: { type: 'SGD', lr: 0.01 }, steps: 1 },
+    response: { steps: [{ step: 1, loss: 1, lr: 0.01, grad_norm: 2, gradients: { w: -2 } }], state: { w: 1.02 }, status: 'succeeded' },
+  },
+  layers: {
+    summary: 'Layers by name; norms of the gradients instead of values, and no state',
+    request: { ...layered, optimizer: { type: 'Adam', lr: 0.1 }, steps: 2, seed: 7, report: { gradients: 'none', parameters: 'none' } },
+    response: {
+      steps: [
+        { step: 1, loss: 0, lr: 0.1, grad_norm: 0 },
+        { step: 2, loss: 0, lr: 0.1, grad_norm: 0 },
+      ],
+      status: 'succeeded',
+    },
+  },
+}
+
+export const operationDocs: Record<Operation, OperationDoc> = {
+  forward: {
+    operationId: 'forward',
+    tag: 'Compute',
+    summary: 'Forward pass',
+    description: 'Computes the loss and variables of the forward pass.',
+    request: requestSchemas.forward,
+    answers: { 200: { description: 'The loss and the asked variables', content: { 'application/json': forwardResponse } } },
+    problems,
+    examples: forwardExamples,
+  },
+  backward: {
+    operationId: 'backward',
+    tag: 'Compute',
+    summary: 'Forward and backward pass',
+    description: 'Computes the loss and its gradients. A parameter that the loss does not depend on has gradient zeros.',
+    request: requestSchemas.backward,
+    answers: { 200: { description: 'The loss and the gradients', content: { 'application/json': backwardResponse } } },
+    problems,
+    examples: backwardExamples,
+  },
+  train: {
+    operationId: 'train',
+    tag: 'Compute',
+    summary: 'Gradient-descent steps',
+    description:
+      'Trains the model and returns the loss and the gradients of every step, then the final state. With `Accept: application/x-ndjson` each step is a line as soon as it is done (TrainStep), the last line is the end (TrainEnd). With `Accept: text/event-stream` each step is an event `step` and the end an event `done`. A problem that comes up after the first step is the last line, `{"error": Problem}`, or an event `error`. A client that goes away stops the work.',
+    request: requestSchemas.train,
+    answers: {
+      200: {
+        description: 'The steps and the final state',
+        content: { 'application/json': trainResponse, 'application/x-ndjson': trainStep, 'text/event-stream': trainEnd },
+      },
+    },
+    problems,
+    examples: trainExamples,
+  },
+}

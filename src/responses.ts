@@ -1,0 +1,128 @@
+/** The response schemas: documentation, and what the tests hold answers against. */
+import { z } from 'zod'
+import { jsonSchemas } from './spec.ts'
+
+const nullable = { anyOf: [{ type: 'number' }, { type: 'boolean' }, { type: 'null' }, { type: 'array', items: { $ref: '#/components/schemas/NestedNumbersOrNull' } }] }
+
+/** Components that the tensor schema of answers refers to. */
+export const responseComponents = {
+  NestedNumbersOrNull: { ...nullable, description: 'A number, or nested lists of numbers; null for a number that is not finite' },
+}
+
+const dtype = { type: 'string', enum: ['float32', 'float64', 'int64', 'bool'] }
+const shape = { type: 'array', items: { type: 'integer', format: 'int32' } }
+
+type Nested = number | boolean | null | Nested[]
+type TensorOut = Nested | { data: Nested; shape: number[]; dtype: string } | { base64: string; shape: number[]; dtype: string }
+
+const isNested = (value: unknown): boolean => value === null || typeof value === 'number' || typeof value === 'boolean' || (Array.isArray(value) && value.every(isNested))
+
+export const tensorOut = z
+  .custom<TensorOut>((value) => isNested(value) || (typeof value === 'object' && value !== null && 'shape' in value && ('data' in value || 'base64' in value)))
+  .meta({ id: 'TensorResult' })
+jsonSchemas.set(tensorOut, {
+  description: "A tensor in the form that the request's report.tensors asks for",
+  anyOf: [
+    { $ref: '#/components/schemas/NestedNumbersOrNull' },
+    { type: 'object', required: ['data', 'shape', 'dtype'], properties: { data: { $ref: '#/components/schemas/NestedNumbersOrNull' }, shape, dtype } },
+    { type: 'object', required: ['base64', 'shape', 'dtype'], properties: { base64: { type: 'string', contentEncoding: 'base64' }, shape, dtype } },
+  ],
+})
+
+const tensors = z.record(z.string(), tensorOut)
+const number = z.number().nullable().describe('null where it is not finite')
+
+const nonFinite = z
+  .array(z.strictObject({ pointer: z.string(), count: z.int(), first: z.enum(['NaN', 'Infinity', '-Infinity']) }))
+  .optional()
+  .describe('Where null stands for numbers that are not finite, and what the first of them was')
+
+const gradFn = z.string().nullable().describe("PyTorch's name of the function that made the loss; null where no gradient flows")
+
+export const forwardResponse = z
+  .strictObject({
+    loss: number.optional().describe('Absent where the request has no loss'),
+    grad_fn: gradFn.optional(),
+    outputs: tensors.describe('The asked variables'),
+    non_finite: nonFinite,
+  })
+  .meta({ id: 'ForwardResponse' })
+
+export const backwardResponse = z
+  .strictObject({
+    loss: number,
+    grad_fn: gradFn,
+    gradients: tensors.describe('Gradient of the loss for each parameter, and for what retain_grad names'),
+    non_finite: nonFinite,
+  })
+  .meta({ id: 'BackwardResponse' })
+
+export const trainStep = z
+  .strictObject({
+    step: z.int().describe('From 1'),
+    loss: number.describe('The loss that the update used; null where it is not finite'),
+    lr: z.number().describe('The learning rate that the update used'),
+    grad_norm: number.describe('Total 2-norm of the gradients before clipping; null where it is not finite'),
+    gradients: tensors.optional().describe('Gradients that the update used, before clipping, or their norms'),
+    non_finite: nonFinite,
+  })
+  .meta({ id: 'TrainStep' })
+
+const end = {
+  state: tensors.optional().describe('The parameters after the run, by their state_dict names'),
+  status: z.enum(['succeeded', 'diverged']).describe('diverged: a loss was not finite; the state is the one that this loss was computed from'),
+  first_non_finite: z
+    .strictObject({
+      step: z.int(),
+      phase: z.enum(['forward', 'backward']),
+      operation: z.string(),
+      value: z.enum(['NaN', 'Infinity', '-Infinity']),
+      pointer: z.string().optional(),
+      line: z.int().optional(),
+      column: z.int().optional(),
+    })
+    .optional()
+    .describe('Where the first number that is not finite arose in a run that diverged'),
+  non_finite: nonFinite,
+}
+
+export const trainEnd = z.strictObject(end).meta({ id: 'TrainEnd' })
+export const trainResponse = z.strictObject({ steps: z.array(trainStep), ...end }).meta({ id: 'TrainResponse' })
+
+export const problemResponse = z
+  .strictObject({
+    type: z.string().describe('A page that explains the code'),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    instance: z.string().describe('The id of the request'),
+    code: z.string(),
+    errors: z
+      .array(
+        z.strictObject({
+          pointer: z.string().optional().describe('Where in the request, as a JSON pointer'),
+          code: z.string(),
+          message: z.string(),
+          line: z.int().optional().describe('Line of the program, from 1'),
+          column: z.int().optional().describe('Column of the program, from 1'),
+        }),
+      )
+      .max(20)
+      .optional(),
+  })
+  .meta({ id: 'Problem' })
+
+export const liveResponse = z.strictObject({ status: z.literal('ok') }).meta({ id: 'Live' })
+
+export const readyResponse = z
+  .strictObject({
+    status: z.enum(['ready', 'starting', 'shutting down']),
+    workers: z.int(),
+    ready: z.int().describe('Workers that have passed their self-test'),
+    busy: z.int(),
+    queued: z.int(),
+    wide_simd: z.boolean().nullable().describe('Whether kernels for wide SIMD are used; null before the first self-test'),
+    self_test_ms: z.number().nullable(),
+    note: z.string().optional(),
+  })
+  .meta({ id: 'Ready' })

@@ -1,0 +1,153 @@
+/** Answers as JSON text. A number that is not finite becomes null, and `non_finite` beside it says where and what it was. */
+import type { Elements, TensorResult, TrainStep } from '../engine/index.ts'
+import { numel } from '../engine/index.ts'
+import type { TensorForm } from './spec.ts'
+
+/** The shortest decimal that reads back as the same float32. */
+export function float32Text(x: number): string {
+  if (!Number.isFinite(x)) return 'null'
+  if (Number.isInteger(x) && Math.abs(x) < 2 ** 24) return Object.is(x, -0) ? '-0' : String(x)
+  const size = Math.abs(x)
+  const exponent = Math.floor(Math.log10(size))
+  for (let digits = 6; digits <= 9; digits++) {
+    const decimal = roundedTo(size, digits, exponent)
+    if (Math.fround(decimal) === size) return x < 0 ? `-${decimal}` : String(decimal)
+  }
+  return String(x)
+}
+
+/** `x` rounded to a number of significant digits, as the nearest double to that decimal. */
+function roundedTo(x: number, digits: number, exponent: number): number {
+  const shift = digits - 1 - exponent
+  // Powers of ten are exact up to 10^22.
+  if (Math.abs(shift) > 22) return Number(x.toPrecision(digits))
+  return shift >= 0 ? Math.round(x * 10 ** shift) / 10 ** shift : Math.round(x / 10 ** -shift) * 10 ** -shift
+}
+
+/** JSON for a float64: JavaScript's shortest form, with the sign of zero. */
+export function float64Text(x: number): string {
+  if (!Number.isFinite(x)) return 'null'
+  return Object.is(x, -0) ? '-0' : String(x)
+}
+
+function elementText(tensor: TensorResult): (i: number) => string {
+  const { dtype, elements } = tensor
+  switch (dtype) {
+    case 'float32':
+      return (i) => float32Text(elements[i] as number)
+    case 'float64':
+      return (i) => float64Text(elements[i] as number)
+    case 'bool':
+      return (i) => (elements[i] ? 'true' : 'false')
+    default:
+      return (i) => String(elements[i])
+  }
+}
+
+export function tensorText(tensor: TensorResult, form: TensorForm): string {
+  const { shape, dtype, elements } = tensor
+  if (form === 'base64') return `{"base64":"${base64(elements)}","shape":[${shape.join(',')}],"dtype":"${dtype}"}`
+  const text = elementText(tensor)
+  if (form === 'flat') return `{"data":[${Array.from({ length: elements.length }, (_, i) => text(i)).join(',')}],"shape":[${shape.join(',')}],"dtype":"${dtype}"}`
+  if (shape.length === 0) return text(0)
+  let at = 0
+  const nested = (depth: number): string => {
+    const size = shape[depth]!
+    const parts = Array<string>(size)
+    if (depth === shape.length - 1) for (let i = 0; i < size; i++) parts[i] = text(at++)
+    else for (let i = 0; i < size; i++) parts[i] = nested(depth + 1)
+    return `[${parts.join(',')}]`
+  }
+  return nested(0)
+}
+
+function base64(elements: Elements): string {
+  return Buffer.from(elements.buffer, elements.byteOffset, elements.byteLength).toString('base64')
+}
+
+/** Characters that the tensor's text takes, roughly; an upper estimate for limits. */
+export function estimateText(shape: readonly number[], dtype: TensorResult['dtype'], form: TensorForm): number {
+  const perElement = form === 'base64' ? (dtype === 'float64' || dtype === 'int64' ? 11 : 6) : dtype === 'float64' ? 22 : 14
+  return 60 + numel(shape) * perElement
+}
+
+// ---- what is not finite
+
+type Kind = 'NaN' | 'Infinity' | '-Infinity'
+
+/** Collects the places of an object whose numbers are not finite. */
+export class NonFiniteList {
+  readonly #items: string[] = []
+
+  tensor(pointer: string, { dtype, elements }: TensorResult): void {
+    if (!dtype.startsWith('float')) return
+    let count = 0
+    let first: Kind | undefined
+    for (const x of elements as Float32Array | Float64Array) {
+      if (Number.isFinite(x)) continue
+      count++
+      first ??= kindOf(x)
+    }
+    if (first) this.#items.push(`{"pointer":${JSON.stringify(pointer)},"count":${count},"first":"${first}"}`)
+  }
+
+  number(pointer: string, x: number): void {
+    if (!Number.isFinite(x)) this.#items.push(`{"pointer":${JSON.stringify(pointer)},"count":1,"first":"${kindOf(x)}"}`)
+  }
+
+  /** `,"non_finite":[…]`, or nothing. */
+  get field(): string {
+    return this.#items.length === 0 ? '' : `,"non_finite":[${this.#items.join(',')}]`
+  }
+}
+
+function kindOf(x: number): Kind {
+  return Number.isNaN(x) ? 'NaN' : x > 0 ? 'Infinity' : '-Infinity'
+}
+
+// ---- objects
+
+/** `{"name":tensor,…}` */
+export function tensorsText(tensors: Iterable<readonly [string, TensorResult | number]>, form: TensorForm, pointer: string, bad: NonFiniteList): string {
+  const parts: string[] = []
+  for (const [name, value] of tensors) {
+    const place = `${pointer}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`
+    if (typeof value === 'number') {
+      bad.number(place, value)
+      parts.push(`${JSON.stringify(name)}:${float64Text(value)}`)
+    } else {
+      bad.tensor(place, value)
+      parts.push(`${JSON.stringify(name)}:${tensorText(value, form)}`)
+    }
+  }
+  return `{${parts.join(',')}}`
+}
+
+export interface StepReport {
+  readonly gradients: 'values' | 'norms' | 'none'
+  readonly tensors: TensorForm
+  readonly dtype: 'float32' | 'float64'
+}
+
+/** One step of a training run. */
+export function stepText(step: TrainStep, report: StepReport): string {
+  const number = report.dtype === 'float32' ? float32Text : float64Text
+  const bad = new NonFiniteList()
+  bad.number('/loss', step.loss)
+  bad.number('/grad_norm', step.gradNorm)
+  let text = `{"step":${step.step},"loss":${number(step.loss)},"lr":${float64Text(step.lr)},"grad_norm":${number(step.gradNorm)}`
+  if (report.gradients === 'values') text += `,"gradients":${tensorsText(step.gradients, report.tensors, '/gradients', bad)}`
+  if (report.gradients === 'norms') {
+    const norms = [...step.gradients].map(([name, tensor]) => [name, { shape: [], dtype: tensor.dtype, elements: normOf(tensor) }] as const)
+    text += `,"gradients":${tensorsText(norms, 'nested', '/gradients', bad)}`
+  }
+  return `${text}${bad.field}}`
+}
+
+/** The 2-norm, summed in float64 and rounded to the tensor's dtype. */
+function normOf({ dtype, elements }: TensorResult): Elements {
+  let total = 0
+  for (const x of elements as Float32Array | Float64Array) total += x * x
+  const norm = Math.sqrt(total)
+  return dtype === 'float32' ? Float32Array.of(norm) : Float64Array.of(norm)
+}

@@ -1,0 +1,158 @@
+/**
+ * The request schemas, built from the engine's tables. They are the only source of validation and of openapi.yaml.
+ */
+import { z } from 'zod'
+import type { TensorJson } from '../engine/index.ts'
+import { inits, layerTypes, lossTypes, nearest, optimizerTypes } from '../engine/index.ts'
+import { checkTensor, tensorSchema } from './tensor-schema.ts'
+
+/** JSON Schema of schemas that zod cannot express, by schema. */
+export const jsonSchemas = new Map<z.core.$ZodType, object>()
+
+/** An object that takes no other fields; an unknown one is reported with the nearest known name. */
+function strict<S extends z.ZodRawShape>(shape: S): z.ZodObject<S, z.core.$strict> {
+  return z.strictObject(shape, {
+    error: (issue) => {
+      if (issue.code !== 'unrecognized_keys') return undefined
+      return unknownFields(issue.keys, Object.keys(shape))
+    },
+  })
+}
+
+function unknownFields(keys: readonly string[], known: readonly string[]): string {
+  const near = keys.length === 1 ? nearest(keys[0]!, known) : undefined
+  const names = keys.map((key) => `"${key}"`).join(', ')
+  return `there is no field ${names}${near === undefined ? '' : `; did you mean "${near}"?`} Known fields: ${known.join(', ')}`
+}
+
+export const tensor = z
+  .custom<TensorJson>(() => true)
+  .superRefine((value, ctx) => {
+    const fault = checkTensor(value)
+    if (fault) ctx.addIssue({ code: 'custom', path: fault.path, message: fault.message, input: value })
+  })
+  .meta({ id: 'Tensor' })
+jsonSchemas.set(tensor, tensorSchema)
+
+/** Names that a program can say. Two underscores are not in the language. */
+const name = z.string().regex(/^(?!.*__)[A-Za-z_][A-Za-z0-9_]*$/, 'a name of letters, digits and single underscores expected')
+
+const tensors = z.record(name, tensor)
+
+const programText = z.union([z.string(), z.array(z.string())])
+export const program = programText
+  .describe('Python syntax with PyTorch names: one string, or a list of lines')
+  .meta({ id: 'Program' })
+
+// ---- layers, losses, optimizers: one schema per record of the engine
+
+interface TypedRecord {
+  readonly doc: string
+  readonly options: z.ZodRawShape
+}
+
+function typed(type: string, { doc, options }: TypedRecord, suffix = ''): z.ZodObject {
+  return strict({ type: z.literal(type), ...options }).describe(doc).meta({ id: `${type}${suffix}` })
+}
+
+type Typed = { type: string; [option: string]: unknown }
+
+/** A union told apart by `type`. */
+function unionOf(schemas: readonly z.ZodObject[], id: string): z.ZodType<Typed> {
+  const [first, ...rest] = schemas
+  return z.discriminatedUnion('type', [first!, ...rest]).meta({ id }) as unknown as z.ZodType<Typed>
+}
+
+const sequential = strict({
+  type: z.literal('Sequential'),
+  get layers(): z.ZodType<Typed[]> {
+    return z.array(layer)
+  },
+})
+  .describe('Layers applied in order')
+  .meta({ id: 'Sequential' })
+
+export const layer: z.ZodType<Typed> = unionOf([...[...layerTypes].map(([type, record]) => typed(type, record)), sequential], 'Layer')
+const lossRecord = unionOf([...lossTypes].map(([type, record]) => typed(type, record)), 'Loss')
+const optimizer = unionOf([...optimizerTypes].map(([type, record]) => typed(type, record)), 'Optimizer')
+const init = unionOf(Object.entries(inits).map(([type, record]) => typed(type, record, '_init')), 'Init')
+
+// ---- the model
+
+const shape = z.array(z.int32().min(0)).max(32)
+
+const parameter = strict({
+  value: tensor.optional().describe('The initial value'),
+  shape: shape.optional().describe('The shape, where `init` draws the value'),
+  init: init.optional().describe('How the value is drawn, by torch.nn.init'),
+  requires_grad: z.boolean().default(true).describe('false: a constant'),
+})
+  .refine((given) => (given.value === undefined) === (given.shape !== undefined && given.init !== undefined), 'a parameter takes either "value", or "shape" and "init"')
+  .meta({ id: 'Parameter' })
+
+const model = strict({
+  layers: z.array(layer).min(1).optional().describe('Layers applied in order to `x`; the result is named `y_hat`'),
+  modules: z.record(name, layer).optional().describe('Named layers, callable from `forward`'),
+  parameters: z.record(name, parameter).optional().describe('Named tensors that the program reads'),
+  forward: program.optional().describe('The forward pass'),
+}).meta({ id: 'Model' })
+
+const loss = z.union([programText, lossRecord]).describe('A program whose last expression, or variable `loss`, is a scalar; or a loss class, applied to (y_hat, y)')
+
+const base = {
+  model,
+  data: tensors.default({}).describe('Named tensors. `layers` are applied to `x`; loss classes compare `y_hat` with `y`'),
+  seed: z.int().min(0).max(Number.MAX_SAFE_INTEGER).default(0).describe('As torch.manual_seed: initial parameters and shuffles'),
+  state: z.record(z.string(), tensor).optional().describe('Initial parameters by their state_dict names, such as `0.weight`'),
+  dtype: z.enum(['float32', 'float64']).default('float32').describe('What parameters and data are held in'),
+}
+
+const tensorForm = z.enum(['nested', 'flat', 'base64']).default('nested').describe('How tensors are written: nested lists, flat lists with a shape, or base64 of little-endian bytes')
+
+const names = z.array(z.string().min(1)).max(1000)
+
+export const forwardRequest = strict({
+  ...base,
+  loss: loss.optional(),
+  outputs: names.optional().describe('Variables to return; by default the last one assigned'),
+  report: strict({ tensors: tensorForm }).default({ tensors: 'nested' }),
+}).meta({ id: 'ForwardRequest' })
+
+export const backwardRequest = strict({
+  ...base,
+  loss,
+  retain_grad: names.optional().describe('Variables or data whose gradients are returned too'),
+  report: strict({ tensors: tensorForm }).default({ tensors: 'nested' }),
+}).meta({ id: 'BackwardRequest' })
+
+const report = strict({
+  every: z.int32().min(1).default(1).describe('Report the steps whose number this divides, and the last one'),
+  gradients: z.enum(['values', 'norms', 'none']).default('values').describe('Gradients of the reported steps, their 2-norms, or nothing'),
+  parameters: z.enum(['values', 'none']).default('values').describe('Whether the final state is returned'),
+  tensors: tensorForm,
+}).meta({ id: 'Report' })
+
+export const trainRequest = strict({
+  ...base,
+  loss,
+  optimizer,
+  steps: z.int().min(0).max(Number.MAX_SAFE_INTEGER).optional().describe('Number of optimizer updates; 1 where neither steps nor epochs is given'),
+  epochs: z.int().min(0).max(Number.MAX_SAFE_INTEGER).optional().describe('Passes over the data, instead of steps'),
+  batch_size: z.int32().min(1).optional().describe('Rows of a minibatch; without it every step sees all the data'),
+  shuffle: z.boolean().default(false).describe("A new order for each epoch, as torch's DataLoader draws it"),
+  drop_last: z.boolean().default(false).describe('Leave out the last minibatch of an epoch when it is smaller'),
+  clip_grad_norm: z.number().nonnegative().optional().describe('Largest total 2-norm of the gradients, as torch.nn.utils.clip_grad_norm_'),
+  clip_grad_value: z.number().nonnegative().optional().describe('Largest size of an element of a gradient, as torch.nn.utils.clip_grad_value_'),
+  retain_grad: names.optional().describe('Variables or data whose gradients are reported too'),
+  report: report.default({ every: 1, gradients: 'values', parameters: 'values', tensors: 'nested' }),
+})
+  .refine((given) => given.steps === undefined || given.epochs === undefined, { message: 'give either steps or epochs, not both', path: ['epochs'] })
+  .meta({ id: 'TrainRequest' })
+
+export type ForwardRequest = z.infer<typeof forwardRequest>
+export type BackwardRequest = z.infer<typeof backwardRequest>
+export type TrainRequest = z.infer<typeof trainRequest>
+export type TensorForm = z.infer<typeof tensorForm>
+
+export const requestSchemas = { forward: forwardRequest, backward: backwardRequest, train: trainRequest } as const
+export type Operation = keyof typeof requestSchemas
