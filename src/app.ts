@@ -5,7 +5,7 @@ import { setFlagsFromString } from 'node:v8'
 import accepts from '@fastify/accepts'
 import autoload from '@fastify/autoload'
 import helmet from '@fastify/helmet'
-import fastify from 'fastify'
+import fastify, { LogController } from 'fastify'
 import type { FastifyBaseLogger, FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { pino } from 'pino'
 import type { Config } from './config.ts'
@@ -42,7 +42,8 @@ export async function buildApp({ config, logger }: AppOptions): Promise<FastifyI
   const log = logger ?? pino({ level: config.LOG_LEVEL })
   const app = fastify({
     loggerInstance: log,
-    disableRequestLogging: true,
+    // One line a request, written by the hook below.
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: config.MAX_BODY_BYTES,
     genReqId: requestId,
     requestIdHeader: false,

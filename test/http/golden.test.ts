@@ -1,0 +1,121 @@
+/** PyTorch's answers, through HTTP. See test/golden/README.md. */
+import { readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { useService } from '../service.ts'
+
+type Numbers = number | Numbers[]
+
+interface OpCase {
+  readonly name: string
+  readonly request: Record<string, unknown>
+  readonly expect: { readonly loss: number; readonly gradients: Record<string, Numbers> }
+}
+
+interface TrainingCase {
+  readonly name: string
+  readonly request: Record<string, unknown> & { readonly dtype: string }
+  readonly expect: {
+    readonly losses: number[]
+    readonly lr: number[]
+    readonly first_gradients: Record<string, Numbers>
+    readonly final_state: Record<string, Numbers>
+    readonly initial_state?: Record<string, Numbers>
+  }
+}
+
+function load<T>(file: string): T[] {
+  return JSON.parse(readFileSync(new URL(`../golden/${file}`, import.meta.url), 'utf8')) as T[]
+}
+
+const flat = (x: Numbers): number[] => (Array.isArray(x) ? x.flatMap(flat) : [x])
+
+/** Expects equal shapes, and elements equal to a relative or an absolute tolerance. */
+function expectClose(what: string, got: unknown, want: Numbers, relative: number, absolute: number): void {
+  const [a, b] = [flat(got as Numbers), flat(want)]
+  expect(shapeOf(got as Numbers), `${what}: shape`).toEqual(shapeOf(want))
+  const wrong = b.findIndex((x, i) => !(Math.abs(a[i]! - x) <= Math.max(absolute, relative * Math.abs(x))))
+  if (wrong >= 0) expect.fail(`${what}, element ${wrong}: expected ${b[wrong]}, got ${a[wrong]}`)
+}
+
+const shapeOf = (x: Numbers): number[] => (Array.isArray(x) ? [x.length, ...(x.length > 0 ? shapeOf(x[0]!) : [])] : [])
+
+/** A step reports its gradients before clipping; the golden ones were read after it. */
+function clipFactor(request: Record<string, unknown>, norm: number): number {
+  const limit = request['clip_grad_norm']
+  return typeof limit === 'number' ? Math.min(1, limit / (norm + 1e-6)) : 1
+}
+
+const scaled = (x: Numbers, factor: number): Numbers => (Array.isArray(x) ? x.map((item) => scaled(item, factor)) : x * factor)
+
+/** Functions, layers and optimizers that are not there yet: a clear error, never a wrong number. */
+const missingFunctions = new Set(
+  `unary/asin unary/acos unary/asinh unary/acosh unary/atanh unary/logit unary/erfc unary/sinc unary/lgamma unary/digamma
+   reduce/prod reduce/softmin reduce/cumsum reduce/cumprod linalg/einsum-ij linalg/einsum-bhqd linalg/tril linalg/diag
+   linalg/trace shape/pad shape/sort shape/topk nn/conv2d nn/conv2d/stride nn/conv2d/groups nn/conv1d nn/conv_transpose2d
+   nn/max_pool2d nn/avg_pool2d nn/adaptive_avg_pool2d nn/layer_norm nn/group_norm nn/batch_norm nn/normalize
+   nn/cosine_similarity nn/prelu nn/attention loss/poisson_nll loss/gaussian_nll`.split(/\s+/),
+)
+const missingTraining = new Set(
+  `optim/RMSprop/4 optim/Adagrad/5 optim/Adadelta/6 optim/Adamax/7 optim/NAdam/8 optim/RAdam/9 optim/Rprop/10
+   sched/StepLR sched/ExponentialLR sched/CosineAnnealingLR sched/LinearLR sched/OneCycleLR layers/cnn layers/bn layers/ln
+   layers/RNN layers/LSTM layers/embedding layers/transformer seed/embedding`.split(/\s+/),
+)
+
+const service = useService()
+
+describe('gradients of single functions and programs', () => {
+  for (const { name, request, expect: want } of load<OpCase>('ops.json')) {
+    if (missingFunctions.has(name)) {
+      it(`${name} is not there yet`, async () => {
+        const { status, body } = await service.post('/v1/backward', request)
+        expect([status, body.code]).toEqual([422, 'unknown_function'])
+      })
+      continue
+    }
+    for (const [dtype, relative, absolute] of [['float64', 1e-9, 1e-12], ['float32', 1e-4, 1e-5]] as const) {
+      it(`${name} in ${dtype}`, async () => {
+        const { status, body } = await service.post('/v1/backward', { ...request, dtype })
+        expect(status, JSON.stringify(body)).toBe(200)
+        expectClose('loss', body.loss, want.loss, relative, absolute)
+        expect(Object.keys(body.gradients)).toEqual(Object.keys(want.gradients))
+        for (const [parameter, gradient] of Object.entries(want.gradients)) expectClose(parameter, body.gradients[parameter], gradient, relative, absolute)
+      })
+    }
+  }
+})
+
+describe('training runs', () => {
+  for (const { name, request, expect: want } of load<TrainingCase>('training.json')) {
+    if (missingTraining.has(name)) {
+      it(`${name} is not there yet`, async () => {
+        const { status, body } = await service.post('/v1/train', request)
+        expect([400, 422]).toContain(status)
+        expect(['unknown_layer', 'unknown_optimizer', 'unknown_field']).toContain(body.errors[0].code)
+      })
+      continue
+    }
+    const exact = request.dtype === 'float64'
+    const tolerance = exact ? 1e-8 : 1e-4
+    it(name, async () => {
+      const { status, body } = await service.post('/v1/train', request)
+      expect(status, JSON.stringify(body).slice(0, 500)).toBe(200)
+      expect(body.status).toBe('succeeded')
+      expectClose('losses', body.steps.map((step: { loss: number }) => step.loss), want.losses, tolerance, 0)
+      expect(body.steps.map((step: { lr: number }) => step.lr)).toEqual(want.lr)
+      for (const [parameter, gradient] of Object.entries(want.first_gradients)) {
+        const got = scaled(body.steps[0].gradients[parameter], clipFactor(request, body.steps[0].grad_norm))
+        expectClose(`gradient of ${parameter}`, got, gradient, tolerance, exact ? 1e-12 : 1e-6)
+      }
+      expect(Object.keys(body.state)).toEqual(Object.keys(want.final_state))
+      for (const [parameter, value] of Object.entries(want.final_state)) expectClose(parameter, body.state[parameter], value, tolerance, exact ? 1e-12 : 1e-5)
+    })
+    const { initial_state: initial } = want
+    if (initial) {
+      it(`${name}: the seed gives PyTorch's initial parameters`, async () => {
+        const { body } = await service.post('/v1/train', { ...request, steps: 0 })
+        expect(body.steps).toEqual([])
+        for (const [parameter, value] of Object.entries(initial)) expectClose(parameter, body.state[parameter], value, 1e-6, 0)
+      })
+    }
+  }
+})

@@ -1,0 +1,56 @@
+/** The real service, for tests: an app on its own workers. */
+import { afterAll, beforeAll } from 'vitest'
+import { pino } from 'pino'
+import supertest from 'supertest'
+import type { FastifyInstance } from 'fastify'
+import { buildApp } from '../src/app.ts'
+import { readConfig } from '../src/config.ts'
+
+export interface Service {
+  readonly app: FastifyInstance
+  readonly url: string
+  /** Posts JSON, or text as it is. */
+  readonly post: (path: string, body: unknown, headers?: Record<string, string>) => supertest.Test
+  readonly get: (path: string) => supertest.Test
+  /** Lines of the log so far. */
+  readonly logged: () => Record<string, unknown>[]
+}
+
+/** Starts a service before the tests of a file and closes it after them. */
+export function useService(settings: Record<string, string> = {}): Service {
+  const lines: string[] = []
+  let app: FastifyInstance | undefined
+  let url = ''
+  beforeAll(async () => {
+    const config = readConfig({ WORKERS: '2', ...settings })
+    const logger = pino({ level: 'info' }, { write: (line: string) => void lines.push(line) })
+    app = await buildApp({ config, logger })
+    url = await app.listen({ port: 0, host: '127.0.0.1' })
+    while (app.pool.state.ready < config.WORKERS) await new Promise((resolve) => setTimeout(resolve, 10))
+  })
+  afterAll(async () => {
+    await app?.close()
+  })
+  return {
+    get app() {
+      return app!
+    },
+    get url() {
+      return url
+    },
+    post: (path, body, headers = {}) =>
+      supertest(url)
+        .post(path)
+        .set({ 'content-type': 'application/json', ...headers })
+        .send(typeof body === 'string' ? body : JSON.stringify(body)),
+    get: (path) => supertest(url).get(path),
+    logged: () => lines.map((line) => JSON.parse(line) as Record<string, unknown>),
+  }
+}
+
+/** The notebook's example. */
+export const notebook = {
+  model: { parameters: { w: { value: 1.0 } }, forward: 'y_hat = w * x' },
+  loss: '(y_hat - y)**2',
+  data: { x: 1.0, y: 2.0 },
+}
