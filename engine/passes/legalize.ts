@@ -48,7 +48,7 @@ function legalInputs(value: Value, inputs: readonly Value[], layouts: Layouts): 
     return inputs.map((part, i) => part.graph.add(placeOp, [part], { target: value.id, part: i, axis }))
   }
   const loops = op.kind === 'map' || op.kind === 'reduce' || op.kind === 'gather' || op.kind === 'scatter'
-  if (!loops) return inputs.map((input) => inMemory(input, layouts))
+  if (!loops) return op.kind === 'matmul' ? inputs.map((input) => inMemory(input, layouts)) : [...inputs]
   let domain = ownDomain(value, inputs, layouts)
   return inputs.map((given, i) => {
     const isElement = op.kind === 'map' || op.kind === 'reduce' || (op.kind === 'scatter' && i === 0)

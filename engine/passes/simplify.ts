@@ -25,11 +25,44 @@ export function simplify(outputs: readonly Output[]): Output[] {
   const graph = new Graph(first.value.graph.limits)
   const layouts = new Layouts()
   const done = new Map<Value, Value>()
-  for (const value of reachable(outputs.map((output) => output.value))) {
+  const order = reachable(outputs.map((output) => output.value))
+  const shared = usedTwice(order)
+  for (const value of order) {
     const inputs = value.inputs.map((input) => done.get(input)!)
-    done.set(value, graph.at(value.place, () => rebuild(graph, value, inputs, layouts)))
+    done.set(value, graph.at(value.place, () => turnedProduct(value, inputs, shared, layouts) ?? rebuild(graph, value, inputs, layouts)))
   }
   return outputs.map(({ name, value }) => ({ name, value: ownBuffer(done.get(value)!) }))
+}
+
+/** Values that more than one other value reads. */
+function usedTwice(order: readonly Value[]): Set<Value> {
+  const once = new Set<Value>()
+  const twice = new Set<Value>()
+  for (const value of order) {
+    for (const input of new Set(value.inputs)) {
+      if (once.has(input)) twice.add(input)
+      else once.add(input)
+    }
+  }
+  return twice
+}
+
+/** (A B)ᵀ = Bᵀ Aᵀ, where nothing else reads A B: what follows then reads the product row by row. */
+function turnedProduct(value: Value, inputs: readonly Value[], shared: ReadonlySet<Value>, layouts: Layouts): Value | undefined {
+  const [product] = value.inputs
+  const rank = value.shape.length
+  if (value.op !== permuteOp || product!.op !== matmulOp || shared.has(product!) || inputs[0]!.op !== matmulOp) return undefined
+  const order = listAttr(value.attrs, 'order')
+  const turns = order.every((axis, i) => axis === (i === rank - 1 ? rank - 2 : i === rank - 2 ? rank - 1 : i))
+  if (!turns) return undefined
+  const [a, b] = inputs[0]!.inputs as readonly [Value, Value]
+  return simplifyMatmul(transposeOf(b, layouts), transposeOf(a, layouts), layouts)
+}
+
+/** The transpose; of a transpose the original. */
+function transposeOf(x: Value, layouts: Layouts): Value {
+  const turned = transposeLast(x)
+  return x.op === permuteOp ? simplifyView(turned, x, layouts) : turned
 }
 
 function ownBuffer(value: Value): Value {
