@@ -84,7 +84,7 @@ function erf(x: number): number {
   const a = Math.abs(x)
   if (Number.isNaN(x)) return x
   if (a > 6) return Math.sign(x)
-  if (a < 2.5) {
+  if (a < 1.5) {
     // erf x = 2/√π e^(-x²) Σ 2^n x^(2n+1) / (1·3·…·(2n+1)): all terms positive, no cancellation.
     let term = a
     let total = a
@@ -95,6 +95,6 @@ function erf(x: number): number {
     return Math.sign(x) * (2 / Math.sqrt(Math.PI)) * Math.exp(-a * a) * total
   }
   let fraction = 0
-  for (let n = 60; n > 0; n--) fraction = n / 2 / (a + fraction)
+  for (let n = 300; n > 0; n--) fraction = n / 2 / (a + fraction)
   return Math.sign(x) * (1 - Math.exp(-a * a) / (Math.sqrt(Math.PI) * (a + fraction)))
 }

@@ -35,8 +35,14 @@ function powerOfTwo(s: VectorCode, n: Reg): Reg {
 }
 
 export function exp(s: VectorCode, x: Reg): Reg {
+  return expSum(s, x, undefined)
+}
+
+/** e^(x + low), where low is a small correction. */
+function expSum(s: VectorCode, x: Reg, low: Reg | undefined): Reg {
   const b = s.builder
-  const { whole, r } = reduceByLn2(s, s.max(s.min(x, s.const(710)), s.const(-746)))
+  const { whole, r: rest0 } = reduceByLn2(s, s.max(s.min(x, s.const(710)), s.const(-746)))
+  const r = low ? s.add(rest0, low) : rest0
   const p = s.add(s.madd(s.polynomial(r, expTail), s.mul(r, r), r), s.const(1))
   const half = b.shift('i64x2.shr_s', whole, 1)
   const rest = b.op('i64', 'i64x2.sub', whole, half)
@@ -110,27 +116,37 @@ export function sigmoid(s: VectorCode, x: Reg): Reg {
 
 // ---- trigonometry
 
+interface Angle {
+  readonly quadrant: Reg
+  /** The rest, and what rounding it left over. */
+  readonly r: Reg
+  readonly low: Reg
+}
+
 /** x = n π/2 + r with |r| ≤ π/4, for |x| up to about 10^9 (Cody & Waite, π/2 in three parts of 33 bits). */
-function reduceByHalfPi(s: VectorCode, x: Reg): { quadrant: Reg; r: Reg } {
+function reduceByHalfPi(s: VectorCode, x: Reg): Angle {
   const b = s.builder
   const shifted = s.madd(x, s.const(6.36619772367581382433e-1), s.const(roundingMagic))
   const n = s.sub(shifted, s.const(roundingMagic))
-  let r = s.nmadd(n, s.const(1.57079632673412561417), x)
-  r = s.nmadd(n, s.const(6.07710050630396597660e-11), r)
-  r = s.nmadd(n, s.const(2.02226624879595063154e-21), r)
-  return { quadrant: b.op('i64', 'v128.or', shifted, shifted), r }
+  const first = s.nmadd(n, s.const(1.57079632673412561417), x)
+  const second = s.nmadd(n, s.const(6.07710050630396597660e-11), first)
+  const third = s.mul(n, s.const(2.02226624879595063154e-21))
+  const r = s.sub(second, third)
+  return { quadrant: b.op('i64', 'v128.or', shifted, shifted), r, low: s.sub(s.sub(second, r), third) }
 }
 
-function sinCore(s: VectorCode, r: Reg): Reg {
+/** sin(r + low) */
+function sinCore(s: VectorCode, { r, low }: Angle): Reg {
   const z = s.mul(r, r)
   const p = s.polynomial(z, [
     1.58969099521155010221e-10, -2.50507602534068634195e-8, 2.75573137070700676789e-6, -1.98412698298579493134e-4,
     8.33333333332248946124e-3, -1.66666666666666324348e-1,
   ])
-  return s.madd(s.mul(p, z), r, r)
+  return s.add(r, s.madd(s.mul(p, z), r, low))
 }
 
-function cosCore(s: VectorCode, r: Reg): Reg {
+/** cos(r + low) */
+function cosCore(s: VectorCode, { r, low }: Angle): Reg {
   const z = s.mul(r, r)
   const p = s.polynomial(z, [
     -1.13596475577881948265e-11, 2.08757232129817482790e-9, -2.75573143513906633035e-7, 2.48015872894767294178e-5,
@@ -138,27 +154,27 @@ function cosCore(s: VectorCode, r: Reg): Reg {
   ])
   const half = s.mul(z, s.const(0.5))
   const w = s.sub(s.const(1), half)
-  return s.add(w, s.add(s.sub(s.sub(s.const(1), w), half), s.mul(s.mul(z, z), p)))
+  return s.add(w, s.add(s.sub(s.sub(s.const(1), w), half), s.nmadd(r, low, s.mul(s.mul(z, z), p))))
 }
 
-/** The sine of r + quadrant · π/2. */
-function bySine(s: VectorCode, r: Reg, quadrant: Reg): Reg {
+/** The sine of the rest, `quadrant` right angles further. */
+function bySine(s: VectorCode, angle: Angle, quadrant: Reg): Reg {
   const b = s.builder
   const one = b.bits64('i64', 1n)
   const odd = b.op('m64', 'i64x2.eq', b.op('i64', 'v128.and', quadrant, one), one)
-  const value = s.select(odd, cosCore(s, r), sinCore(s, r))
+  const value = s.select(odd, cosCore(s, angle), sinCore(s, angle))
   const sign = b.shift('i64x2.shl', b.shift('i64x2.shr_u', quadrant, 1), 63)
   return b.op('f64', 'v128.xor', value, sign)
 }
 
 export function sin(s: VectorCode, x: Reg): Reg {
-  const { quadrant, r } = reduceByHalfPi(s, x)
-  return s.select(s.eq(x, s.const(0)), x, bySine(s, r, quadrant))
+  const angle = reduceByHalfPi(s, x)
+  return s.select(s.eq(x, s.const(0)), x, bySine(s, angle, angle.quadrant))
 }
 
 export function cos(s: VectorCode, x: Reg): Reg {
-  const { quadrant, r } = reduceByHalfPi(s, x)
-  return bySine(s, r, s.builder.op('i64', 'i64x2.add', quadrant, s.builder.bits64('i64', 1n)))
+  const angle = reduceByHalfPi(s, x)
+  return bySine(s, angle, s.builder.op('i64', 'i64x2.add', angle.quadrant, s.builder.bits64('i64', 1n)))
 }
 
 /** arctan of t in [0, 1]; above 7/16 by π/4 + arctan((t - 1) / (t + 1)). */
@@ -194,10 +210,46 @@ export function atan2(s: VectorCode, y: Reg, x: Reg): Reg {
 
 // ---- powers
 
+/**
+ * ln a as the sum of two numbers, for positive normal a: errors below 2^-58. ln m = 2 atanh(s), s = (m - 1) / (m + 1),
+ * with the leading term carried in two parts.
+ */
+function logPair(s: VectorCode, a: Reg): { high: Reg; low: Reg } {
+  const b = s.builder
+  const tiny = s.lt(a, s.const(2.2250738585072014e-308))
+  const scaled = s.select(tiny, s.mul(a, s.const(18014398509481984)), a)
+  const bits = b.op('i64', 'i64x2.sub', scaled, b.bits64('i64', 0x3fe6a09e667f3bcdn))
+  const exponent = b.op('i64', 'v128.and', bits, b.bits64('i64', -0x10000000000000n))
+  const m = b.op('f64', 'i64x2.sub', scaled, exponent)
+  const k = s.add(exponentToFloat(s, exponent), s.select(tiny, s.const(-54), s.const(0)))
+  const f = s.sub(m, s.const(1))
+  const sum = s.add(m, s.const(1))
+  const sumLow = s.sub(m, s.sub(sum, s.const(1)))
+  const t = s.div(f, sum)
+  const tLow = s.div(s.nmadd(t, sumLow, s.nmadd(t, sum, f)), sum)
+  const z = s.mul(t, t)
+  const series = s.polynomial(z, [2 / 25, 2 / 23, 2 / 21, 2 / 19, 2 / 17, 2 / 15, 2 / 13, 2 / 11, 2 / 9, 2 / 7, 2 / 5, 2 / 3])
+  const small = s.madd(s.mul(t, z), series, s.add(tLow, tLow))
+  // k ln 2 (exact in its high part) plus 2 t, and what that sum rounded away.
+  const large = s.mul(k, s.const(ln2High))
+  const double = s.add(t, t)
+  const high = s.add(large, double)
+  const part = s.sub(high, large)
+  const lost = s.add(s.sub(large, s.sub(high, part)), s.sub(double, part))
+  return { high, low: s.add(lost, s.madd(k, s.const(ln2Low), small)) }
+}
+
 /** |x|^y = e^(y ln|x|), with C's rules for signs, zeros and infinities. */
 export function pow(s: VectorCode, x: Reg, y: Reg): Reg {
   const b = s.builder
-  const magnitude = exp(s, s.mul(y, log(s, s.abs(x))))
+  const a = s.abs(x)
+  const { high, low } = logPair(s, a)
+  const product = s.mul(y, high)
+  const correction = s.madd(y, low, s.neg(s.nmadd(y, high, product)))
+  const ordinary = s.and(s.lt(s.const(0), a), s.lt(a, s.const(Infinity)))
+  const finite = s.lt(s.abs(product), s.const(800))
+  const extreme = exp(s, s.mul(y, s.select(s.eq(a, s.const(0)), s.const(-Infinity), s.select(ordinary, high, a))))
+  const magnitude = s.select(s.and(ordinary, finite), expSum(s, product, correction), extreme)
   const half = s.mul(y, s.const(0.5))
   const whole = s.eq(s.trunc(y), y)
   const odd = s.and(whole, s.ne(s.trunc(half), half))

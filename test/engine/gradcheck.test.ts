@@ -1,0 +1,157 @@
+/**
+ * Every primitive of the op table, on several shapes: both executors agree, and the gradient agrees with finite
+ * differences in a random direction. A primitive without a row fails the last test.
+ */
+import { describe, expect, it } from 'vitest'
+import { gradients } from '../../engine/autodiff.ts'
+import { interpret } from '../../engine/interpret.ts'
+import type { Shape, Value } from '../../engine/ir/value.ts'
+import { Graph, numel } from '../../engine/ir/value.ts'
+import { matmul } from '../../engine/ops/contract.ts'
+import { primitives } from '../../engine/ops/define.ts'
+import * as ew from '../../engine/ops/elementwise.ts'
+import { amax, amin } from '../../engine/ops/extrema.ts'
+import { gather, scatterAdd } from '../../engine/ops/indexing.ts'
+import { constant, input, iota, literal } from '../../engine/ops/source.ts'
+import { concat, expand, permute, reshape, slice, sum } from '../../engine/ops/view.ts'
+import '../../engine/functions/index.ts'
+import { TestRandom, expectAgreement, runCompiled } from './agree.ts'
+
+interface Row {
+  /** Shapes of the float inputs, one list a case. */
+  readonly cases: readonly (readonly Shape[])[]
+  /** Where each input is sampled. */
+  readonly domain?: readonly (readonly [number, number])[]
+  readonly build: (inputs: readonly Value[], graph: Graph) => Value
+}
+
+/** 0-d, size 1, off the SIMD width, on it, empty. */
+const shapes: readonly Shape[] = [[], [1], [5], [3, 1, 4], [8, 16], [2, 33], [0, 3]]
+
+const one = (build: (x: Value) => Value, cases: readonly Shape[] = shapes): Row => ({ cases: cases.map((shape) => [shape]), build: ([x]) => build(x!) })
+
+const rows: Record<string, Row> = {
+  input: one((x) => x),
+  constant: one((x) => ew.mul(x, expand(constant(x.graph, 1.5, 'float64'), x.shape))),
+  literal: { cases: [[[3]]], build: ([x]) => ew.mul(x!, literal(x!.graph, [1, -2, 0.5], [3], 'float64')) },
+  iota: { cases: [[[7]]], build: ([x]) => ew.mul(x!, ew.cast(iota(x!.graph, 7), 'float64')) },
+  where: { cases: shapes.map((shape) => [shape, shape]), build: ([x, y]) => ew.where(ew.lt(x!, y!), ew.mul(x!, 2), ew.mul(y!, 3)) },
+  cast: one((x) => ew.cast(ew.cast(x, 'float64'), 'float64')),
+  copy: one((x) => ew.mul(ew.copy(x), x)),
+  mark: one((x) => ew.mul(ew.mark(x, 'h'), x)),
+  reshape: { cases: [[[2, 6]], [[12]], [[1, 12]]], build: ([x]) => ew.mul(reshape(x!, [3, 4]), reshape(ew.mul(x!, x!), [3, 4])) },
+  permute: { cases: [[[2, 3, 4]], [[1, 5, 3]]], build: ([x]) => ew.tanh(permute(x!, [2, 0, 1])) },
+  slice: { cases: [[[7]], [[7, 3]]], build: ([x]) => concat([slice(x!, 0, 1, 3, 2), slice(ew.mul(x!, x!), 0, 6, 4, -2), slice(x!, 0, 2, 1)], 0) },
+  expand: { cases: [[[3, 1]], [[1, 1]]], build: ([x]) => ew.tanh(expand(x!, [3, 5])) },
+  concat: { cases: [[[2, 3], [2, 4]], [[2, 1], [2, 0]]], build: ([x, y]) => ew.tanh(concat([x!, y!, x!], 1)) },
+  sum: { cases: [[[5]], [[3, 4]], [[2, 3, 17]], [[4, 1]], [[0, 3]], [[600, 2]]], build: ([x]) => sum(ew.mul(x!, x!), x!.shape.length > 1 ? [0] : [0]) },
+  amax: { cases: [[[5]], [[3, 4]], [[2, 3, 17]], [[4, 1]]], build: ([x]) => amax(x!, [x!.shape.length - 1]) },
+  amin: { cases: [[[5]], [[3, 4]], [[2, 3, 17]], [[4, 1]]], build: ([x]) => amin(x!, [0]) },
+  matmul: {
+    cases: [[[3, 4], [4, 5]], [[1, 7], [7, 1]], [[2, 3, 4], [2, 4, 2]], [[7, 19], [19, 33]], [[13, 64], [64, 17]], [[2, 2, 3, 1], [2, 2, 1, 3]], [[0, 3], [3, 2]]],
+    build: ([x, y]) => matmul(x!, y!),
+  },
+  gather: {
+    cases: [[[5, 3]], [[5, 16]], [[5, 1]]],
+    build: ([x], graph) => gather(x!, ew.checkIndex(expand(literal(graph, [4, 0, 0, 2], [4, 1], 'int64'), [4, x!.shape[1]!]), 5, 'index'), 0),
+  },
+  scatter_add: {
+    cases: [[[4, 3]], [[4, 16]], [[4, 1]]],
+    build: ([x], graph) => scatterAdd(ew.mul(x!, x!), ew.checkIndex(expand(literal(graph, [4, 0, 0, 2], [4, 1], 'int64'), x!.shape), 5, 'index'), 0, 5),
+  },
+}
+
+for (const [name, op] of primitives) {
+  if (op.kind !== 'map' || name in rows || !('domain' in op)) continue
+  const { domain, arity } = op as unknown as { domain: readonly (readonly [number, number])[]; arity: number }
+  rows[name] = {
+    domain,
+    cases: shapes.map((shape) => Array<Shape>(arity).fill(shape)),
+    build: (inputs, graph) => {
+      const takesFloats = acceptsFloats(op, graph)
+      const args = takesFloats ? inputs : inputs.map((x) => ew.cast(ew.mul(x, 3), 'int64'))
+      const result = graph.add(op, args)
+      return result.dtype === 'float64' ? result : ew.cast(result, 'float64')
+    },
+  }
+}
+
+function acceptsFloats(op: Parameters<Graph['add']>[0], graph: Graph): boolean {
+  const probe = input(graph, 'probe', [], 'float64')
+  try {
+    op.infer(op.kind === 'map' ? Array<Value>(op.arity).fill(probe) : [probe], {})
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** What differs from its difference quotient on purpose, or has none; tested below. `place` is put in by a pass. */
+const withoutFiniteDifferences = new Set(['detach', 'index', 'surrogate', 'place'])
+
+describe('gradients agree with finite differences', () => {
+  for (const [name, row] of Object.entries(rows)) {
+    it(name, () => {
+      for (const [i, inputShapes] of row.cases.entries()) check(name, row, inputShapes, 100 + i)
+    })
+  }
+
+  it('every primitive has a row', () => {
+    const missing = [...primitives.keys()].filter((name) => !(name in rows) && !withoutFiniteDifferences.has(name))
+    expect(missing).toEqual([])
+  })
+})
+
+describe('primitives whose gradient is not the difference quotient', () => {
+  const graph = new Graph()
+  const x = input(graph, 'x', [3], 'float64')
+  const values = new Map([['x', Float64Array.of(1, -2, 3)]])
+  const gradientOf = (y: Value): number[] => [...runCompiled(gradients(sum(y, [0]), [x]), values)[0]!]
+
+  it('detach: no gradient flows', () => {
+    expect(gradientOf(ew.mul(ew.detach(x), x))).toEqual([1, -2, 3])
+  })
+
+  it('surrogate: the numbers of one, the gradient of the other', () => {
+    const y = ew.surrogate(ew.mul(x, x), ew.mul(x, 5))
+    expect([...runCompiled([y], values)[0]!]).toEqual([1, 4, 9])
+    expect(gradientOf(y)).toEqual([5, 5, 5])
+  })
+
+  it('index: checked, from either end', () => {
+    const places = ew.cast(x, 'int64')
+    expect([...runCompiled([ew.checkIndex(places, 4, 'index', true)], values)[0]!]).toEqual([1, 2, 3])
+    expect(() => runCompiled([ew.checkIndex(places, 4, 'index')], values)).toThrow('fault: index -2')
+    expect(() => runCompiled([ew.checkIndex(places, 3, 'index', true)], values)).toThrow('fault: index 3')
+    expect(() => runCompiled([ew.checkIndex(ew.mul(x, 0.5), 3, 'index')], values)).toThrow('fault: index 0.5')
+  })
+})
+
+function check(name: string, row: Row, inputShapes: readonly Shape[], seed: number): void {
+  const random = new TestRandom(seed)
+  const graph = new Graph()
+  const values = new Map<string, Float64Array>()
+  const inputs = inputShapes.map((shape, i) => {
+    const [low, high] = row.domain?.[i] ?? [-2, 2]
+    values.set(`x${i}`, random.numbers(shape, low, high))
+    return input(graph, `x${i}`, shape, 'float64')
+  })
+  const y = row.build(inputs, graph)
+  const weights = input(graph, 'v', y.shape, 'float64')
+  values.set('v', random.numbers(y.shape, -1, 1))
+  const loss = sum(ew.mul(y, weights), [...y.shape.keys()])
+  const grads = gradients(loss, inputs)
+  expectAgreement([y, loss, ...grads], values, 1e-12)
+
+  const direction = inputs.map((x) => random.numbers(x.shape, -1, 1))
+  const analytic = interpret(grads, values).reduce((total, g, i) => total + g.reduce((t, gj, j) => t + gj * direction[i]![j]!, 0), 0)
+  const h = 1e-6
+  const at = (t: number): number => {
+    const moved = new Map(values)
+    for (const [i, d] of direction.entries()) moved.set(`x${i}`, values.get(`x${i}`)!.map((x, j) => x + t * d[j]!))
+    return interpret([loss], moved)[0]![0]!
+  }
+  const numeric = (at(h) - at(-h)) / (2 * h)
+  const scale = Math.max(1, Math.abs(numeric), numel(y.shape) ** 0.5)
+  expect(Math.abs(analytic - numeric) / scale, `${name} on ${JSON.stringify(inputShapes)}: gradient ${analytic}, difference quotient ${numeric}`).toBeLessThan(2e-7)
+}
