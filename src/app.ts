@@ -133,6 +133,11 @@ const frameworkProblems: Readonly<Record<string, { code: string; detail: (reques
 }
 
 function answerError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  if (reply.raw.destroyed) {
+    // The client went away while the answer was on its way.
+    request.logFields['aborted'] = true
+    return reply
+  }
   const known = frameworkProblems[error.code]
   if (error instanceof ProblemError) return sendProblem(error, request, reply)
   if (known) return sendProblem(new ProblemError(problem(known.code, known.detail(request))), request, reply)

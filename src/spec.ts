@@ -29,7 +29,7 @@ export const tensor = z
   .custom<TensorJson>(() => true)
   .superRefine((value, ctx) => {
     const fault = checkTensor(value)
-    if (fault) ctx.addIssue({ code: 'custom', path: fault.path, message: fault.message, input: value })
+    if (fault) ctx.addIssue({ code: 'custom', path: fault.path, message: fault.message, params: { code: fault.code }, input: value })
   })
   .meta({ id: 'Tensor' })
 jsonSchemas.set(tensor, tensorSchema)

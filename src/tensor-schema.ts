@@ -2,6 +2,7 @@
 
 export interface TensorFault {
   readonly path: (string | number)[]
+  readonly code: 'invalid_type' | 'invalid_value' | 'unknown_field' | 'missing_field'
   readonly message: string
 }
 
@@ -14,23 +15,23 @@ export function checkTensor(value: unknown): TensorFault | undefined {
   const fields = value as Record<string, unknown>
   const allowed = 'base64' in fields ? ['base64', 'shape', 'dtype'] : ['data', 'shape', 'dtype']
   const unknown = Object.keys(fields).find((key) => !allowed.includes(key))
-  if (unknown !== undefined) return { path: [unknown], message: `there is no field "${unknown}" in a tensor. Known fields: ${allowed.join(', ')}` }
-  if ('dtype' in fields && !dtypes.includes(fields['dtype'] as string)) return { path: ['dtype'], message: `one of ${dtypes.join(', ')} expected, got ${show(fields['dtype'])}` }
+  if (unknown !== undefined) return { path: [unknown], code: 'unknown_field', message: `there is no field "${unknown}" in a tensor. Known fields: ${allowed.join(', ')}` }
+  if ('dtype' in fields && !dtypes.includes(fields['dtype'] as string)) return { path: ['dtype'], code: 'invalid_value', message: `one of ${dtypes.join(', ')} expected, got ${show(fields['dtype'])}` }
   if ('shape' in fields || 'base64' in fields) {
     const { shape } = fields
     if (!Array.isArray(shape) || shape.length > maxDepth || !shape.every((n) => Number.isSafeInteger(n) && (n as number) >= 0)) {
-      return { path: ['shape'], message: `a list of at most ${maxDepth} sizes expected, got ${show(shape)}` }
+      return { path: ['shape'], code: 'invalid_value', message: `a list of at most ${maxDepth} sizes expected, got ${show(shape)}` }
     }
   }
-  if ('base64' in fields) return typeof fields['base64'] === 'string' ? undefined : { path: ['base64'], message: `base64 text expected, got ${show(fields['base64'])}` }
-  if (!('data' in fields)) return { path: [], message: 'a tensor takes "data", or "base64" and "shape"' }
+  if ('base64' in fields) return typeof fields['base64'] === 'string' ? undefined : { path: ['base64'], code: 'invalid_type', message: `base64 text expected, got ${show(fields['base64'])}` }
+  if (!('data' in fields)) return { path: [], code: 'missing_field', message: 'a tensor takes "data", or "base64" and "shape"' }
   const fault = checkNested(fields['data'], [], 0)
-  return fault && { path: ['data', ...fault.path], message: fault.message }
+  return fault && { ...fault, path: ['data', ...fault.path] }
 }
 
 function checkNested(value: unknown, path: readonly number[], depth: number): TensorFault | undefined {
-  if (!Array.isArray(value)) return isElement(value) ? undefined : { path: [...path], message: elementMessage(value) }
-  if (depth >= maxDepth) return { path: [...path], message: `a tensor has at most ${maxDepth} dimensions` }
+  if (!Array.isArray(value)) return isElement(value) ? undefined : { path: [...path], code: 'invalid_type', message: elementMessage(value) }
+  if (depth >= maxDepth) return { path: [...path], code: 'invalid_value', message: `a tensor has at most ${maxDepth} dimensions` }
   for (let i = 0; i < value.length; i++) {
     const item: unknown = value[i]
     if (typeof item === 'number' && Number.isFinite(item)) continue

@@ -48,7 +48,7 @@ function faultsOf(issue: Issue, json: unknown): FaultItem[] {
     case 'invalid_key':
       return [{ pointer, code: 'invalid_value', message: issue.issues[0]?.message ?? issue.message }]
     case 'custom':
-      return [{ pointer, code: 'invalid_value', message: issue.message }]
+      return [{ pointer, code: String(issue.params?.['code'] ?? 'invalid_value'), message: issue.message }]
     default:
       return [{ pointer, code: 'invalid_value', message: `${issue.message.replace(/^[^:]*: /, '')}, got ${show(value)}` }]
   }

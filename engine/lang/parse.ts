@@ -62,6 +62,8 @@ class Reader {
   }
 
   program(): Program {
+    const deep = this.source.bracketsDeeperThan(this.limits.maxDepth)
+    if (deep !== undefined) throw this.#tooDeep(this.source.position(deep))
     const tree = parser.parse(this.source.text)
     this.#findSyntaxError(tree.topNode)
     return { body: this.#block(tree.topNode, 1) }
@@ -81,6 +83,10 @@ class Reader {
     return this.source.text.slice(node.from, node.to)
   }
 
+  #tooDeep(place: Position): SpecError {
+    return new SpecError('program_too_deep', `the program is nested more than ${this.limits.maxDepth} levels deep`, place)
+  }
+
   /** The first place where the grammar gave up. */
   #findSyntaxError(top: SyntaxNode): void {
     const cursor = top.cursor()
@@ -94,7 +100,7 @@ class Reader {
   }
 
   #deeper<T>(node: SyntaxNode, body: () => T): T {
-    if (++this.#depth > this.limits.maxDepth) this.#fail('program_too_deep', `the program is nested more than ${this.limits.maxDepth} levels deep`, node)
+    if (++this.#depth > this.limits.maxDepth) throw this.#tooDeep(this.#at(node))
     const result = body()
     this.#depth--
     return result

@@ -17,6 +17,17 @@ export class Source {
     for (let i = 0; i < given.length; i++) if (given[i] === '\n') this.#lineStarts.push(i + 1)
   }
 
+  /** Where brackets first stand inside more than `limit` others; the parser itself gives up further down. */
+  bracketsDeeperThan(limit: number): number | undefined {
+    let depth = 0
+    for (const { index, 0: token } of this.text.matchAll(brackets)) {
+      if (token === '(' || token === '[' || token === '{') depth++
+      else if (token === ')' || token === ']' || token === '}') depth--
+      if (depth > limit) return index
+    }
+    return undefined
+  }
+
   /** Line and column of an offset in `text`. */
   position(offset: number): Position {
     const given = offset - this.#inserted.filter((at) => at < offset).length
@@ -31,13 +42,17 @@ export class Source {
   }
 }
 
+/** Strings and comments, in which nothing counts. */
+const passedOver = /("{3}|'{3})[\s\S]*?\1|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|#[^\n]*/
+const brackets = new RegExp(`${passedOver.source}|[()[\\]{}]`, 'g')
+/** A whole number that ends in a dot. */
+const dotted = new RegExp(`${passedOver.source}|(?<![\\w.])(\\d[\\d_]*\\.)(?![\\w.]|$)|(?<![\\w.])(\\d[\\d_]*\\.)(?=[eE][+-]?\\d)|(?<![\\w.])(\\d[\\d_]*\\.)$`, 'g')
+
 function completeNumbers(given: string): { text: string; inserted: number[] } {
   const inserted: number[] = []
   let text = ''
-  // Strings and comments are passed over; then a whole number that ends in a dot.
-  const pattern = /("""|''')[\s\S]*?\1|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|#[^\n]*|(?<![\w.])(\d[\d_]*\.)(?![\w.]|$)|(?<![\w.])(\d[\d_]*\.)(?=[eE][+-]?\d)|(?<![\w.])(\d[\d_]*\.)$/g
   let last = 0
-  for (const match of given.matchAll(pattern)) {
+  for (const match of given.matchAll(dotted)) {
     if (match[2] === undefined && match[3] === undefined && match[4] === undefined) continue
     const end = match.index + match[0].length
     text += given.slice(last, end)
