@@ -24,13 +24,31 @@ function unit64(generator: Mt19937): number {
 export function uniform(generator: Mt19937, type: FloatType, count: number, from: number, to: number): FloatArray {
   const out = floats(type, count)
   if (type === 'float64') {
-    for (let i = 0; i < count; i++) out[i] = unit64(generator) * (to - from) + from
+    for (let i = 0; i < count; i++) out[i] = fusedMultiplyAdd(unit64(generator), to - from, from)
     return out
   }
   const low = Math.fround(from)
   const span = Math.fround(Math.fround(to) - low)
-  for (let i = 0; i < count; i++) out[i] = Math.fround(unit32(generator) * span) + low
+  // The product of two float32 is exact in float64: rounded once, as by a fused multiply-add.
+  for (let i = 0; i < count; i++) out[i] = unit32(generator) * span + low
   return out
+}
+
+/** a b + c rounded once: PyTorch's kernels are compiled to it. The product is split exactly (Dekker 1971). */
+function fusedMultiplyAdd(a: number, b: number, c: number): number {
+  const product = a * b
+  const [aHigh, bHigh] = [upperHalf(a), upperHalf(b)]
+  const [aLow, bLow] = [a - aHigh, b - bHigh]
+  const lost = aHigh * bHigh - product + aHigh * bLow + aLow * bHigh + aLow * bLow
+  const sum = product + c
+  const part = sum - product
+  return sum + (product - (sum - part) + (c - part) + lost)
+}
+
+/** The upper 26 bits of a number. */
+function upperHalf(x: number): number {
+  const shifted = x * 134217729
+  return shifted - (shifted - x)
 }
 
 /** Tensor.normal_(mean, std): fewer than 16 elements one by one in float64, more in blocks of 16. */
