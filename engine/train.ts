@@ -66,6 +66,8 @@ export class Training {
   #memory: WebAssembly.Memory | undefined
   #bound = false
   #last: Variant | undefined
+  /** Where a number first stopped being finite, while the losses still are. */
+  #suspect: NonFinite | undefined
   /** The state before the steps of the last call. */
   #before: Uint8Array | undefined
 
@@ -201,10 +203,13 @@ export class Training {
     if (fault) throw indexError(fault, variant.network.graph)
     const lossColumn = compiled.records.columns[0]!
     const rows = Array.from({ length: done }, (_, i) => this.#readStep(variant, runtime, i))
-    const diverged = done > 0 && !Number.isFinite(runtime.recordNumber(lossColumn, done - 1))
-    if (diverged) {
+    const odd = rows.findIndex((row) => !Number.isFinite(row.loss) || !Number.isFinite(row.gradNorm))
+    if (odd >= 0) this.#suspect ??= this.#locate(variant, runtime, rows, odd)
+    if (done > 0 && !Number.isFinite(runtime.recordNumber(lossColumn, done - 1))) {
       this.status = 'diverged'
-      this.#diverge(variant, runtime, rows)
+      this.nonFinite = this.#suspect
+      // The state of the answer is the one that the last loss was computed from.
+      this.#rewind(runtime, done - 1)
     }
     this.#done += done
     if (this.status === 'running' && this.#done === this.totalSteps) this.status = 'succeeded'
@@ -247,24 +252,25 @@ export class Training {
     }
   }
 
-  /** Goes back to the state that the first non-finite step started from, and finds where in it the number arose. */
-  #diverge(variant: Variant, runtime: Runtime, rows: readonly TrainStep[]): void {
-    const { state } = variant.prepared.compiled
-    const rewind = (steps: number): Elements[] => {
-      runtime.setState(this.#before!)
-      runtime.run(steps)
-      return state.map((slot) => runtime.read(slot))
-    }
-    const first = rows.findIndex((row) => !Number.isFinite(row.loss) || !Number.isFinite(row.gradNorm))
+  /** The state after the first `steps` steps of the last call. */
+  #rewind(runtime: Runtime, steps: number): void {
+    runtime.setState(this.#before!)
+    runtime.run(steps)
+  }
+
+  /** Where in step `row` of the last call a number stopped being finite. Leaves the state as it was. */
+  #locate(variant: Variant, runtime: Runtime, rows: readonly TrainStep[], row: number): NonFinite | undefined {
+    const { state, steps } = variant.prepared.compiled
     const inputs = new Map<string, Elements>()
     for (const tensor of this.data) inputs.set(`data ${tensor.name}`, tensor.elements)
     for (const parameter of this.model.parameters) inputs.set(`parameter ${parameter.name}`, parameter.initial)
-    for (const [i, elements] of rewind(first).entries()) inputs.set(state[i]!.name, elements)
-    const rowColumn = variant.prepared.compiled.steps.columns.find((column) => column.name === batchRows)
-    if (rowColumn) inputs.set(batchRows, runtime.stepInput(rowColumn, first))
+    this.#rewind(runtime, row)
+    for (const slot of state) inputs.set(slot.name, runtime.read(slot))
+    const rowColumn = steps.columns.find((column) => column.name === batchRows)
+    if (rowColumn) inputs.set(batchRows, runtime.stepInput(rowColumn, row))
+    this.#rewind(runtime, rows.length)
     const found = locateNonFinite(requireLoss(variant.network).value, gradientTargets(this.spec, this.model, variant.network), inputs, this.engine)
-    this.nonFinite = found && { ...found, step: rows[first]!.step }
-    rewind(rows.length - 1)
+    return found && { ...found, step: rows[row]!.step }
   }
 
   /** The parameters as they are now: after the last step, or before the step whose loss was not finite. */
