@@ -23,16 +23,11 @@ const readyDoc: OperationDoc = {
 }
 
 export default async function healthRoutes(app: FastifyInstance): Promise<void> {
-  let closing = false
-  app.addHook('preClose', async () => {
-    closing = true
-  })
-
   app.get('/health/live', { config: { api: liveDoc } }, async () => ({ status: 'ok' }))
 
   // Ready when a worker has passed its self-test and the service takes requests.
   app.get('/health/ready', { config: { api: readyDoc } }, async (_request, reply) => {
-    const { workers, ready, busy, queued, selfTest } = app.pool.state
+    const { workers, ready, busy, queued, closing, selfTest } = app.pool.state
     const status = closing ? 'shutting down' : ready > 0 ? 'ready' : 'starting'
     reply.code(status === 'ready' ? 200 : 503)
     if (status !== 'ready') reply.header('retry-after', '1')

@@ -204,9 +204,13 @@ function walk(value: unknown, visit: (node: Json) => Json): unknown {
   return visit(Object.fromEntries(Object.entries(value).map(([key, item]) => [key, walk(item, visit)])))
 }
 
-/** Schemas as client generators like them: no dialect marks, integer formats, answers that may grow fields. */
+/**
+ * Schemas as client generators like them: no dialect marks, integer formats, answers that may grow fields. A default
+ * is told in words: with the keyword, generated TypeScript asks callers for the field.
+ */
 function tidy(schema: unknown, io: 'input' | 'output'): unknown {
-  return walk(schema, ({ $schema: _schema, $id: _id, ...node }) => {
+  return walk(schema, ({ $schema: _schema, $id: _id, ...marked }) => {
+    const node = describeDefault(marked)
     if (io === 'output' && node['additionalProperties'] === false) delete node['additionalProperties']
     if (node['type'] !== 'integer') return node
     const { minimum, maximum, ...rest } = node
@@ -215,6 +219,12 @@ function tidy(schema: unknown, io: 'input' | 'output'): unknown {
     const keepMaximum = typeof maximum === 'number' && maximum < 2147483647
     return { ...rest, format: isInt32 ? 'int32' : 'int64', ...(keepMinimum && { minimum }), ...(keepMaximum && { maximum }) }
   })
+}
+
+function describeDefault({ default: value, ...node }: Json): Json {
+  if (value === undefined) return node
+  const before = typeof node['description'] === 'string' ? `${node['description']}. ` : ''
+  return { ...node, description: `${before}Default: ${JSON.stringify(value)}` }
 }
 
 /** A union of records is told apart by `type`. */

@@ -116,13 +116,14 @@ export class Pool {
   }
 
   /** How things stand: for the health routes and tests. */
-  get state(): { workers: number; ready: number; busy: number; queued: number; selfTest: SelfTest | undefined } {
+  get state(): { workers: number; ready: number; busy: number; queued: number; closing: boolean; selfTest: SelfTest | undefined } {
     const members = [...this.#members]
     return {
       workers: members.length,
       ready: members.filter((member) => member.ready).length,
       busy: members.filter((member) => member.job).length,
       queued: this.#queue.length,
+      closing: this.#closing,
       selfTest: this.#lastTest,
     }
   }

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { jsonSchemas } from './spec.ts'
 
-const nullable = { anyOf: [{ type: 'number' }, { type: 'boolean' }, { type: 'null' }, { type: 'array', items: { $ref: '#/components/schemas/NestedNumbersOrNull' } }] }
+const nullable = { anyOf: [{ type: 'number' }, { type: 'boolean' }, { type: 'null' }, { type: 'array', items: {} }] }
 
 /** Components that the tensor schema of answers refers to. */
 export const responseComponents = {

@@ -9,7 +9,8 @@ export function float32Text(x: number): string {
   if (Number.isInteger(x) && Math.abs(x) < 2 ** 24) return Object.is(x, -0) ? '-0' : String(x)
   const size = Math.abs(x)
   const exponent = Math.floor(Math.log10(size))
-  for (let digits = 6; digits <= 9; digits++) {
+  // Six digits always survive the way through a normal float32, so a shorter decimal is found among them.
+  for (let digits = size < 2 ** -126 ? 1 : 6; digits <= 9; digits++) {
     const decimal = roundedTo(size, digits, exponent)
     if (Math.fround(decimal) === size) return x < 0 ? `-${decimal}` : String(decimal)
   }

@@ -5,6 +5,7 @@ import { isFloat, numel } from '../ir/value.ts'
 import type { Dynamic, TraceContext } from '../lang/values.ts'
 import { Tensor, describe, fail, int, itemsOf } from '../lang/values.ts'
 import * as ew from '../ops/elementwise.ts'
+import { checkIndex } from '../ops/indexing.ts'
 import { constant, iota, literal } from '../ops/source.ts'
 import { expand, reshape } from '../ops/view.ts'
 import { define, signature } from './define.ts'
@@ -100,7 +101,7 @@ define({ names: 'one_hot', homes: ['F'], doc: '1 at the place of the class, 0 el
   signature({ tensor, num_classes: withDefault(integer, -1) }, ({ tensor: classes, num_classes }, ctx) => {
     if (num_classes < 1) fail(ctx, 'value_dependent', 'one_hot() needs num_classes: the number of classes depends on the values')
     const shape = [...classes.shape, num_classes]
-    const index = expand(reshape(ew.checkIndex(classes, num_classes, 'class'), [...classes.shape, 1]), shape)
+    const index = expand(reshape(checkIndex(classes, num_classes, 'class'), [...classes.shape, 1]), shape)
     return ew.cast(ew.eq(index, expand(iota(ctx.graph, num_classes), shape)), 'int64')
   }))
 

@@ -5,7 +5,7 @@ import { isFloat, numel, sameShape } from '../ir/value.ts'
 import type { TraceContext } from '../lang/values.ts'
 import { fail } from '../lang/values.ts'
 import * as ew from '../ops/elementwise.ts'
-import { gather } from '../ops/indexing.ts'
+import { checkIndex, gather } from '../ops/indexing.ts'
 import { iota } from '../ops/source.ts'
 import { expand, permute, reshape, sum } from '../ops/view.ts'
 import { define, signature } from './define.ts'
@@ -84,10 +84,10 @@ function classLayout(ctx: TraceContext, name: string, input: Value, target: Valu
 
 /** Checked labels; samples that are to be ignored get class 0. */
 function checkedLabels(labels: Value, classes: number, ignoreIndex: number): { index: Value; counts: Value | undefined } {
-  if (ignoreIndex >= 0 && ignoreIndex >= classes) return { index: ew.checkIndex(labels, classes, 'class label'), counts: undefined }
+  if (ignoreIndex >= 0 && ignoreIndex >= classes) return { index: checkIndex(labels, classes, 'class label'), counts: undefined }
   const ignored = ew.eq(labels, ignoreIndex)
   const safe = ew.where(ignored, ew.fullLike(labels, 0), labels)
-  return { index: ew.checkIndex(safe, classes, 'class label'), counts: ew.not(ignored) }
+  return { index: checkIndex(safe, classes, 'class label'), counts: ew.not(ignored) }
 }
 
 /** Σ over the last axis of `scores` at the class of each sample. */

@@ -5,7 +5,7 @@ import { isFloat, numel } from '../ir/value.ts'
 import { fail } from '../lang/values.ts'
 import * as ew from '../ops/elementwise.ts'
 import { amax as amaxOp, amin as aminOp } from '../ops/extrema.ts'
-import { gather } from '../ops/indexing.ts'
+import { checkIndex, gather } from '../ops/indexing.ts'
 import { iota } from '../ops/source.ts'
 import { expand, keepAxes, reshape, sum as sumOp } from '../ops/view.ts'
 import type { Home, Result } from './define.ts'
@@ -140,7 +140,7 @@ for (const [name, largest] of [['max', true], ['min', false]] as const) {
       const axis = resolveDim(ctx, dim, input.shape.length)
       if (input.shape.length === 0) return { names: ['values', 'indices'], values: [input, ew.cast(ew.fullLike(input, 0), 'int64')] }
       const place = extremePlace(input, axis, largest)
-      const index = ew.checkIndex(keepAxes(place, input.shape, [axis]), input.shape[axis]!, 'index')
+      const index = checkIndex(keepAxes(place, input.shape, [axis]), input.shape[axis]!, 'index')
       const values = gather(input, index, axis)
       const squeezed = keepdim ? values : reshape(values, place.shape)
       return { names: ['values', 'indices'], values: [squeezed, ew.cast(keep(place, input, [axis], keepdim), 'int64')] }

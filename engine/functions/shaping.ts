@@ -5,7 +5,7 @@ import { numel } from '../ir/value.ts'
 import type { Dynamic, TraceContext } from '../lang/values.ts'
 import { fail, int, tuple } from '../lang/values.ts'
 import * as ew from '../ops/elementwise.ts'
-import { gather } from '../ops/indexing.ts'
+import { checkIndex, gather } from '../ops/indexing.ts'
 import { concat, expand, permute, reshape, slice } from '../ops/view.ts'
 import type { Home } from './define.ts'
 import { define, signature } from './define.ts'
@@ -240,7 +240,7 @@ define({ names: 'narrow', homes: everywhere, doc: 'length elements of dim from s
 export function take(x: Value, axis: number, index: Value): Value {
   const rows = numel(index.shape)
   const shape = x.shape.with(axis, rows)
-  const flat = ew.checkIndex(reshape(index, shape.map((n, i) => (i === axis ? n : 1))), x.shape[axis]!, 'index')
+  const flat = checkIndex(reshape(index, shape.map((n, i) => (i === axis ? n : 1))), x.shape[axis]!, 'index')
   return reshape(gather(x, expand(flat, shape), axis), x.shape.toSpliced(axis, 1, ...index.shape))
 }
 
@@ -256,7 +256,7 @@ define({ names: 'gather', homes: everywhere, doc: 'Elements at index along dim',
       fail(ctx, 'shape_mismatch', `gather(): index of shape ${showShape(index.shape)} does not fit input of shape ${showShape(input.shape)}`)
     }
     const part = index.shape.reduce((x, n, i) => (i === axis ? x : slice(x, i, 0, n)), input)
-    return gather(part, ew.checkIndex(index, input.shape[axis]!, 'index'), axis)
+    return gather(part, checkIndex(index, input.shape[axis]!, 'index'), axis)
   }))
 define({ names: 'embedding', homes: ['F'], doc: 'Rows of weight at input', gradFn: 'EmbeddingBackward0' },
   signature({ input: tensor, weight: tensor }, ({ input, weight }, ctx) => {

@@ -5,7 +5,7 @@
  * Arithmetic is IEEE 754. `min` and `max` return NaN when either argument is NaN, as PyTorch does.
  * Comparisons give masks; `select(mask, a, b)` is `mask ? a : b`.
  */
-import type { DType } from './value.ts'
+import type { DType } from './types.ts'
 
 export interface IndexCheck {
   readonly size: number

@@ -4,8 +4,8 @@
  * Each axis of the view is a list of dims (outer to inner), so that a reshape of a permuted view can often
  * be said without a copy: element (i…) is at `offset + Σ stride · index`, counted in elements.
  */
-import type { Shape } from './value.ts'
-import { numel } from './value.ts'
+import type { Shape } from './types.ts'
+import { numel } from './types.ts'
 
 export interface Dim {
   readonly size: number

@@ -7,30 +7,13 @@ import type { Place } from '../errors.ts'
 import { SpecError, invariant, showShape } from '../errors.ts'
 import type { Code } from './code.ts'
 import type { Layout } from './layout.ts'
+import type { DType, Shape } from './types.ts'
+import { numel } from './types.ts'
 
-/** `int32` is internal: checked indices. Callers see the other four. */
-export type DType = 'float32' | 'float64' | 'int64' | 'int32' | 'bool'
-export type Shape = readonly number[]
+export * from './types.ts'
+
 export type Attr = number | string | boolean | null | readonly number[]
 export type Attrs = Readonly<Record<string, Attr>>
-
-/** Bytes an element takes in memory. A bool is a 32-bit mask: 0 or -1. */
-export const byteSize: Readonly<Record<DType, number>> = { float32: 4, float64: 8, int64: 8, int32: 4, bool: 4 }
-
-export function isFloat(dtype: DType): boolean {
-  return dtype === 'float32' || dtype === 'float64'
-}
-
-/** Number of elements of a shape. */
-export function numel(shape: Shape): number {
-  let n = 1
-  for (const size of shape) n *= size
-  return n
-}
-
-export function sameShape(a: Shape, b: Shape): boolean {
-  return a.length === b.length && a.every((size, i) => size === b[i])
-}
 
 /** What an operation's result is. */
 export interface ValueType {

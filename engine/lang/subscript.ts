@@ -5,7 +5,7 @@ import { wrap } from '../functions/define.ts'
 import type { Value } from '../ir/value.ts'
 import { isFloat, numel } from '../ir/value.ts'
 import * as ew from '../ops/elementwise.ts'
-import { gather } from '../ops/indexing.ts'
+import { checkIndex, gather } from '../ops/indexing.ts'
 import { literal } from '../ops/source.ts'
 import { expand, permute, reshape, slice } from '../ops/view.ts'
 import type { Dynamic, Slice, TraceContext } from './values.ts'
@@ -120,7 +120,7 @@ function gatherAt(ctx: TraceContext, x: Value, advanced: readonly Advanced[]): V
   let place: Value | undefined
   for (const { axis, index } of advanced) {
     const size = x.shape[axis]!
-    const checked = expand(ew.checkIndex(isFloat(index.dtype) ? index : ew.cast(index, 'int64'), size, 'index', true), shape)
+    const checked = expand(checkIndex(isFloat(index.dtype) ? index : ew.cast(index, 'int64'), size, 'index', true), shape)
     place = place ? ew.add(ew.mul(place, size), checked) : checked
   }
   const rest = others.map((axis) => x.shape[axis]!)

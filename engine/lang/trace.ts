@@ -4,18 +4,15 @@
  */
 import { SpecError, suggestion } from '../errors.ts'
 import type { Place } from '../errors.ts'
-import { callFunction, findFunction, functionNames } from '../functions/index.ts'
-import { mathConstants, truthOf } from '../functions/builtins.ts'
-import { wrap } from '../functions/define.ts'
-import type { Home } from '../functions/index.ts'
-import type { DType } from '../ir/value.ts'
-import { permute, transposeLast } from '../ops/view.ts'
-import * as ew from '../ops/elementwise.ts'
+import { truthOf } from '../functions/builtins.ts'
+import { mark } from '../ops/elementwise.ts'
 import type { Argument, Expression, Generator, Position, Program, Statement, Target } from './ast.ts'
+import { attributeOf, globalNamed, globalNames, homeOf } from './names.ts'
 import { binary, comparison, unary } from './operators.ts'
+import { bindArguments, itemsOneByOne, unpack } from './sequences.ts'
 import { subscript } from './subscript.ts'
 import type { Callable, CallArguments, Dynamic, TraceContext } from './values.ts'
-import { Tensor, bool, describe, fail, float, int, itemsOf, none, tuple } from './values.ts'
+import { Tensor, bool, describe, fail, float, int, itemsOf, none } from './values.ts'
 
 export interface TraceLimits {
   /** Statements and loop rounds that a program may take. */
@@ -37,24 +34,6 @@ export interface TraceResult {
 
 /** Values by the name that a program reads them by. */
 export type Scope = Map<string, Dynamic>
-
-/** `torch.float32` and its like. Whole numbers have one width here. */
-const dtypes: Readonly<Record<string, DType>> = {
-  float32: 'float32', float: 'float32', float64: 'float64', double: 'float64', int64: 'int64', long: 'int64', int32: 'int64', int: 'int64', bool: 'bool',
-}
-
-/** Names of modules, and the functions and modules in them. */
-const namespaces: Readonly<Record<string, { readonly home?: Home; readonly inside: Readonly<Record<string, string>> }>> = {
-  torch: { home: 'torch', inside: { nn: 'torch.nn', linalg: 'torch.linalg', functional: 'torch.functional', Tensor: 'torch.Tensor' } },
-  'torch.nn': { inside: { functional: 'F' } },
-  'torch.functional': { home: 'torch', inside: {} },
-  'torch.linalg': { home: 'linalg', inside: {} },
-  'torch.Tensor': { home: 'Tensor', inside: {} },
-  F: { home: 'F', inside: {} },
-  math: { home: 'math', inside: {} },
-}
-
-const globals: Readonly<Record<string, string>> = { torch: 'torch', F: 'F', math: 'math', nn: 'torch.nn' }
 
 type Flow = { readonly kind: 'next' | 'break' | 'continue' } | { readonly kind: 'return'; readonly value: Dynamic }
 const next: Flow = { kind: 'next' }
@@ -180,20 +159,10 @@ class Tracer {
     return this.#block(statement.otherwise, scope)
   }
 
-  /** Items one after the other, so that a huge range costs only the rounds that are made. */
-  *#iterate(expression: Expression, scope: Scope): Generator_<Dynamic> {
+  #iterate(expression: Expression, scope: Scope): Iterable<Dynamic> {
     const iterable = this.#evaluate(expression, scope)
-    if (!(iterable instanceof Tensor) && iterable.kind === 'range') {
-      for (let i = iterable.start; iterable.step > 0 ? i < iterable.stop : i > iterable.stop; i += iterable.step) yield int(i)
-      return
-    }
     this.#at(expression.at)
-    if (iterable instanceof Tensor) {
-      const rows = iterable.value.shape[0] ?? fail(this.ctx, 'bad_argument', 'iteration over a 0-d tensor')
-      for (let i = 0; i < rows; i++) yield subscript(this.ctx, iterable, int(i))
-      return
-    }
-    yield* itemsOf(iterable) ?? fail(this.ctx, 'bad_argument', `${describe(iterable)} cannot be iterated over`)
+    return itemsOneByOne(this.ctx, iterable)
   }
 
   #isTrue(condition: Expression, scope: Scope): boolean {
@@ -208,22 +177,7 @@ class Tracer {
       return
     }
     this.#at(target.at)
-    const items = value instanceof Tensor ? [...this.#rows(value)] : itemsOf(value)
-    if (!items) fail(this.ctx, 'unpack_mismatch', `${describe(value)} cannot be unpacked`)
-    const star = target.items.findIndex((item) => item.star)
-    const wanted = target.items.length
-    if (star < 0 ? items.length !== wanted : items.length < wanted - 1) {
-      fail(this.ctx, 'unpack_mismatch', `${wanted} names${star < 0 ? '' : ' or more values'} expected, got ${items.length} values`)
-    }
-    const after = wanted - star - 1
-    for (const [i, item] of target.items.entries()) {
-      if (i === star) this.#bind(item.target, { kind: 'list', items: items.slice(star, items.length - after) }, scope)
-      else this.#bind(item.target, items[star >= 0 && i > star ? items.length - (wanted - i) : i]!, scope)
-    }
-  }
-
-  #rows(value: Tensor): Dynamic[] {
-    return Array.from({ length: value.value.shape[0] ?? 0 }, (_, i) => subscript(this.ctx, value, int(i)))
+    for (const [part, item] of unpack(this.ctx, target, value)) this.#bind(part, item, scope)
   }
 
   #assign(name: string, value: Dynamic, scope: Scope): void {
@@ -236,7 +190,7 @@ class Tracer {
    */
   #marked(name: string, value: Dynamic): Dynamic {
     if (this.#calls > 0 || !this.limits.marked?.has(name) || !(value instanceof Tensor)) return value
-    return new Tensor(ew.mark(value.value, name), value.gradFn, value.requiresGrad)
+    return new Tensor(mark(value.value, name), value.gradFn, value.requiresGrad)
   }
 
   #function(statement: Extract<Statement, { kind: 'def' }>, scope: Scope): Callable {
@@ -246,8 +200,7 @@ class Tracer {
       name: statement.name,
       call: (args) => {
         if (this.#calls >= this.limits.maxCalls) fail(this.ctx, 'trace_too_long', `functions call each other more than ${this.limits.maxCalls} levels deep`)
-        const inner: Scope = new Map(scope)
-        this.#bindParameters(statement, defaults, args, inner)
+        const inner: Scope = new Map([...scope, ...bindArguments(this.ctx, statement, defaults, args)])
         this.#calls++
         try {
           const flow = this.#block(statement.body, inner)
@@ -256,19 +209,6 @@ class Tracer {
           this.#calls--
         }
       },
-    }
-  }
-
-  #bindParameters(statement: Extract<Statement, { kind: 'def' }>, defaults: readonly (Dynamic | undefined)[], args: CallArguments, inner: Scope): void {
-    const names = statement.parameters.map((parameter) => parameter.name)
-    if (args.positional.length > names.length) fail(this.ctx, 'bad_argument', `${statement.name}() takes ${names.length} arguments, got ${args.positional.length}`)
-    for (const [i, name] of names.entries()) {
-      const value = args.positional[i] ?? args.named.get(name) ?? defaults[i]
-      if (!value) fail(this.ctx, 'bad_argument', `${statement.name}(): the argument "${name}" is missing`)
-      inner.set(name, value)
-    }
-    for (const name of args.named.keys()) {
-      if (!names.includes(name)) fail(this.ctx, 'bad_argument', `${statement.name}() has no argument "${name}"${suggestion(name, names)}`)
     }
   }
 
@@ -388,76 +328,17 @@ class Tracer {
   #lookUp(name: string, position: Position, scope: Scope): Dynamic {
     const found = scope.get(name)
     if (found) return found
-    const namespace = globals[name]
-    if (namespace !== undefined) return { kind: 'namespace', name: namespace }
-    const entry = findFunction('builtin', name)
-    if (entry) return { kind: 'function', name, call: (args) => callFunction(entry, args, this.ctx, name) }
+    const global = globalNamed(name, this.ctx)
+    if (global) return global
     this.#at(position)
-    const known = [...scope.keys(), ...Object.keys(globals), ...functionNames('builtin')]
+    const known = [...scope.keys(), ...globalNames()]
     return fail(this.ctx, 'unknown_name', `"${name}" is not defined${suggestion(name, known)}`)
   }
 
   #attribute(expression: Extract<Expression, { kind: 'attribute' }>, scope: Scope): Dynamic {
     const object = this.#evaluate(expression.object, scope)
     this.#at(expression.at)
-    const { name } = expression
-    if (object instanceof Tensor) return this.#tensorAttribute(object, name)
-    if (object.kind === 'namespace') return this.#member(object.name, name)
-    if (object.kind === 'named') {
-      const place = object.names.indexOf(name)
-      if (place >= 0) return object.items[place]!
-    }
-    if (object.kind === 'function' && object.attributes) {
-      const found = object.attributes.get(name)
-      if (found) return found
-      return fail(this.ctx, 'unknown_attribute', `${object.name} has no "${name}"${suggestion(name, object.attributes.keys())}`)
-    }
-    return fail(this.ctx, 'unknown_attribute', `${describe(object)} has no "${name}"`)
-  }
-
-  #tensorAttribute(tensor: Tensor, name: string): Dynamic {
-    const { value } = tensor
-    const rank = value.shape.length
-    switch (name) {
-      case 'shape':
-        return tuple(value.shape.map(int))
-      case 'dtype':
-        return { kind: 'dtype', dtype: value.dtype }
-      case 'ndim':
-        return int(rank)
-      case 'requires_grad':
-        return bool(tensor.requiresGrad)
-      case 'data':
-        return wrap(ew.detach(value), null, [tensor])
-      case 'T':
-        return wrap(permute(value, [...Array(rank).keys()].toReversed()), 'PermuteBackward0', [tensor])
-      case 'mT':
-        if (rank < 2) return fail(this.ctx, 'shape_mismatch', `.mT needs at least 2 dimensions, got ${describe(tensor)}`)
-        return wrap(transposeLast(value), 'TransposeBackward0', [tensor])
-    }
-    const entry = findFunction('Tensor', name)
-    if (!entry) {
-      const known = [...functionNames('Tensor'), 'shape', 'dtype', 'ndim', 'T', 'mT']
-      return fail(this.ctx, 'unknown_function', `a tensor has no "${name}"${suggestion(name, known)}`)
-    }
-    return {
-      kind: 'function',
-      name,
-      call: (args) => callFunction(entry, { positional: [tensor, ...args.positional], named: args.named }, this.ctx, name),
-    }
-  }
-
-  #member(namespace: string, name: string): Dynamic {
-    const { home, inside } = namespaces[namespace]!
-    const nested = inside[name]
-    if (nested !== undefined) return { kind: 'namespace', name: nested }
-    const entry = home && findFunction(home, name)
-    const shown = `${namespace}.${name}`
-    if (entry) return { kind: 'function', name: shown, call: (args) => callFunction(entry, args, this.ctx, shown) }
-    if (namespace === 'torch' && dtypes[name]) return { kind: 'dtype', dtype: dtypes[name] }
-    if ((namespace === 'math' || namespace === 'torch') && mathConstants[name] !== undefined) return float(mathConstants[name])
-    const known = [...(home ? functionNames(home) : []), ...Object.keys(inside)]
-    return fail(this.ctx, 'unknown_function', `${namespace} has no "${name}"${suggestion(name, known)}`)
+    return attributeOf(object, expression.name, this.ctx)
   }
 
   // ---- calls
@@ -478,13 +359,13 @@ class Tracer {
 
   /** An unknown name that is called is an unknown function. */
   #callee(expression: Expression, scope: Scope): Dynamic {
-    if (expression.kind !== 'name' || scope.has(expression.name) || globals[expression.name] !== undefined || findFunction('builtin', expression.name)) {
+    if (expression.kind !== 'name' || scope.has(expression.name) || globalNamed(expression.name, this.ctx)) {
       return this.#evaluate(expression, scope)
     }
     this.#at(expression.at)
     const { name } = expression
-    const elsewhere = (['torch', 'F', 'math'] as const).find((home) => findFunction(home, name))
-    const hint = elsewhere ? `; did you mean "${elsewhere}.${name}"?` : suggestion(name, [...scope.keys(), ...functionNames('builtin')])
+    const elsewhere = homeOf(name)
+    const hint = elsewhere ? `; did you mean "${elsewhere}.${name}"?` : suggestion(name, [...scope.keys(), ...globalNames()])
     return fail(this.ctx, 'unknown_function', `there is no function "${name}"${hint}`)
   }
 
@@ -500,6 +381,3 @@ class Tracer {
     return { positional, named }
   }
 }
-
-/** The iterator that a generator method gives. */
-type Generator_<T> = globalThis.Generator<T, void, undefined>

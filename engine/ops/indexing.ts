@@ -3,12 +3,35 @@
  * trust them.
  */
 import { invariant, showShape } from '../errors.ts'
-import type { Attrs, Dense, KernelOp, Shape, Value } from '../ir/value.ts'
+import type { Attrs, Dense, KernelOp, MapOp, Shape, Value } from '../ir/value.ts'
 import { numel, sameShape } from '../ir/value.ts'
 import { numberAttr, register, reject } from './define.ts'
-import { eq, fullLike, where } from './elementwise.ts'
+import { eq, where } from './choice.ts'
+import { fullLike } from './map.ts'
 import { iota } from './source.ts'
 import { expand, reshape } from './view.ts'
+
+/** Whole numbers as checked indices into `size` places; out of range stops the run with an error. */
+export const indexOp: MapOp = register({
+  kind: 'map',
+  name: 'index',
+  arity: 1,
+  cost: 2,
+  infer: ([x]) => ({ shape: x!.shape, dtype: 'int32' }),
+  lower: (s, [x], attrs, [from]) =>
+    s.index(x!, from!, { size: numberAttr(attrs, 'size'), wraps: attrs['wraps'] === true, site: numberAttr(attrs, 'site') }),
+})
+
+/**
+ * `what` names the index in the error: "class label", "index". With `wraps`, negative numbers count from the end.
+ */
+export function checkIndex(x: Value, size: number, what: string, wraps = false): Value {
+  if (x.dtype === 'bool') reject('dtype_mismatch', `${what}: whole numbers expected, got bool`, x.graph)
+  const { indexSites, place } = x.graph
+  let site = indexSites.findIndex((known) => known.input === x && known.size === size && known.wraps === wraps)
+  if (site < 0) site = indexSites.push({ input: x, size, what, wraps, place }) - 1
+  return x.graph.add(indexOp, [x], { size, wraps, site })
+}
 
 export const gatherOp: KernelOp = register({
   kind: 'gather',

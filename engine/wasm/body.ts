@@ -3,8 +3,9 @@ import { EngineFault, invariant } from '../errors.ts'
 import type { DType, ReduceOp, Value } from '../ir/value.ts'
 import type { Access, LoopKernel, Operand, Step } from '../passes/lower.ts'
 import { Sections } from './sections.ts'
-import type { LaneType, Reg } from './vector.ts'
-import { VectorBuilder, laneType } from './vector.ts'
+import type { LaneType, Reg } from './registers.ts'
+import { VectorBuilder, laneType } from './registers.ts'
+import { VectorCode } from './vector.ts'
 
 /** What an `extern` instruction reads. */
 export type Extern =
@@ -51,6 +52,20 @@ export class KernelBody {
     for (const reg of this.builder.regs) this.regsOf[reg.section]!.push(reg)
   }
 
+  /** Whether the register stands for the result of a reduction. */
+  isResult(reg: Reg): boolean {
+    return reg.instruction.kind === 'extern' && this.externs[reg.instruction.id]!.kind === 'result'
+  }
+
+  /** The register that stands for the reduction's result, if anything reads it. */
+  resultOf(reduction: Reduction): Reg | undefined {
+    return this.builder.regs.find(({ instruction }) => {
+      if (instruction.kind !== 'extern') return false
+      const extern = this.externs[instruction.id]!
+      return extern.kind === 'result' && extern.reduction === reduction
+    })
+  }
+
   #build(step: Step): void {
     const { value } = step
     if (value.op.kind === 'scatter') {
@@ -78,7 +93,7 @@ export class KernelBody {
     const { op } = value
     if (op.kind === 'map') {
       const from = value.inputs.map((input) => input.dtype)
-      const code = this.builder.code(laneType(from[0]!, this.kernel.lanes))
+      const code = new VectorCode(this.builder, laneType(from[0]!, this.kernel.lanes))
       return op.lower(code, step.args.map((arg) => this.#operand(arg)), value.attrs, from)
     }
     if (op.kind === 'reduce') return this.#reduce(step, value, op)
@@ -94,7 +109,7 @@ export class KernelBody {
     let x = this.#operand(step.args[0]!)
     if (this.sections.inner) x = this.builder.emit(type, this.#extern({ kind: 'tail', reduction }), [x], { section, uniform: false })
     const before = this.builder.emit(type, this.#extern({ kind: 'accumulator', reduction }), [], { section, uniform: false })
-    const after = op.combine(this.builder.code(type), before, x)
+    const after = op.combine(new VectorCode(this.builder, type), before, x)
     this.effectsOf[section]!.push({ kind: 'accumulate', reg: after, reduction })
     return this.builder.emit(type, this.#extern({ kind: 'result', reduction }), [], {
       section: this.sections.time(step.phase),

@@ -1,6 +1,6 @@
 /** What the parts of the code generator share. */
 import type { Access } from '../passes/lower.ts'
-import type { HelperName } from './helpers.ts'
+import type { ScalarName } from './scalar.ts'
 
 /** What a kernel needs to know about the module around it. */
 export interface KernelContext {
@@ -8,8 +8,8 @@ export interface KernelContext {
   readonly address: (base: Access['base']) => number
   /** Bytes of a buffer, padding included. */
   readonly size: (base: Access['base']) => number
-  /** Index of a helper function. */
-  readonly helper: (name: HelperName) => number
+  /** Index of a scalar function. */
+  readonly scalar: (name: ScalarName) => number
   /** Where faults are recorded; see memory.ts. */
   readonly faultAddress: number
   /** 256 bytes for the pairs of accumulators at the end of a reduction. */

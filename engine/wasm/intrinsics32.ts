@@ -4,7 +4,8 @@
  *
  * Sources: Cephes (expf), N. Juffa's published minimax polynomials (logf, erff), W. Kahan (log1p).
  */
-import type { Reg, VectorCode } from './vector.ts'
+import type { Reg } from './registers.ts'
+import type { VectorArithmetic } from './arithmetic.ts'
 
 const roundingMagic = 12582912 // 1.5 · 2^23: adding it rounds to a whole number, found in the low bits
 const log2e = Math.LOG2E
@@ -19,7 +20,7 @@ interface Reduced {
   readonly r: Reg
 }
 
-function reduceByLn2(s: VectorCode, x: Reg): Reduced {
+function reduceByLn2(s: VectorArithmetic, x: Reg): Reduced {
   const b = s.builder
   const shifted = s.madd(x, s.const(log2e), s.const(roundingMagic))
   const n = s.sub(shifted, s.const(roundingMagic))
@@ -29,7 +30,7 @@ function reduceByLn2(s: VectorCode, x: Reg): Reduced {
 }
 
 /** 2^n for -126 ≤ n ≤ 127. */
-function powerOfTwo(s: VectorCode, n: Reg): Reg {
+function powerOfTwo(s: VectorArithmetic, n: Reg): Reg {
   const b = s.builder
   return b.op('f32', 'i32x4.add', b.shift('i32x4.shl', n, 23), b.bits('f32', 0x3f800000))
 }
@@ -37,7 +38,7 @@ function powerOfTwo(s: VectorCode, n: Reg): Reg {
 /** (e^r - 1 - r) / r² */
 const expTail = [1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1]
 
-export function exp(s: VectorCode, x: Reg): Reg {
+export function exp(s: VectorArithmetic, x: Reg): Reg {
   const b = s.builder
   // Outside of this interval the result is 0 or Infinity anyway; NaN passes.
   const { whole, r } = reduceByLn2(s, s.max(s.min(x, s.const(89)), s.const(-104)))
@@ -48,7 +49,7 @@ export function exp(s: VectorCode, x: Reg): Reg {
   return s.mul(s.mul(p, powerOfTwo(s, half)), powerOfTwo(s, rest))
 }
 
-export function expm1(s: VectorCode, x: Reg): Reg {
+export function expm1(s: VectorArithmetic, x: Reg): Reg {
   const { whole, r } = reduceByLn2(s, s.max(s.min(x, s.const(89)), s.const(-20)))
   const small = s.madd(s.polynomial(r, expTail), s.mul(r, r), r)
   // 2^n (e^r - 1) + (2^n - 1), halved so that 2^128 is not needed.
@@ -59,7 +60,7 @@ export function expm1(s: VectorCode, x: Reg): Reg {
   return s.select(s.eq(x, s.const(0)), x, doubled)
 }
 
-export function log(s: VectorCode, x: Reg): Reg {
+export function log(s: VectorArithmetic, x: Reg): Reg {
   const b = s.builder
   // Subnormal numbers are scaled into the normal range first.
   const tiny = s.lt(x, s.const(1.17549435e-38))
@@ -77,7 +78,7 @@ export function log(s: VectorCode, x: Reg): Reg {
 }
 
 /** Results for what has no logarithm: NaN below 0, -Infinity at 0; Infinity and NaN give themselves. */
-function logSpecials(s: VectorCode, x: Reg, result: Reg): Reg {
+function logSpecials(s: VectorArithmetic, x: Reg, result: Reg): Reg {
   const ordinary = s.lt(x, s.const(Infinity))
   const positive = s.lt(s.const(0), x)
   const zero = s.eq(x, s.const(0))
@@ -87,7 +88,7 @@ function logSpecials(s: VectorCode, x: Reg, result: Reg): Reg {
 }
 
 /** ln(1 + x) = ln(u) · x / (u - 1) with u = 1 + x rounded: the errors of u cancel (Kahan). */
-export function log1p(s: VectorCode, x: Reg): Reg {
+export function log1p(s: VectorArithmetic, x: Reg): Reg {
   const u = s.add(x, s.const(1))
   const d = s.sub(u, s.const(1))
   const exact = s.mul(log(s, u), s.div(x, d))
@@ -95,7 +96,7 @@ export function log1p(s: VectorCode, x: Reg): Reg {
   return s.select(plain, x, exact)
 }
 
-export function tanh(s: VectorCode, x: Reg): Reg {
+export function tanh(s: VectorArithmetic, x: Reg): Reg {
   const b = s.builder
   const a = s.abs(x)
   const e = exp(s, s.min(s.add(a, a), s.const(40)))
@@ -107,15 +108,15 @@ export function tanh(s: VectorCode, x: Reg): Reg {
   return withSignOf(s, magnitude, x, b.bits('f32', -2147483648))
 }
 
-function withSignOf(s: VectorCode, magnitude: Reg, x: Reg, signBit: Reg): Reg {
+function withSignOf(s: VectorArithmetic, magnitude: Reg, x: Reg, signBit: Reg): Reg {
   return s.or(magnitude, s.and(x, signBit))
 }
 
-export function sigmoid(s: VectorCode, x: Reg): Reg {
+export function sigmoid(s: VectorArithmetic, x: Reg): Reg {
   return s.div(s.const(1), s.add(s.const(1), exp(s, s.neg(x))))
 }
 
-export function erf(s: VectorCode, x: Reg): Reg {
+export function erf(s: VectorArithmetic, x: Reg): Reg {
   const b = s.builder
   const t = s.abs(x)
   const z = s.mul(x, x)

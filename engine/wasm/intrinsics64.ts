@@ -4,7 +4,8 @@
  *
  * Sources: fdlibm (log, sin, cos, atan, erf), Taylor coefficients (exp), W. Kahan (log1p).
  */
-import type { Reg, VectorCode } from './vector.ts'
+import type { Reg } from './registers.ts'
+import type { VectorArithmetic } from './arithmetic.ts'
 
 const roundingMagic = 6755399441055744 // 1.5 · 2^52
 const log2e = Math.LOG2E
@@ -19,7 +20,7 @@ interface Reduced {
   readonly r: Reg
 }
 
-function reduceByLn2(s: VectorCode, x: Reg): Reduced {
+function reduceByLn2(s: VectorArithmetic, x: Reg): Reduced {
   const b = s.builder
   const shifted = s.madd(x, s.const(log2e), s.const(roundingMagic))
   const n = s.sub(shifted, s.const(roundingMagic))
@@ -29,17 +30,17 @@ function reduceByLn2(s: VectorCode, x: Reg): Reduced {
 }
 
 /** 2^n for -1022 ≤ n ≤ 1023. */
-function powerOfTwo(s: VectorCode, n: Reg): Reg {
+function powerOfTwo(s: VectorArithmetic, n: Reg): Reg {
   const b = s.builder
   return b.op('f64', 'i64x2.add', b.shift('i64x2.shl', n, 52), b.bits64('f64', 0x3ff0000000000000n))
 }
 
-export function exp(s: VectorCode, x: Reg): Reg {
+export function exp(s: VectorArithmetic, x: Reg): Reg {
   return expSum(s, x, undefined)
 }
 
 /** e^(x + low), where low is a small correction. */
-function expSum(s: VectorCode, x: Reg, low: Reg | undefined): Reg {
+function expSum(s: VectorArithmetic, x: Reg, low: Reg | undefined): Reg {
   const b = s.builder
   const { whole, r: rest0 } = reduceByLn2(s, s.max(s.min(x, s.const(710)), s.const(-746)))
   const r = low ? s.add(rest0, low) : rest0
@@ -49,7 +50,7 @@ function expSum(s: VectorCode, x: Reg, low: Reg | undefined): Reg {
   return s.mul(s.mul(p, powerOfTwo(s, half)), powerOfTwo(s, rest))
 }
 
-export function expm1(s: VectorCode, x: Reg): Reg {
+export function expm1(s: VectorArithmetic, x: Reg): Reg {
   const b = s.builder
   const { whole, r } = reduceByLn2(s, s.max(s.min(x, s.const(710)), s.const(-40)))
   const small = s.madd(s.polynomial(r, expTail), s.mul(r, r), r)
@@ -59,7 +60,7 @@ export function expm1(s: VectorCode, x: Reg): Reg {
 }
 
 /** fdlibm's log: x = 2^k (1 + f), s = f / (2 + f), ln(1 + f) = f - s (f - R(s²)). */
-export function log(s: VectorCode, x: Reg): Reg {
+export function log(s: VectorArithmetic, x: Reg): Reg {
   const b = s.builder
   const tiny = s.lt(x, s.const(2.2250738585072014e-308))
   const scaled = s.select(tiny, s.mul(x, s.const(18014398509481984)), x)
@@ -84,14 +85,14 @@ export function log(s: VectorCode, x: Reg): Reg {
 }
 
 /** The exponent field k·2^52 as the float k. */
-function exponentToFloat(s: VectorCode, exponent: Reg): Reg {
+function exponentToFloat(s: VectorArithmetic, exponent: Reg): Reg {
   const b = s.builder
   const k = b.shift('i64x2.shr_s', exponent, 52)
   const magic = b.bits64('i64', 0x4338000000000000n)
   return s.sub(b.op('f64', 'i64x2.add', k, magic), s.const(roundingMagic))
 }
 
-export function log1p(s: VectorCode, x: Reg): Reg {
+export function log1p(s: VectorArithmetic, x: Reg): Reg {
   const u = s.add(x, s.const(1))
   const d = s.sub(u, s.const(1))
   const exact = s.mul(log(s, u), s.div(x, d))
@@ -99,18 +100,18 @@ export function log1p(s: VectorCode, x: Reg): Reg {
 }
 
 /** t / (t + 2) with t = e^(2|x|) - 1. */
-export function tanh(s: VectorCode, x: Reg): Reg {
+export function tanh(s: VectorArithmetic, x: Reg): Reg {
   const a = s.abs(x)
   const t = expm1(s, s.min(s.add(a, a), s.const(44)))
   return withSignOf(s, s.div(t, s.add(t, s.const(2))), x)
 }
 
-export function withSignOf(s: VectorCode, magnitude: Reg, x: Reg): Reg {
+export function withSignOf(s: VectorArithmetic, magnitude: Reg, x: Reg): Reg {
   const sign = s.builder.bits64('f64', -0x8000000000000000n)
   return s.or(s.andnot(magnitude, sign), s.and(x, sign))
 }
 
-export function sigmoid(s: VectorCode, x: Reg): Reg {
+export function sigmoid(s: VectorArithmetic, x: Reg): Reg {
   return s.div(s.const(1), s.add(s.const(1), exp(s, s.neg(x))))
 }
 
@@ -124,7 +125,7 @@ interface Angle {
 }
 
 /** x = n π/2 + r with |r| ≤ π/4, for |x| up to about 10^9 (Cody & Waite, π/2 in three parts of 33 bits). */
-function reduceByHalfPi(s: VectorCode, x: Reg): Angle {
+function reduceByHalfPi(s: VectorArithmetic, x: Reg): Angle {
   const b = s.builder
   const shifted = s.madd(x, s.const(6.36619772367581382433e-1), s.const(roundingMagic))
   const n = s.sub(shifted, s.const(roundingMagic))
@@ -136,7 +137,7 @@ function reduceByHalfPi(s: VectorCode, x: Reg): Angle {
 }
 
 /** sin(r + low) */
-function sinCore(s: VectorCode, { r, low }: Angle): Reg {
+function sinCore(s: VectorArithmetic, { r, low }: Angle): Reg {
   const z = s.mul(r, r)
   const p = s.polynomial(z, [
     1.58969099521155010221e-10, -2.50507602534068634195e-8, 2.75573137070700676789e-6, -1.98412698298579493134e-4,
@@ -146,7 +147,7 @@ function sinCore(s: VectorCode, { r, low }: Angle): Reg {
 }
 
 /** cos(r + low) */
-function cosCore(s: VectorCode, { r, low }: Angle): Reg {
+function cosCore(s: VectorArithmetic, { r, low }: Angle): Reg {
   const z = s.mul(r, r)
   const p = s.polynomial(z, [
     -1.13596475577881948265e-11, 2.08757232129817482790e-9, -2.75573143513906633035e-7, 2.48015872894767294178e-5,
@@ -158,7 +159,7 @@ function cosCore(s: VectorCode, { r, low }: Angle): Reg {
 }
 
 /** The sine of the rest, `quadrant` right angles further. */
-function bySine(s: VectorCode, angle: Angle, quadrant: Reg): Reg {
+function bySine(s: VectorArithmetic, angle: Angle, quadrant: Reg): Reg {
   const b = s.builder
   const one = b.bits64('i64', 1n)
   const odd = b.op('m64', 'i64x2.eq', b.op('i64', 'v128.and', quadrant, one), one)
@@ -167,18 +168,18 @@ function bySine(s: VectorCode, angle: Angle, quadrant: Reg): Reg {
   return b.op('f64', 'v128.xor', value, sign)
 }
 
-export function sin(s: VectorCode, x: Reg): Reg {
+export function sin(s: VectorArithmetic, x: Reg): Reg {
   const angle = reduceByHalfPi(s, x)
   return s.select(s.eq(x, s.const(0)), x, bySine(s, angle, angle.quadrant))
 }
 
-export function cos(s: VectorCode, x: Reg): Reg {
+export function cos(s: VectorArithmetic, x: Reg): Reg {
   const angle = reduceByHalfPi(s, x)
   return bySine(s, angle, s.builder.op('i64', 'i64x2.add', angle.quadrant, s.builder.bits64('i64', 1n)))
 }
 
 /** arctan of t in [0, 1]; above 7/16 by π/4 + arctan((t - 1) / (t + 1)). */
-function atanUnit(s: VectorCode, t: Reg): Reg {
+function atanUnit(s: VectorArithmetic, t: Reg): Reg {
   const large = s.lt(s.const(0.4375), t)
   const u = s.select(large, s.div(s.sub(t, s.const(1)), s.add(t, s.const(1))), t)
   const z = s.mul(u, u)
@@ -191,7 +192,7 @@ function atanUnit(s: VectorCode, t: Reg): Reg {
   return s.select(large, s.add(s.const(Math.PI / 4), angle), angle)
 }
 
-export function atan2(s: VectorCode, y: Reg, x: Reg): Reg {
+export function atan2(s: VectorArithmetic, y: Reg, x: Reg): Reg {
   const b = s.builder
   const [ay, ax] = [s.abs(y), s.abs(x)]
   const steep = s.lt(ax, ay)
@@ -214,7 +215,7 @@ export function atan2(s: VectorCode, y: Reg, x: Reg): Reg {
  * ln a as the sum of two numbers, for positive normal a: errors below 2^-58. ln m = 2 atanh(s), s = (m - 1) / (m + 1),
  * with the leading term carried in two parts.
  */
-function logPair(s: VectorCode, a: Reg): { high: Reg; low: Reg } {
+function logPair(s: VectorArithmetic, a: Reg): { high: Reg; low: Reg } {
   const b = s.builder
   const tiny = s.lt(a, s.const(2.2250738585072014e-308))
   const scaled = s.select(tiny, s.mul(a, s.const(18014398509481984)), a)
@@ -240,7 +241,7 @@ function logPair(s: VectorCode, a: Reg): { high: Reg; low: Reg } {
 }
 
 /** |x|^y = e^(y ln|x|), with C's rules for signs, zeros and infinities. */
-export function pow(s: VectorCode, x: Reg, y: Reg): Reg {
+export function pow(s: VectorArithmetic, x: Reg, y: Reg): Reg {
   const b = s.builder
   const a = s.abs(x)
   const { high, low } = logPair(s, a)
@@ -267,7 +268,7 @@ export function pow(s: VectorCode, x: Reg, y: Reg): Reg {
 const erx = 8.45062911510467529297e-1
 
 /** fdlibm's erf: rational approximations on [0, 0.84375), [0.84375, 1.25), [1.25, 1/0.35) and [1/0.35, 6). */
-export function erf(s: VectorCode, x: Reg): Reg {
+export function erf(s: VectorArithmetic, x: Reg): Reg {
   const a = s.abs(x)
   const z = s.mul(a, a)
   const near = s.madd(a, rational(s, z, [
@@ -309,6 +310,6 @@ export function erf(s: VectorCode, x: Reg): Reg {
   return s.select(s.eq(x, x), withSignOf(s, magnitude, x), x)
 }
 
-function rational(s: VectorCode, x: Reg, numerator: readonly number[], denominator: readonly number[]): Reg {
+function rational(s: VectorArithmetic, x: Reg, numerator: readonly number[], denominator: readonly number[]): Reg {
   return s.div(s.polynomial(x, numerator), s.polynomial(x, denominator))
 }

@@ -5,18 +5,17 @@
  * addressed as one index local with different constant offsets, constants live in locals, the higher of two stores
  * comes first. What does not fill a vector is done by one more block with the missing lanes left out.
  */
-import { invariant } from '../errors.ts'
 import type { LoopKernel } from '../passes/lower.ts'
-import type { Effect, Extern, Reduction } from './body.ts'
+import { Accumulators } from './accumulate.ts'
+import { BlockCode } from './block.ts'
+import type { Reduction } from './body.ts'
 import { KernelBody } from './body.ts'
 import type { Block, KernelContext } from './context.ts'
 import type { Local } from './encode.ts'
 import { FunctionBody } from './encode.ts'
-import { emitInline } from './helpers.ts'
+import { LocalPool } from './instruction.ts'
 import { LaneMemory } from './lanes.ts'
 import { Pointers } from './pointers.ts'
-import type { Reg } from './vector.ts'
-import { VectorBuilder } from './vector.ts'
 
 /** Iterations after which a float sum moves on to fresh accumulators, so that long sums stay accurate. */
 const cascadeBlock = 256
@@ -37,13 +36,9 @@ class LoopEmitter {
   readonly body: KernelBody
   readonly f = new FunctionBody()
   readonly pointers: Pointers
-  readonly memory: LaneMemory
+  readonly accumulators: Accumulators
+  readonly code: BlockCode
   readonly vectors: number
-  readonly lastUse: Map<Reg, number>
-  readonly #locals = new Map<Reg, Local[]>()
-  readonly #free: Local[] = []
-  readonly #accumulators = new Map<Reduction, Local[]>()
-  readonly #totals = new Map<Reduction, Local[]>()
 
   constructor(kernel: LoopKernel, context: KernelContext) {
     this.kernel = kernel
@@ -51,8 +46,10 @@ class LoopEmitter {
     this.body = new KernelBody(kernel)
     this.vectors = this.#chooseVectors()
     this.pointers = new Pointers(this.f, this.body, this.vectors)
-    this.memory = new LaneMemory(this.f, this.body, this.pointers, context)
-    this.lastUse = this.#localUses()
+    const memory = new LaneMemory(this.f, this.body, this.pointers, context)
+    const pool = new LocalPool(this.f)
+    this.accumulators = new Accumulators(this.f, pool, this.vectors, context.pairAddress)
+    this.code = new BlockCode(this.f, this.body, memory, this.accumulators, pool, context)
   }
 
   /** How many vectors an iteration handles: many for short bodies, few where registers are scarce. */
@@ -67,25 +64,10 @@ class LoopEmitter {
     return Math.min(wanted, available)
   }
 
-  /** For values that are used in their own section only: the id of the last user. */
-  #localUses(): Map<Reg, number> {
-    const last = new Map<Reg, number>()
-    const escapes = new Set<Reg>()
-    for (const reg of this.body.builder.regs) {
-      for (const arg of reg.args) {
-        if (arg.section !== reg.section) escapes.add(arg)
-        last.set(arg, reg.id)
-      }
-    }
-    for (const effects of this.body.effectsOf) for (const { reg } of effects) escapes.add(reg)
-    for (const reg of escapes) last.delete(reg)
-    return last
-  }
-
   emit(): FunctionBody {
     this.#zeroScattered()
     const single: Block = { vectors: 1, tail: 1 }
-    this.#section(0, this.body.sections.vector === undefined ? single : { vectors: this.vectors, tail: 0 })
+    this.code.emit(0, this.body.sections.vector === undefined ? single : { vectors: this.vectors, tail: 0 })
     this.#outerLoop(1)
     return this.f
   }
@@ -114,13 +96,13 @@ class LoopEmitter {
     const loop = sections.outer[depth - 1]!
     if (loop === sections.vector) {
       this.#vectorLoop(loop, depth, sections.count - 1, (block) => {
-        this.#section(depth, block)
+        this.code.emit(depth, block)
         this.#phases(block)
       })
       return
     }
     this.#countedLoop(loop, depth, sections.count - 1, () => {
-      this.#section(depth, { vectors: this.vectors, tail: 0 })
+      this.code.emit(depth, { vectors: this.vectors, tail: 0 })
       this.#outerLoop(depth + 1)
     })
   }
@@ -168,7 +150,7 @@ class LoopEmitter {
     this.pointers.within(loop, from, to, () => {
       if (whole > 0) {
         const iteration = (): void => {
-          this.#scoped(() => body({ vectors: this.vectors, tail: 0 }))
+          this.code.scoped(() => body({ vectors: this.vectors, tail: 0 }))
           this.pointers.advance(loop, step)
         }
         if (cascade) this.#blocked(whole, iteration, cascade)
@@ -176,7 +158,7 @@ class LoopEmitter {
       }
       if (rest > 0) {
         if (cascade && whole > 0) cascade.begin()
-        this.#scoped(() => body({ vectors: Math.ceil(rest / lanes), tail: rest % lanes }))
+        this.code.scoped(() => body({ vectors: Math.ceil(rest / lanes), tail: rest % lanes }))
         if (cascade && whole > 0) cascade.flush()
       }
     })
@@ -200,15 +182,14 @@ class LoopEmitter {
   #phases(block: Block): void {
     const { sections } = this.body
     for (let p = 0; p < sections.phases; p++) {
-      if (p > 0) this.#section(sections.time(p), block)
+      if (p > 0) this.code.emit(sections.time(p), block)
       const reductions = this.body.reductions.filter((reduction) => reduction.phase === p)
       const cascaded = this.#needsCascade() ? reductions.filter(({ op, type }) => op.name === 'sum' && type.startsWith('f')) : []
-      for (const reduction of reductions) this.#begin(reduction, this.#accumulators)
-      for (const reduction of cascaded) this.#begin(reduction, this.#totals)
+      for (const reduction of reductions) this.accumulators.begin(reduction, cascaded.includes(reduction))
       this.#folded(p, 1, block, cascaded)
       for (const reduction of reductions) this.#finish(reduction, block, cascaded.includes(reduction))
     }
-    if (sections.phases > 0) this.#section(sections.time(sections.phases), block)
+    if (sections.phases > 0) this.code.emit(sections.time(sections.phases), block)
   }
 
   #needsCascade(): boolean {
@@ -225,28 +206,28 @@ class LoopEmitter {
     const last = sections.phase(phase, sections.folded.length)
     if (depth < sections.folded.length) {
       this.#countedLoop(loop, section, last, () => {
-        this.#section(section, block)
+        this.code.emit(section, block)
         this.#folded(phase, depth + 1, block, cascaded)
       })
       return
     }
     const cascade = cascaded.length === 0 ? undefined : {
       begin: () => {
-        for (const reduction of cascaded) this.#reset(reduction, this.#accumulators)
+        for (const reduction of cascaded) this.accumulators.reset(reduction)
       },
       flush: () => {
-        for (const reduction of cascaded) this.#flush(reduction)
+        for (const reduction of cascaded) this.accumulators.flush(reduction)
       },
     }
     if (loop === sections.vector) {
-      this.#vectorLoop(loop, section, last, (inside) => this.#section(section, inside), cascade)
+      this.#vectorLoop(loop, section, last, (inside) => this.code.emit(section, inside), cascade)
       if (cascade && this.kernel.sizes[loop]! < this.kernel.lanes * this.vectors) cascade.flush()
       return
     }
     const size = this.kernel.sizes[loop]!
     this.pointers.within(loop, section, last, () => {
       const iteration = (): void => {
-        this.#scoped(() => this.#section(section, block))
+        this.code.scoped(() => this.code.emit(section, block))
         this.pointers.advance(loop, 1)
       }
       if (cascade) this.#blocked(size, iteration, cascade)
@@ -254,314 +235,11 @@ class LoopEmitter {
     })
   }
 
-  // ---- reductions
-
-  #begin(reduction: Reduction, where: Map<Reduction, Local[]>): void {
-    let locals = where.get(reduction)
-    if (!locals) {
-      locals = Array.from({ length: this.vectors }, () => this.f.local('v128'))
-      where.set(reduction, locals)
-    }
-    this.#reset(reduction, where)
-  }
-
-  #reset(reduction: Reduction, where: Map<Reduction, Local[]>): void {
-    const identity = new VectorBuilder().constant(reduction.type, reduction.op.identity(reduction.dtype))
-    invariant(identity.instruction.kind === 'constant', 'the identity is a constant')
-    for (const local of where.get(reduction)!) {
-      this.f.v128(identity.instruction.bytes)
-      this.f.set(local)
-    }
-  }
-
-  #flush(reduction: Reduction): void {
-    const totals = this.#totals.get(reduction)!
-    for (const [h, local] of this.#accumulators.get(reduction)!.entries()) this.#combine(reduction, totals[h]!, totals[h]!, local)
-    this.#reset(reduction, this.#accumulators)
-  }
-
-  /** target = op(a, b) on whole vectors. */
-  #combine(reduction: Reduction, target: Local, a: Local, b: Local): void {
-    this.#formula(reduction, [a, b], target, (builder, [x, y]) => reduction.op.combine(builder.code(reduction.type), x!, y!))
-  }
-
-  /** Emits a small formula over locals. */
-  #formula(reduction: Reduction, inputs: readonly Local[], target: Local, formula: (builder: VectorBuilder, inputs: Reg[]) => Reg): void {
-    const builder = new VectorBuilder()
-    const regs = inputs.map((_, id) => builder.emit(reduction.type, { kind: 'extern', id }, []))
-    const result = formula(builder, regs)
-    const locals = new Map<Reg, Local>(regs.map((reg, i) => [reg, inputs[i]!]))
-    const temporary: Local[] = []
-    for (const reg of builder.regs) {
-      if (locals.has(reg)) continue
-      for (const arg of reg.args) this.f.get(locals.get(arg)!)
-      this.#instruction(reg)
-      const local = reg === result ? target : this.#take()
-      if (reg !== result) temporary.push(local)
-      this.f.set(local)
-      locals.set(reg, local)
-    }
-    if (regs.includes(result)) {
-      this.f.get(locals.get(result)!)
-      this.f.set(target)
-    }
-    this.#free.push(...temporary)
-  }
-
   /** Leaves the reduction's result in the locals that its result register stands for. */
   #finish(reduction: Reduction, block: Block, cascaded: boolean): void {
-    const partial = (cascaded ? this.#totals : this.#accumulators).get(reduction)!
-    const result = this.body.builder.regs.find((reg) => reg.instruction.kind === 'extern' && isResult(this.body.externs[reg.instruction.id]!, reduction))
+    const result = this.body.resultOf(reduction)
     if (!result) return
-    if (!this.body.sections.inner) {
-      this.#locals.set(result, partial.slice(0, block.vectors))
-      return
-    }
-    this.#pairUp(partial)
-    for (let n = partial.length; n > 1; n = Math.ceil(n / 2)) {
-      for (let i = 0; i < Math.floor(n / 2); i++) this.#combine(reduction, partial[i]!, partial[i]!, partial[n - 1 - i]!)
-    }
-    // Across the lanes: every lane ends with the result.
-    const first = partial[0]!
-    const swaps = this.kernel.lanes === 4 ? [swapHalves, swapNeighbours] : [swapHalves]
-    for (const bytes of swaps) {
-      this.#formula(reduction, [first], first, (builder, [x]) =>
-        reduction.op.combine(builder.code(reduction.type), x!, builder.shuffle(reduction.type, bytes, x!, x!)))
-    }
-    this.#locals.set(result, [first])
-  }
-
-  /** Stores neighbouring accumulators: packing of two vectors into one starts at pairs of stores. */
-  #pairUp(locals: readonly Local[]): void {
-    if (locals.length < 2) return
-    for (let i = 0; i + 1 < locals.length; i += 2) {
-      for (const k of [i + 1, i]) {
-        this.f.i32(0)
-        this.f.get(locals[k]!)
-        this.f.memory('v128.store', this.context.pairAddress + k * 16)
-      }
-    }
-    for (let i = 0; i + 1 < locals.length; i += 2) {
-      for (const k of [i, i + 1]) {
-        this.f.i32(0)
-        this.f.memory('v128.load', this.context.pairAddress + k * 16)
-        this.f.set(locals[k]!)
-      }
-    }
-  }
-
-  // ---- instructions
-
-  /** Values defined in `body` give their locals back afterwards, unless later phases may use them. */
-  #scoped(body: () => void): void {
-    if (this.kernel.straight) {
-      body()
-      return
-    }
-    const before = new Set(this.#locals.keys())
-    body()
-    for (const [reg, locals] of this.#locals) {
-      if (before.has(reg)) continue
-      this.#locals.delete(reg)
-      if (!isExternResult(reg, this.body.externs)) this.#free.push(...locals)
-    }
-  }
-
-  #take(): Local {
-    return this.#free.pop() ?? this.f.local('v128')
-  }
-
-  #section(section: number, block: Block): void {
-    for (const reg of this.body.regsOf[section]!) this.#reg(reg, block)
-    for (const effect of this.body.effectsOf[section]!) this.#effect(effect, block)
-  }
-
-  #reg(reg: Reg, block: Block): void {
-    if (isExternResult(reg, this.body.externs)) return
-    const vectors = reg.uniform ? 1 : block.vectors
-    if (reg.instruction.kind === 'fault') {
-      for (let h = 0; h < vectors; h++) this.#fault(reg, reg.instruction.site, h, block)
-      this.#release(reg)
-      return
-    }
-    const locals: Local[] = []
-    for (let h = 0; h < vectors; h++) {
-      const tail = h === block.vectors - 1 ? block.tail : 0
-      if (reg.instruction.kind === 'lanes') this.#lanes(reg, h)
-      else if (reg.instruction.kind === 'extern') this.#extern(this.body.externs[reg.instruction.id]!, reg, h, tail)
-      else {
-        for (const arg of reg.args) this.#use(arg, h)
-        this.#instruction(reg)
-      }
-      // Operands that end here may share the local of the result of the same vector only after all vectors.
-      const local = this.#take()
-      this.f.set(local)
-      locals.push(local)
-    }
-    this.#locals.set(reg, locals)
-    this.#release(reg)
-  }
-
-  /** Frees the locals of operands that are not used after `reg`. */
-  #release(reg: Reg): void {
-    for (const arg of new Set(reg.args)) {
-      if (this.lastUse.get(arg) !== reg.id) continue
-      const locals = this.#locals.get(arg)
-      if (!locals || isExternResult(arg, this.body.externs)) continue
-      this.#locals.delete(arg)
-      this.#free.push(...locals)
-    }
-  }
-
-  #use(reg: Reg, h: number): void {
-    const locals = this.#locals.get(reg)
-    invariant(locals, `register ${reg.id} is defined before its use`)
-    this.f.get(locals[reg.uniform ? 0 : h]!)
-  }
-
-  #instruction(reg: Reg): void {
-    const { instruction } = reg
-    switch (instruction.kind) {
-      case 'op':
-        this.f.simd(instruction.op)
-        return
-      case 'shift':
-        this.f.i32(instruction.count)
-        this.f.simd(instruction.op)
-        return
-      case 'shuffle':
-        this.f.shuffle(instruction.bytes)
-        return
-      case 'constant':
-        this.f.v128(instruction.bytes)
-        return
-      default:
-        invariant(false, `${instruction.kind} is emitted elsewhere`)
-    }
-  }
-
-  /** A scalar function of each 64-bit lane. */
-  #lanes(reg: Reg, h: number): void {
-    const { instruction } = reg
-    invariant(instruction.kind === 'lanes', 'a lane call')
-    const extract = instruction.operand === 'f64' ? 'f64x2.extract_lane' : 'i64x2.extract_lane'
-    for (const lane of [0, 1]) {
-      for (const arg of reg.args) {
-        this.#use(arg, h)
-        this.f.simdLane(extract, lane)
-      }
-      if (!emitInline(instruction.helper, this.f)) this.f.call(this.context.helper(instruction.helper))
-      const [splat, replace] = laneWrites[instruction.result]
-      if (lane === 0) this.f.simd(splat)
-      else this.f.simdLane(replace, lane)
-    }
-  }
-
-  #extern(extern: Extern, reg: Reg, h: number, tail: number): void {
-    switch (extern.kind) {
-      case 'load':
-        this.memory.load(extern.access, extern.dtype, reg.uniform, h, tail)
-        return
-      case 'count':
-        this.memory.count(extern.access, h)
-        return
-      case 'gather':
-        this.memory.gather(extern, h, tail)
-        return
-      case 'accumulator':
-        this.f.get(this.#accumulators.get(extern.reduction)![h]!)
-        return
-      case 'tail':
-        this.#use(reg.args[0]!, h)
-        if (tail > 0) this.#maskTail(extern.reduction, tail)
-        return
-      case 'result':
-        invariant(false, 'results are set by their reduction')
-    }
-  }
-
-  /** Replaces the lanes from `tail` on by the reduction's identity. */
-  #maskTail(reduction: Reduction, tail: number): void {
-    const { op, dtype, type } = reduction
-    const identity = new VectorBuilder().constant(type, op.identity(dtype)).instruction
-    invariant(identity.kind === 'constant', 'the identity is a constant')
-    this.f.v128(identity.bytes)
-    this.f.v128(laneMask(tail, this.kernel.lanes))
-    this.f.simd('v128.bitselect')
-  }
-
-  /** Remembers the first fault of a step: its number, the offending numbers and which of them are wrong. */
-  #fault(reg: Reg, site: number, h: number, block: Block): void {
-    const mask = this.#take()
-    this.#use(reg.args[0]!, h)
-    if (block.tail > 0 && h === block.vectors - 1) {
-      this.f.v128(laneMask(block.tail, this.kernel.lanes))
-      this.f.simd('v128.and')
-    }
-    this.f.tee(mask)
-    this.f.simd('v128.any_true')
-    this.f.if()
-    this.f.i32(0)
-    this.f.scalarMemory('i32.load', this.context.faultAddress)
-    this.f.op('i32.eqz')
-    this.f.if()
-    this.f.i32(0)
-    this.f.i32(site + 1)
-    this.f.scalarMemory('i32.store', this.context.faultAddress)
-    this.f.i32(0)
-    this.#use(reg.args[1]!, h)
-    this.f.memory('v128.store', this.context.faultAddress + 16)
-    this.f.i32(0)
-    this.f.get(mask)
-    this.f.memory('v128.store', this.context.faultAddress + 32)
-    this.f.op('end')
-    this.f.op('end')
-    this.#free.push(mask)
-  }
-
-  // ---- effects
-
-  #effect(effect: Effect, block: Block): void {
-    const get = (h: number): void => this.#use(effect.reg, h)
-    switch (effect.kind) {
-      case 'accumulate': {
-        const accumulators = this.#accumulators.get(effect.reduction)!
-        for (let h = 0; h < block.vectors; h++) {
-          get(h)
-          this.f.set(accumulators[h]!)
-        }
-        return
-      }
-      case 'store':
-        this.memory.store(effect.access, effect.dtype, block, get)
-        return
-      case 'scatter':
-        this.memory.scatter(effect, block, get)
-        return
-    }
+    if (this.body.sections.inner) this.code.define(result, [this.accumulators.resultAcross(reduction, cascaded, this.kernel.lanes)])
+    else this.code.define(result, this.accumulators.results(reduction, cascaded).slice(0, block.vectors))
   }
 }
-
-function isResult(extern: Extern, reduction: Reduction): boolean {
-  return extern.kind === 'result' && extern.reduction === reduction
-}
-
-function isExternResult(reg: Reg, externs: readonly Extern[]): boolean {
-  return reg.instruction.kind === 'extern' && externs[reg.instruction.id]!.kind === 'result'
-}
-
-/** All bits set in the first `count` lanes. */
-function laneMask(count: number, lanes: 2 | 4): Uint8Array {
-  const bytes = new Uint8Array(16)
-  bytes.fill(0xff, 0, (count * 16) / lanes)
-  return bytes
-}
-
-const laneWrites = {
-  f64: ['f64x2.splat', 'f64x2.replace_lane'],
-  i64: ['i64x2.splat', 'i64x2.replace_lane'],
-  f32: ['f32x4.splat', 'f32x4.replace_lane'],
-} as const
-
-const swapHalves = [8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7]
-const swapNeighbours = [4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11]

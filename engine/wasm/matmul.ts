@@ -8,8 +8,11 @@
  */
 import type { DType } from '../ir/value.ts'
 import { byteSize } from '../ir/value.ts'
-import type { Local, ModuleBuilder, SimdMemoryOp, SimdOp } from './encode.ts'
+import type { Local, ModuleBuilder } from './encode.ts'
 import { FunctionBody } from './encode.ts'
+import { increment, repeat } from './control.ts'
+import type { SimdMemoryOp, SimdOp } from './opcodes.ts'
+import { packPanel } from './packing.ts'
 
 /** Strides in elements; addresses in bytes. */
 export interface MatmulPlan {
@@ -269,142 +272,13 @@ class MatmulEmitter {
     }
   }
 
-  /** A function of the address of a panel of B and the address to copy it to, row after row. */
+  /** A function of the address of a panel of B and the address to copy it to. */
   #packer(columns: number): number {
     const known = this.#packers.get(columns)
     if (known !== undefined) return known
-    const f = new FunctionBody(['i32', 'i32'])
-    if (this.plan.b.column === 1) this.#packRows(f, columns)
-    else if (this.plan.b.row === 1) this.#packTransposed(f, columns)
-    else this.#packStrided(f, columns)
-    const index = this.module.add(f)
+    const { plan, kind } = this
+    const index = this.module.add(packPanel({ k: plan.k, row: plan.b.row, column: plan.b.column, columns, stride: this.columns, bytes: kind.bytes }))
     this.#packers.set(columns, index)
     return index
   }
-
-  #packRows(f: FunctionBody, columns: number): void {
-    const { plan, kind } = this
-    const vectors = Math.ceil(columns / kind.lanes)
-    const temporaries = Array.from({ length: vectors }, () => f.local('v128'))
-    repeat(f, plan.k, () => {
-      for (const [j, local] of temporaries.entries()) {
-        f.get(0)
-        f.memory('v128.load', j * 16)
-        f.set(local)
-      }
-      for (let j = 0; j < vectors; j += 2) {
-        for (const v of j + 1 < vectors ? [j + 1, j] : [j]) {
-          f.get(1)
-          f.get(temporaries[v]!)
-          f.memory('v128.store', v * 16)
-        }
-      }
-      increment(f, 0, plan.b.row * kind.bytes)
-      increment(f, 1, this.columns * kind.bytes)
-    })
-  }
-
-  /** B's columns are contiguous: blocks of `lanes` columns are transposed in registers. */
-  #packTransposed(f: FunctionBody, columns: number): void {
-    const { plan, kind } = this
-    const { lanes, bytes } = kind
-    const source = Array.from({ length: lanes }, () => f.local('v128'))
-    const turned = Array.from({ length: lanes }, () => f.local('v128'))
-    const blocks = Math.floor(plan.k / lanes)
-    if (blocks > 0) {
-      repeat(f, blocks, () => {
-        for (let j = 0; j < Math.ceil(columns / lanes); j++) {
-          for (let c = 0; c < lanes; c++) {
-            f.get(0)
-            f.memory('v128.load', Math.min(j * lanes + c, columns - 1) * plan.b.column * bytes)
-            f.set(source[c]!)
-          }
-          transpose(f, source, turned)
-          for (let r = 0; r < lanes; r++) {
-            f.get(1)
-            f.get(turned[r]!)
-            f.memory('v128.store', r * this.columns * bytes + j * 16)
-          }
-        }
-        increment(f, 0, lanes * bytes)
-        increment(f, 1, lanes * this.columns * bytes)
-      })
-    }
-    for (let u = 0; u < plan.k % lanes; u++) this.#copyRow(f, columns, u)
-  }
-
-  #packStrided(f: FunctionBody, columns: number): void {
-    repeat(f, this.plan.k, () => {
-      this.#copyRow(f, columns, 0)
-      increment(f, 0, this.plan.b.row * this.kind.bytes)
-      increment(f, 1, this.columns * this.kind.bytes)
-    })
-  }
-
-  /** Row `u` from here, element by element. */
-  #copyRow(f: FunctionBody, columns: number, u: number): void {
-    const { plan, kind } = this
-    for (let j = 0; j < columns; j++) {
-      f.get(1)
-      f.get(0)
-      f.scalarMemory(kind.bytes === 4 ? 'f32.load' : 'f64.load', (u * plan.b.row + j * plan.b.column) * kind.bytes)
-      f.scalarMemory(kind.bytes === 4 ? 'f32.store' : 'f64.store', (u * this.columns + j) * kind.bytes)
-    }
-  }
-}
-
-/** 4x4 float32 or 2x2 float64 transposition by shuffles. */
-function transpose(f: FunctionBody, source: readonly Local[], target: readonly Local[]): void {
-  const shuffle = (a: Local, b: Local, lanes: readonly number[], into: Local): void => {
-    const width = 16 / lanes.length
-    f.get(a)
-    f.get(b)
-    f.shuffle(lanes.flatMap((lane) => Array.from({ length: width }, (_, i) => lane * width + i)))
-    f.set(into)
-  }
-  if (source.length === 2) {
-    shuffle(source[0]!, source[1]!, [0, 2], target[0]!)
-    shuffle(source[0]!, source[1]!, [1, 3], target[1]!)
-    return
-  }
-  const [x0, x1, x2, x3] = source as [Local, Local, Local, Local]
-  const [y0, y1, y2, y3] = target as [Local, Local, Local, Local]
-  shuffle(x0, x1, [0, 4, 1, 5], y0)
-  shuffle(x2, x3, [0, 4, 1, 5], y1)
-  shuffle(x0, x1, [2, 6, 3, 7], y2)
-  shuffle(x2, x3, [2, 6, 3, 7], y3)
-  shuffle(y0, y1, [0, 1, 4, 5], x0)
-  shuffle(y0, y1, [2, 3, 6, 7], x1)
-  shuffle(y2, y3, [0, 1, 4, 5], x2)
-  shuffle(y2, y3, [2, 3, 6, 7], x3)
-  for (const [i, x] of [x0, x1, x2, x3].entries()) {
-    f.get(x)
-    f.set(target[i]!)
-  }
-}
-
-function repeat(f: FunctionBody, count: number, body: () => void): void {
-  if (count === 1) {
-    body()
-    return
-  }
-  const counter = f.local('i32')
-  f.i32(count)
-  f.set(counter)
-  f.loop()
-  body()
-  f.get(counter)
-  f.i32(1)
-  f.op('i32.sub')
-  f.tee(counter)
-  f.brIf(0)
-  f.op('end')
-}
-
-function increment(f: FunctionBody, local: Local, bytes: number): void {
-  if (bytes === 0) return
-  f.get(local)
-  f.i32(bytes)
-  f.op('i32.add')
-  f.set(local)
 }

@@ -8,8 +8,8 @@ import { bufferBytes, faultAddress, pairAddress } from '../passes/memory.ts'
 import type { MatmulKernel, Schedule } from '../passes/schedule.ts'
 import type { KernelContext } from './context.ts'
 import { FunctionBody, ModuleBuilder } from './encode.ts'
-import { helperBody } from './helpers.ts'
-import type { HelperName } from './helpers.ts'
+import { scalarBody } from './scalar.ts'
+import type { ScalarName } from './scalar.ts'
 import { emitLoop } from './loops.ts'
 import { emitMatmul } from './matmul.ts'
 
@@ -55,15 +55,15 @@ export interface StepPlan {
  */
 export function emitStep(step: StepPlan): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder()
-  const helpers = new Map<HelperName, number>()
+  const scalars = new Map<ScalarName, number>()
   const context: KernelContext = {
     address: (base) => found(step.memory.addresses, base),
     size: (base) => found(step.memory.sizes, base),
-    helper: (name) => {
-      let index = helpers.get(name)
+    scalar: (name) => {
+      let index = scalars.get(name)
       if (index === undefined) {
-        index = module.add(helperBody(name))
-        helpers.set(name, index)
+        index = module.add(scalarBody(name))
+        scalars.set(name, index)
       }
       return index
     },

@@ -11,7 +11,7 @@ import { matmul } from '../../engine/ops/contract.ts'
 import { primitives } from '../../engine/ops/define.ts'
 import * as ew from '../../engine/ops/elementwise.ts'
 import { amax, amin } from '../../engine/ops/extrema.ts'
-import { gather, scatterAdd } from '../../engine/ops/indexing.ts'
+import { checkIndex, gather, scatterAdd } from '../../engine/ops/indexing.ts'
 import { constant, input, iota, literal } from '../../engine/ops/source.ts'
 import { concat, expand, permute, reshape, slice, sum } from '../../engine/ops/view.ts'
 import '../../engine/functions/index.ts'
@@ -53,11 +53,11 @@ const rows: Record<string, Row> = {
   },
   gather: {
     cases: [[[5, 3]], [[5, 16]], [[5, 1]]],
-    build: ([x], graph) => gather(x!, ew.checkIndex(expand(literal(graph, [4, 0, 0, 2], [4, 1], 'int64'), [4, x!.shape[1]!]), 5, 'index'), 0),
+    build: ([x], graph) => gather(x!, checkIndex(expand(literal(graph, [4, 0, 0, 2], [4, 1], 'int64'), [4, x!.shape[1]!]), 5, 'index'), 0),
   },
   scatter_add: {
     cases: [[[4, 3]], [[4, 16]], [[4, 1]]],
-    build: ([x], graph) => scatterAdd(ew.mul(x!, x!), ew.checkIndex(expand(literal(graph, [4, 0, 0, 2], [4, 1], 'int64'), x!.shape), 5, 'index'), 0, 5),
+    build: ([x], graph) => scatterAdd(ew.mul(x!, x!), checkIndex(expand(literal(graph, [4, 0, 0, 2], [4, 1], 'int64'), x!.shape), 5, 'index'), 0, 5),
   },
 }
 
@@ -120,10 +120,10 @@ describe('primitives whose gradient is not the difference quotient', () => {
 
   it('index: checked, from either end', () => {
     const places = ew.cast(x, 'int64')
-    expect([...runCompiled([ew.checkIndex(places, 4, 'index', true)], values)[0]!]).toEqual([1, 2, 3])
-    expect(() => runCompiled([ew.checkIndex(places, 4, 'index')], values)).toThrow('fault: index -2')
-    expect(() => runCompiled([ew.checkIndex(places, 3, 'index', true)], values)).toThrow('fault: index 3')
-    expect(() => runCompiled([ew.checkIndex(ew.mul(x, 0.5), 3, 'index')], values)).toThrow('fault: index 0.5')
+    expect([...runCompiled([checkIndex(places, 4, 'index', true)], values)[0]!]).toEqual([1, 2, 3])
+    expect(() => runCompiled([checkIndex(places, 4, 'index')], values)).toThrow('fault: index -2')
+    expect(() => runCompiled([checkIndex(places, 3, 'index', true)], values)).toThrow('fault: index 3')
+    expect(() => runCompiled([checkIndex(ew.mul(x, 0.5), 3, 'index')], values)).toThrow('fault: index 0.5')
   })
 })
 

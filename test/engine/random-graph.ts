@@ -4,7 +4,7 @@ import { Graph, isFloat, numel } from '../../engine/ir/value.ts'
 import { matmul } from '../../engine/ops/contract.ts'
 import * as ew from '../../engine/ops/elementwise.ts'
 import { amax, amin } from '../../engine/ops/extrema.ts'
-import { gather, scatterAdd } from '../../engine/ops/indexing.ts'
+import { checkIndex, gather, scatterAdd } from '../../engine/ops/indexing.ts'
 import { input, iota } from '../../engine/ops/source.ts'
 import { concat, expand, permute, reshape, slice, sum, transposeLast } from '../../engine/ops/view.ts'
 import { TestRandom } from './agree.ts'
@@ -109,14 +109,14 @@ function grow(random: TestRandom, pool: readonly Value[], x: Value, fresh: (shap
       if (rank === 0) return undefined
       const rows = random.pick([1, 2, 5])
       const places = ew.cast(ew.floor(ew.mul(ew.abs(ew.tanh(fresh(shape.with(axis, rows)))), shape[axis]! - 0.001)), 'int64')
-      return gather(x, ew.checkIndex(places, shape[axis]!, 'index'), axis)
+      return gather(x, checkIndex(places, shape[axis]!, 'index'), axis)
     }
     default: {
       if (rank === 0) return undefined
       const size = random.pick([3, 6])
       const spread = expand(reshape(iota(x.graph, shape[axis]!), shape.map((n, i) => (i === axis ? n : 1))), shape)
       const places = ew.where(ew.lt(x, 0), ew.fullLike(spread, 1), ew.fullLike(spread, size - 1))
-      return scatterAdd(x, ew.checkIndex(places, size, 'index'), axis, size)
+      return scatterAdd(x, checkIndex(places, size, 'index'), axis, size)
     }
   }
 }

@@ -1,10 +1,10 @@
 /** Scalar functions that vector code calls lane by lane: what SIMD has no instruction for and speed does not need. */
 import { FunctionBody } from './encode.ts'
 
-export type HelperName = 'fmod' | 'imod' | 'iquot' | 'itof' | 'itof32' | 'ftoi'
+export type ScalarName = 'fmod' | 'imod' | 'iquot' | 'itof' | 'itof32' | 'ftoi'
 
-/** Helpers that are one instruction; the others are functions. */
-export function emitInline(name: HelperName, body: FunctionBody): boolean {
+/** Those that are one instruction; the others are functions. */
+export function emitInline(name: ScalarName, body: FunctionBody): boolean {
   switch (name) {
     case 'itof':
       body.op('f64.convert_i64_s')
@@ -20,7 +20,7 @@ export function emitInline(name: HelperName, body: FunctionBody): boolean {
   }
 }
 
-export function helperBody(name: HelperName): FunctionBody {
+export function scalarBody(name: ScalarName): FunctionBody {
   switch (name) {
     case 'fmod':
       return fmod()

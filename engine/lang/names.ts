@@ -1,0 +1,109 @@
+/** What names outside of the program mean: modules, their functions, attributes and methods of tensors. */
+import { suggestion } from '../errors.ts'
+import { mathConstants } from '../functions/builtins.ts'
+import { wrap } from '../functions/define.ts'
+import type { Home } from '../functions/index.ts'
+import { callFunction, findFunction, functionNames } from '../functions/index.ts'
+import type { DType } from '../ir/value.ts'
+import { detach } from '../ops/elementwise.ts'
+import { permute, transposeLast } from '../ops/view.ts'
+import type { Dynamic, TraceContext } from './values.ts'
+import { Tensor, bool, describe, fail, float, int, tuple } from './values.ts'
+
+/** `torch.float32` and its like. Whole numbers have one width here. */
+const dtypes: Readonly<Record<string, DType>> = {
+  float32: 'float32', float: 'float32', float64: 'float64', double: 'float64', int64: 'int64', long: 'int64', int32: 'int64', int: 'int64', bool: 'bool',
+}
+
+/** Names of modules, and the functions and modules in them. */
+const namespaces: Readonly<Record<string, { readonly home?: Home; readonly inside: Readonly<Record<string, string>> }>> = {
+  torch: { home: 'torch', inside: { nn: 'torch.nn', linalg: 'torch.linalg', functional: 'torch.functional', Tensor: 'torch.Tensor' } },
+  'torch.nn': { inside: { functional: 'F' } },
+  'torch.functional': { home: 'torch', inside: {} },
+  'torch.linalg': { home: 'linalg', inside: {} },
+  'torch.Tensor': { home: 'Tensor', inside: {} },
+  F: { home: 'F', inside: {} },
+  math: { home: 'math', inside: {} },
+}
+
+const globals: Readonly<Record<string, string>> = { torch: 'torch', F: 'F', math: 'math', nn: 'torch.nn' }
+
+/** A name that every program may read without defining it. */
+export function globalNamed(name: string, ctx: TraceContext): Dynamic | undefined {
+  const namespace = globals[name]
+  if (namespace !== undefined) return { kind: 'namespace', name: namespace }
+  const entry = findFunction('builtin', name)
+  return entry && { kind: 'function', name, call: (args) => callFunction(entry, args, ctx, name) }
+}
+
+export function globalNames(): string[] {
+  return [...Object.keys(globals), ...functionNames('builtin')]
+}
+
+/** The module that has a function of this name. */
+export function homeOf(name: string): string | undefined {
+  return (['torch', 'F', 'math'] as const).find((home) => findFunction(home, name))
+}
+
+/** What stands behind `object.name`. */
+export function attributeOf(object: Dynamic, name: string, ctx: TraceContext): Dynamic {
+  if (object instanceof Tensor) return tensorAttribute(object, name, ctx)
+  if (object.kind === 'namespace') return namespaceMember(object.name, name, ctx)
+  if (object.kind === 'named') {
+    const place = object.names.indexOf(name)
+    if (place >= 0) return object.items[place]!
+  }
+  if (object.kind === 'function' && object.attributes) {
+    const found = object.attributes.get(name)
+    if (found) return found
+    return fail(ctx, 'unknown_attribute', `${object.name} has no "${name}"${suggestion(name, object.attributes.keys())}`)
+  }
+  return fail(ctx, 'unknown_attribute', `${describe(object)} has no "${name}"`)
+}
+
+/** An attribute or a method of a tensor. */
+function tensorAttribute(tensor: Tensor, name: string, ctx: TraceContext): Dynamic {
+  const { value } = tensor
+  const rank = value.shape.length
+  switch (name) {
+    case 'shape':
+      return tuple(value.shape.map(int))
+    case 'dtype':
+      return { kind: 'dtype', dtype: value.dtype }
+    case 'ndim':
+      return int(rank)
+    case 'requires_grad':
+      return bool(tensor.requiresGrad)
+    case 'data':
+      return wrap(detach(value), null, [tensor])
+    case 'T':
+      return wrap(permute(value, [...Array(rank).keys()].toReversed()), 'PermuteBackward0', [tensor])
+    case 'mT':
+      if (rank < 2) return fail(ctx, 'shape_mismatch', `.mT needs at least 2 dimensions, got ${describe(tensor)}`)
+      return wrap(transposeLast(value), 'TransposeBackward0', [tensor])
+  }
+  const entry = findFunction('Tensor', name)
+  if (!entry) {
+    const known = [...functionNames('Tensor'), 'shape', 'dtype', 'ndim', 'T', 'mT']
+    return fail(ctx, 'unknown_function', `a tensor has no "${name}"${suggestion(name, known)}`)
+  }
+  return {
+    kind: 'function',
+    name,
+    call: (args) => callFunction(entry, { positional: [tensor, ...args.positional], named: args.named }, ctx, name),
+  }
+}
+
+/** A function, module or dtype of a module. */
+function namespaceMember(namespace: string, name: string, ctx: TraceContext): Dynamic {
+  const { home, inside } = namespaces[namespace]!
+  const nested = inside[name]
+  if (nested !== undefined) return { kind: 'namespace', name: nested }
+  const entry = home && findFunction(home, name)
+  const shown = `${namespace}.${name}`
+  if (entry) return { kind: 'function', name: shown, call: (args) => callFunction(entry, args, ctx, shown) }
+  if (namespace === 'torch' && dtypes[name]) return { kind: 'dtype', dtype: dtypes[name] }
+  if ((namespace === 'math' || namespace === 'torch') && mathConstants[name] !== undefined) return float(mathConstants[name])
+  const known = [...(home ? functionNames(home) : []), ...Object.keys(inside)]
+  return fail(ctx, 'unknown_function', `${namespace} has no "${name}"${suggestion(name, known)}`)
+}

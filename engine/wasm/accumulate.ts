@@ -1,0 +1,140 @@
+/**
+ * The accumulators of reductions: one vector for each vector of a block, combined at the end, lane by lane where the
+ * reduction runs along the vectors. Long float sums are gathered in blocks, so that they stay accurate.
+ */
+import { invariant } from '../errors.ts'
+import type { Reduction } from './body.ts'
+import type { FunctionBody, Local } from './encode.ts'
+import type { LocalPool } from './instruction.ts'
+import { emitInstruction } from './instruction.ts'
+import type { Reg } from './registers.ts'
+import { VectorBuilder } from './registers.ts'
+import { VectorCode } from './vector.ts'
+
+export class Accumulators {
+  readonly #f: FunctionBody
+  readonly #pool: LocalPool
+  readonly #vectors: number
+  readonly #pairAddress: number
+  readonly #running = new Map<Reduction, Local[]>()
+  readonly #totals = new Map<Reduction, Local[]>()
+
+  constructor(f: FunctionBody, pool: LocalPool, vectors: number, pairAddress: number) {
+    this.#f = f
+    this.#pool = pool
+    this.#vectors = vectors
+    this.#pairAddress = pairAddress
+  }
+
+  /** The running accumulator of vector `h`. */
+  of(reduction: Reduction, h: number): Local {
+    return this.#running.get(reduction)![h]!
+  }
+
+  /** Starts from the identity; with `cascaded`, in blocks that are added to totals. */
+  begin(reduction: Reduction, cascaded: boolean): void {
+    this.#start(reduction, this.#running)
+    if (cascaded) this.#start(reduction, this.#totals)
+  }
+
+  /** Starts a block of a cascaded reduction. */
+  reset(reduction: Reduction): void {
+    this.#identity(reduction, this.#running)
+  }
+
+  /** Adds the block to the totals. */
+  flush(reduction: Reduction): void {
+    const totals = this.#totals.get(reduction)!
+    for (const [h, local] of this.#running.get(reduction)!.entries()) this.#combine(reduction, totals[h]!, totals[h]!, local)
+    this.#identity(reduction, this.#running)
+  }
+
+  /** One result for each vector of the block. */
+  results(reduction: Reduction, cascaded: boolean): Local[] {
+    return (cascaded ? this.#totals : this.#running).get(reduction)!
+  }
+
+  /** One result, in every lane. */
+  resultAcross(reduction: Reduction, cascaded: boolean, lanes: 2 | 4): Local {
+    const partial = this.results(reduction, cascaded)
+    this.#pairUp(partial)
+    for (let n = partial.length; n > 1; n = Math.ceil(n / 2)) {
+      for (let i = 0; i < Math.floor(n / 2); i++) this.#combine(reduction, partial[i]!, partial[i]!, partial[n - 1 - i]!)
+    }
+    const first = partial[0]!
+    for (const bytes of lanes === 4 ? [swapHalves, swapNeighbours] : [swapHalves]) {
+      this.#formula(reduction, [first], first, (builder, [x]) =>
+        reduction.op.combine(new VectorCode(builder, reduction.type), x!, builder.shuffle(reduction.type, bytes, x!, x!)))
+    }
+    return first
+  }
+
+  #start(reduction: Reduction, where: Map<Reduction, Local[]>): void {
+    if (!where.has(reduction)) where.set(reduction, Array.from({ length: this.#vectors }, () => this.#f.local('v128')))
+    this.#identity(reduction, where)
+  }
+
+  #identity(reduction: Reduction, where: ReadonlyMap<Reduction, readonly Local[]>): void {
+    for (const local of where.get(reduction)!) {
+      this.#f.v128(identityBytes(reduction))
+      this.#f.set(local)
+    }
+  }
+
+  /** target = op(a, b) on whole vectors. */
+  #combine(reduction: Reduction, target: Local, a: Local, b: Local): void {
+    this.#formula(reduction, [a, b], target, (builder, [x, y]) => reduction.op.combine(new VectorCode(builder, reduction.type), x!, y!))
+  }
+
+  /** Emits a small formula over locals. */
+  #formula(reduction: Reduction, inputs: readonly Local[], target: Local, formula: (builder: VectorBuilder, inputs: Reg[]) => Reg): void {
+    const builder = new VectorBuilder()
+    const regs = inputs.map((_, id) => builder.emit(reduction.type, { kind: 'extern', id }, []))
+    const result = formula(builder, regs)
+    const locals = new Map<Reg, Local>(regs.map((reg, i) => [reg, inputs[i]!]))
+    const temporary: Local[] = []
+    for (const reg of builder.regs) {
+      if (locals.has(reg)) continue
+      for (const arg of reg.args) this.#f.get(locals.get(arg)!)
+      emitInstruction(this.#f, reg)
+      const local = reg === result ? target : this.#pool.take()
+      if (reg !== result) temporary.push(local)
+      this.#f.set(local)
+      locals.set(reg, local)
+    }
+    if (regs.includes(result)) {
+      this.#f.get(locals.get(result)!)
+      this.#f.set(target)
+    }
+    this.#pool.give(temporary)
+  }
+
+  /** Stores neighbouring accumulators: packing of two vectors into one starts at pairs of stores. */
+  #pairUp(locals: readonly Local[]): void {
+    if (locals.length < 2) return
+    for (let i = 0; i + 1 < locals.length; i += 2) {
+      for (const k of [i + 1, i]) {
+        this.#f.i32(0)
+        this.#f.get(locals[k]!)
+        this.#f.memory('v128.store', this.#pairAddress + k * 16)
+      }
+    }
+    for (let i = 0; i + 1 < locals.length; i += 2) {
+      for (const k of [i, i + 1]) {
+        this.#f.i32(0)
+        this.#f.memory('v128.load', this.#pairAddress + k * 16)
+        this.#f.set(locals[k]!)
+      }
+    }
+  }
+}
+
+/** The reduction's identity in every lane. */
+export function identityBytes(reduction: Reduction): Uint8Array {
+  const { instruction } = new VectorBuilder().constant(reduction.type, reduction.op.identity(reduction.dtype))
+  invariant(instruction.kind === 'constant', 'the identity is a constant')
+  return instruction.bytes
+}
+
+const swapHalves = [8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7]
+const swapNeighbours = [4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11]

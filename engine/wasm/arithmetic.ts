@@ -1,0 +1,176 @@
+/** Arithmetic, comparisons and bit operations on vector registers: what the intrinsics are written in. */
+import type { SimdOp } from './opcodes.ts'
+import type { LaneType, Reg, VectorBuilder } from './registers.ts'
+
+type Arithmetic = 'add' | 'sub' | 'mul' | 'div' | 'min' | 'max' | 'sqrt' | 'floor' | 'ceil' | 'trunc' | 'nearest' | 'neg' | 'abs'
+type Comparison = 'eq' | 'ne' | 'lt' | 'le'
+
+/** Works on registers of any lane type; constants have the type it was made with. */
+export class VectorArithmetic {
+  readonly builder: VectorBuilder
+  readonly type: LaneType
+
+  constructor(builder: VectorBuilder, type: LaneType) {
+    this.builder = builder
+    this.type = type
+  }
+
+  const(x: number): Reg {
+    return this.builder.constant(this.type, x)
+  }
+
+  add(a: Reg, b: Reg): Reg {
+    return this.#arithmetic('add', a, b)
+  }
+
+  sub(a: Reg, b: Reg): Reg {
+    return this.#arithmetic('sub', a, b)
+  }
+
+  mul(a: Reg, b: Reg): Reg {
+    return this.#arithmetic('mul', a, b)
+  }
+
+  div(a: Reg, b: Reg): Reg {
+    return this.#arithmetic('div', a, b)
+  }
+
+  neg(x: Reg): Reg {
+    return this.#arithmetic('neg', x)
+  }
+
+  abs(x: Reg): Reg {
+    return this.#arithmetic('abs', x)
+  }
+
+  sqrt(x: Reg): Reg {
+    return this.#arithmetic('sqrt', x)
+  }
+
+  min(a: Reg, b: Reg): Reg {
+    return a.type === 'i64' ? this.select(this.lt(b, a), b, a) : this.#arithmetic('min', a, b)
+  }
+
+  max(a: Reg, b: Reg): Reg {
+    return a.type === 'i64' ? this.select(this.lt(a, b), b, a) : this.#arithmetic('max', a, b)
+  }
+
+  floor(x: Reg): Reg {
+    return this.#arithmetic('floor', x)
+  }
+
+  ceil(x: Reg): Reg {
+    return this.#arithmetic('ceil', x)
+  }
+
+  trunc(x: Reg): Reg {
+    return this.#arithmetic('trunc', x)
+  }
+
+  round(x: Reg): Reg {
+    return this.#arithmetic('nearest', x)
+  }
+
+  /** a·b + c, fused where the processor can. */
+  madd(a: Reg, b: Reg, c: Reg): Reg {
+    return this.builder.op(a.type, a.type === 'f64' ? 'f64x2.relaxed_madd' : 'f32x4.relaxed_madd', a, b, c)
+  }
+
+  /** c - a·b, fused where the processor can. */
+  nmadd(a: Reg, b: Reg, c: Reg): Reg {
+    return this.builder.op(a.type, a.type === 'f64' ? 'f64x2.relaxed_nmadd' : 'f32x4.relaxed_nmadd', a, b, c)
+  }
+
+  /** c₀ x^n + c₁ x^(n-1) + … by Horner's rule. */
+  polynomial(x: Reg, coefficients: readonly number[]): Reg {
+    let sum = this.const(coefficients[0]!)
+    for (const c of coefficients.slice(1)) sum = this.madd(sum, x, this.const(c))
+    return sum
+  }
+
+  eq(a: Reg, b: Reg): Reg {
+    return this.#compare('eq', a, b)
+  }
+
+  ne(a: Reg, b: Reg): Reg {
+    return this.#compare('ne', a, b)
+  }
+
+  lt(a: Reg, b: Reg): Reg {
+    return this.#compare('lt', a, b)
+  }
+
+  le(a: Reg, b: Reg): Reg {
+    return this.#compare('le', a, b)
+  }
+
+  and(a: Reg, b: Reg): Reg {
+    return this.builder.op(a.type, 'v128.and', a, b)
+  }
+
+  or(a: Reg, b: Reg): Reg {
+    return this.builder.op(a.type, 'v128.or', a, b)
+  }
+
+  xor(a: Reg, b: Reg): Reg {
+    return this.builder.op(a.type, 'v128.xor', a, b)
+  }
+
+  /** a where b's bits are not set. */
+  andnot(a: Reg, b: Reg): Reg {
+    return this.builder.op(a.type, 'v128.andnot', a, b)
+  }
+
+  not(x: Reg): Reg {
+    return this.builder.op(x.type, 'v128.not', x)
+  }
+
+  select(mask: Reg, a: Reg, b: Reg): Reg {
+    return this.builder.op(a.type, 'v128.bitselect', a, b, mask)
+  }
+
+  #arithmetic(op: Arithmetic, ...args: Reg[]): Reg {
+    const type = args[0]!.type
+    if (type === 'i32' && (op === 'min' || op === 'max')) return this.builder.op(type, `i32x4.${op}_s`, ...args)
+    const shape = shapeOf(type)
+    return this.builder.op(type, `${shape}.${op}` as SimdOp, ...args)
+  }
+
+  #compare(op: Comparison, a: Reg, b: Reg): Reg {
+    const mask = a.type === 'f64' || a.type === 'i64' || a.type === 'm64' ? 'm64' : 'm32'
+    if (a.type === 'm32' || a.type === 'm64') return this.#compareMasks(op, a, b)
+    if (a.type === 'f32' || a.type === 'f64') return this.builder.op(mask, `${a.type === 'f32' ? 'f32x4' : 'f64x2'}.${op}`, a, b)
+    const signed = op === 'lt' || op === 'le' ? (`${op}_s` as const) : op
+    return this.builder.op(mask, `${a.type === 'i32' ? 'i32x4' : 'i64x2'}.${signed}`, a, b)
+  }
+
+  /** false < true. */
+  #compareMasks(op: Comparison, a: Reg, b: Reg): Reg {
+    switch (op) {
+      case 'eq':
+        return this.not(this.xor(a, b))
+      case 'ne':
+        return this.xor(a, b)
+      case 'lt':
+        return this.andnot(b, a)
+      case 'le':
+        return this.or(this.not(a), b)
+    }
+  }
+}
+
+function shapeOf(type: LaneType): 'f32x4' | 'f64x2' | 'i32x4' | 'i64x2' {
+  switch (type) {
+    case 'f32':
+    case 'h32':
+      return 'f32x4'
+    case 'f64':
+      return 'f64x2'
+    case 'i32':
+    case 'm32':
+      return 'i32x4'
+    case 'i64':
+    case 'm64':
+      return 'i64x2'
+  }
+}

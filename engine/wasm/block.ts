@@ -1,0 +1,224 @@
+/** The code of one block of a loop kernel: what its sections compute, load and store, vector by vector. */
+import { invariant } from '../errors.ts'
+import type { Accumulators } from './accumulate.ts'
+import { identityBytes } from './accumulate.ts'
+import type { Effect, Extern, KernelBody, Reduction } from './body.ts'
+import type { Block, KernelContext } from './context.ts'
+import type { FunctionBody, Local } from './encode.ts'
+import type { LocalPool } from './instruction.ts'
+import { emitInstruction } from './instruction.ts'
+import type { LaneMemory } from './lanes.ts'
+import type { Reg } from './registers.ts'
+import { emitInline } from './scalar.ts'
+
+export class BlockCode {
+  readonly #f: FunctionBody
+  readonly #body: KernelBody
+  readonly #memory: LaneMemory
+  readonly #accumulators: Accumulators
+  readonly #pool: LocalPool
+  readonly #context: KernelContext
+  readonly #lastUse: ReadonlyMap<Reg, number>
+  readonly #locals = new Map<Reg, readonly Local[]>()
+
+  constructor(f: FunctionBody, body: KernelBody, memory: LaneMemory, accumulators: Accumulators, pool: LocalPool, context: KernelContext) {
+    this.#f = f
+    this.#body = body
+    this.#memory = memory
+    this.#accumulators = accumulators
+    this.#pool = pool
+    this.#context = context
+    this.#lastUse = localUses(body)
+  }
+
+  /** Values defined in `body` give their locals back afterwards, unless later phases may use them. */
+  scoped(body: () => void): void {
+    if (this.#body.kernel.straight) {
+      body()
+      return
+    }
+    const before = new Set(this.#locals.keys())
+    body()
+    for (const [reg, locals] of this.#locals) {
+      if (before.has(reg)) continue
+      this.#locals.delete(reg)
+      if (!this.#body.isResult(reg)) this.#pool.give(locals)
+    }
+  }
+
+  /** Puts the result of a reduction where its register is read. */
+  define(reg: Reg, locals: readonly Local[]): void {
+    this.#locals.set(reg, locals)
+  }
+
+  /** Emits what belongs to one section. */
+  emit(section: number, block: Block): void {
+    for (const reg of this.#body.regsOf[section]!) this.#reg(reg, block)
+    for (const effect of this.#body.effectsOf[section]!) this.#effect(effect, block)
+  }
+
+  #reg(reg: Reg, block: Block): void {
+    if (this.#body.isResult(reg)) return
+    const vectors = reg.uniform ? 1 : block.vectors
+    if (reg.instruction.kind === 'fault') {
+      for (let h = 0; h < vectors; h++) this.#fault(reg, reg.instruction.site, h, block)
+      this.#release(reg)
+      return
+    }
+    const locals: Local[] = []
+    for (let h = 0; h < vectors; h++) {
+      const tail = h === block.vectors - 1 ? block.tail : 0
+      if (reg.instruction.kind === 'lanes') this.#lanes(reg, h)
+      else if (reg.instruction.kind === 'extern') this.#extern(this.#body.externs[reg.instruction.id]!, reg, h, tail)
+      else {
+        for (const arg of reg.args) this.#use(arg, h)
+        emitInstruction(this.#f, reg)
+      }
+      // Operands that end here may share the local of the result of the same vector only after all vectors.
+      const local = this.#pool.take()
+      this.#f.set(local)
+      locals.push(local)
+    }
+    this.#locals.set(reg, locals)
+    this.#release(reg)
+  }
+
+  /** Frees the locals of operands that are not used after `reg`. */
+  #release(reg: Reg): void {
+    for (const arg of new Set(reg.args)) {
+      if (this.#lastUse.get(arg) !== reg.id) continue
+      const locals = this.#locals.get(arg)
+      if (!locals || this.#body.isResult(arg)) continue
+      this.#locals.delete(arg)
+      this.#pool.give(locals)
+    }
+  }
+
+  #use(reg: Reg, h: number): void {
+    const locals = this.#locals.get(reg)
+    invariant(locals, `register ${reg.id} is defined before its use`)
+    this.#f.get(locals[reg.uniform ? 0 : h]!)
+  }
+
+  /** A scalar function of each 64-bit lane. */
+  #lanes(reg: Reg, h: number): void {
+    const { instruction } = reg
+    invariant(instruction.kind === 'lanes', 'a lane call')
+    const extract = instruction.operand === 'f64' ? 'f64x2.extract_lane' : 'i64x2.extract_lane'
+    for (const lane of [0, 1]) {
+      for (const arg of reg.args) {
+        this.#use(arg, h)
+        this.#f.simdLane(extract, lane)
+      }
+      if (!emitInline(instruction.scalar, this.#f)) this.#f.call(this.#context.scalar(instruction.scalar))
+      const [splat, replace] = laneWrites[instruction.result]
+      if (lane === 0) this.#f.simd(splat)
+      else this.#f.simdLane(replace, lane)
+    }
+  }
+
+  #extern(extern: Extern, reg: Reg, h: number, tail: number): void {
+    switch (extern.kind) {
+      case 'load':
+        this.#memory.load(extern.access, extern.dtype, reg.uniform, h, tail)
+        return
+      case 'count':
+        this.#memory.count(extern.access, h)
+        return
+      case 'gather':
+        this.#memory.gather(extern, h, tail)
+        return
+      case 'accumulator':
+        this.#f.get(this.#accumulators.of(extern.reduction, h))
+        return
+      case 'tail':
+        this.#use(reg.args[0]!, h)
+        if (tail > 0) this.#maskTail(extern.reduction, tail)
+        return
+      case 'result':
+        invariant(false, 'results are set by their reduction')
+    }
+  }
+
+  /** Replaces the lanes from `tail` on by the reduction's identity. */
+  #maskTail(reduction: Reduction, tail: number): void {
+    this.#f.v128(identityBytes(reduction))
+    this.#f.v128(laneMask(tail, this.#body.kernel.lanes))
+    this.#f.simd('v128.bitselect')
+  }
+
+  /** Remembers the first fault of a step: its number, the offending numbers and which of them are wrong. */
+  #fault(reg: Reg, site: number, h: number, block: Block): void {
+    const mask = this.#pool.take()
+    this.#use(reg.args[0]!, h)
+    if (block.tail > 0 && h === block.vectors - 1) {
+      this.#f.v128(laneMask(block.tail, this.#body.kernel.lanes))
+      this.#f.simd('v128.and')
+    }
+    this.#f.tee(mask)
+    this.#f.simd('v128.any_true')
+    this.#f.if()
+    this.#f.i32(0)
+    this.#f.scalarMemory('i32.load', this.#context.faultAddress)
+    this.#f.op('i32.eqz')
+    this.#f.if()
+    this.#f.i32(0)
+    this.#f.i32(site + 1)
+    this.#f.scalarMemory('i32.store', this.#context.faultAddress)
+    this.#f.i32(0)
+    this.#use(reg.args[1]!, h)
+    this.#f.memory('v128.store', this.#context.faultAddress + 16)
+    this.#f.i32(0)
+    this.#f.get(mask)
+    this.#f.memory('v128.store', this.#context.faultAddress + 32)
+    this.#f.op('end')
+    this.#f.op('end')
+    this.#pool.give([mask])
+  }
+
+  #effect(effect: Effect, block: Block): void {
+    const get = (h: number): void => this.#use(effect.reg, h)
+    switch (effect.kind) {
+      case 'accumulate':
+        for (let h = 0; h < block.vectors; h++) {
+          get(h)
+          this.#f.set(this.#accumulators.of(effect.reduction, h))
+        }
+        return
+      case 'store':
+        this.#memory.store(effect.access, effect.dtype, block, get)
+        return
+      case 'scatter':
+        this.#memory.scatter(effect, block, get)
+        return
+    }
+  }
+}
+
+/** For values that are used in their own section only: the id of the last user. */
+function localUses(body: KernelBody): Map<Reg, number> {
+  const last = new Map<Reg, number>()
+  const escapes = new Set<Reg>()
+  for (const reg of body.builder.regs) {
+    for (const arg of reg.args) {
+      if (arg.section !== reg.section) escapes.add(arg)
+      last.set(arg, reg.id)
+    }
+  }
+  for (const effects of body.effectsOf) for (const { reg } of effects) escapes.add(reg)
+  for (const reg of escapes) last.delete(reg)
+  return last
+}
+
+/** All bits set in the first `count` lanes. */
+function laneMask(count: number, lanes: 2 | 4): Uint8Array {
+  const bytes = new Uint8Array(16)
+  bytes.fill(0xff, 0, (count * 16) / lanes)
+  return bytes
+}
+
+const laneWrites = {
+  f64: ['f64x2.splat', 'f64x2.replace_lane'],
+  i64: ['i64x2.splat', 'i64x2.replace_lane'],
+  f32: ['f32x4.splat', 'f32x4.replace_lane'],
+} as const

@@ -1,0 +1,121 @@
+/** Copies of panels of a matrix, with rows one behind the other. */
+import { increment, repeat } from './control.ts'
+import type { Local } from './encode.ts'
+import { FunctionBody } from './encode.ts'
+
+/** A panel of `columns` columns and k rows; strides of the matrix and of the copy, in elements. */
+export interface Panel {
+  readonly k: number
+  readonly row: number
+  readonly column: number
+  readonly columns: number
+  readonly stride: number
+  readonly bytes: number
+}
+
+/** A function of the address of the panel's first element and the address to copy it to. */
+export function packPanel(panel: Panel): FunctionBody {
+  const f = new FunctionBody(['i32', 'i32'])
+  if (panel.column === 1) packRows(f, panel)
+  else if (panel.row === 1) packTransposed(f, panel)
+  else packStrided(f, panel)
+  return f
+}
+
+function packRows(f: FunctionBody, panel: Panel): void {
+  const vectors = Math.ceil((panel.columns * panel.bytes) / 16)
+  const temporaries = Array.from({ length: vectors }, () => f.local('v128'))
+  repeat(f, panel.k, () => {
+    for (const [j, local] of temporaries.entries()) {
+      f.get(0)
+      f.memory('v128.load', j * 16)
+      f.set(local)
+    }
+    for (let j = 0; j < vectors; j += 2) {
+      for (const v of j + 1 < vectors ? [j + 1, j] : [j]) {
+        f.get(1)
+        f.get(temporaries[v]!)
+        f.memory('v128.store', v * 16)
+      }
+    }
+    increment(f, 0, panel.row * panel.bytes)
+    increment(f, 1, panel.stride * panel.bytes)
+  })
+}
+
+/** B's columns are contiguous: blocks of `lanes` columns are transposed in registers. */
+function packTransposed(f: FunctionBody, panel: Panel): void {
+  const { k, column, columns, stride, bytes } = panel
+  const lanes = 16 / bytes
+  const source = Array.from({ length: lanes }, () => f.local('v128'))
+  const turned = Array.from({ length: lanes }, () => f.local('v128'))
+  const blocks = Math.floor(k / lanes)
+  if (blocks > 0) {
+    repeat(f, blocks, () => {
+      for (let j = 0; j < Math.ceil(columns / lanes); j++) {
+        for (let c = 0; c < lanes; c++) {
+          f.get(0)
+          f.memory('v128.load', Math.min(j * lanes + c, columns - 1) * column * bytes)
+          f.set(source[c]!)
+        }
+        transpose(f, source, turned)
+        for (let r = 0; r < lanes; r++) {
+          f.get(1)
+          f.get(turned[r]!)
+          f.memory('v128.store', r * stride * bytes + j * 16)
+        }
+      }
+      increment(f, 0, lanes * bytes)
+      increment(f, 1, lanes * stride * bytes)
+    })
+  }
+  for (let u = 0; u < k % lanes; u++) copyRow(f, panel, u)
+}
+
+function packStrided(f: FunctionBody, panel: Panel): void {
+  repeat(f, panel.k, () => {
+    copyRow(f, panel, 0)
+    increment(f, 0, panel.row * panel.bytes)
+    increment(f, 1, panel.stride * panel.bytes)
+  })
+}
+
+/** Row `u` from here, element by element. */
+function copyRow(f: FunctionBody, { row, column, columns, stride, bytes }: Panel, u: number): void {
+  for (let j = 0; j < columns; j++) {
+    f.get(1)
+    f.get(0)
+    f.scalarMemory(bytes === 4 ? 'f32.load' : 'f64.load', (u * row + j * column) * bytes)
+    f.scalarMemory(bytes === 4 ? 'f32.store' : 'f64.store', (u * stride + j) * bytes)
+  }
+}
+
+/** 4x4 float32 or 2x2 float64 transposition by shuffles. */
+function transpose(f: FunctionBody, source: readonly Local[], target: readonly Local[]): void {
+  const shuffle = (a: Local, b: Local, lanes: readonly number[], into: Local): void => {
+    const width = 16 / lanes.length
+    f.get(a)
+    f.get(b)
+    f.shuffle(lanes.flatMap((lane) => Array.from({ length: width }, (_, i) => lane * width + i)))
+    f.set(into)
+  }
+  if (source.length === 2) {
+    shuffle(source[0]!, source[1]!, [0, 2], target[0]!)
+    shuffle(source[0]!, source[1]!, [1, 3], target[1]!)
+    return
+  }
+  const [x0, x1, x2, x3] = source as [Local, Local, Local, Local]
+  const [y0, y1, y2, y3] = target as [Local, Local, Local, Local]
+  shuffle(x0, x1, [0, 4, 1, 5], y0)
+  shuffle(x2, x3, [0, 4, 1, 5], y1)
+  shuffle(x0, x1, [2, 6, 3, 7], y2)
+  shuffle(x2, x3, [2, 6, 3, 7], y3)
+  shuffle(y0, y1, [0, 1, 4, 5], x0)
+  shuffle(y0, y1, [2, 3, 6, 7], x1)
+  shuffle(y2, y3, [0, 1, 4, 5], x2)
+  shuffle(y2, y3, [2, 3, 6, 7], x3)
+  for (const [i, x] of [x0, x1, x2, x3].entries()) {
+    f.get(x)
+    f.set(target[i]!)
+  }
+}

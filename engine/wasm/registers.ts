@@ -1,0 +1,137 @@
+/**
+ * Vector instructions in SSA form. Common subexpressions are shared, and every instruction is put into the earliest
+ * section (loop level) where its operands are known.
+ *
+ * A loop works on 4 lanes of 32 bits or on 2 lanes of 64 bits. In a 64-bit loop a bool is a 64-bit mask, an int32
+ * is widened to 64 bits, and float32 appears only next to a conversion, in the low half of a vector.
+ */
+import type { DType } from '../ir/value.ts'
+import type { SimdOp } from './opcodes.ts'
+import type { ScalarName } from './scalar.ts'
+
+/** What the lanes of a register hold. `h32`: float32 in the low two lanes. */
+export type LaneType = 'f32' | 'f64' | 'i32' | 'i64' | 'm32' | 'm64' | 'h32'
+
+export type Instruction =
+  | { readonly kind: 'op'; readonly op: SimdOp }
+  | { readonly kind: 'shift'; readonly op: SimdOp; readonly count: number }
+  | { readonly kind: 'shuffle'; readonly bytes: readonly number[] }
+  | { readonly kind: 'constant'; readonly bytes: Uint8Array }
+  /** Calls a scalar function for each lane. */
+  | { readonly kind: 'lanes'; readonly scalar: ScalarName; readonly operand: 'f64' | 'i64'; readonly result: 'f64' | 'i64' | 'f32' }
+  /** Reads memory, a counter, an accumulator or an indexed place: known to the loop generator only. */
+  | { readonly kind: 'extern'; readonly id: number }
+  /** Records a fault where the mask (argument 0) is set; argument 1 is the offending number. */
+  | { readonly kind: 'fault'; readonly site: number }
+
+export interface Reg {
+  readonly id: number
+  readonly type: LaneType
+  readonly instruction: Instruction
+  readonly args: readonly Reg[]
+  /** Index into the kernel's list of sections. */
+  readonly section: number
+  /** Whether all lanes of all vectors of an iteration are equal. */
+  readonly uniform: boolean
+}
+
+export function laneType(dtype: DType, lanes: 2 | 4): LaneType {
+  switch (dtype) {
+    case 'float32':
+      return lanes === 4 ? 'f32' : 'h32'
+    case 'float64':
+      return 'f64'
+    case 'int64':
+      return 'i64'
+    case 'int32':
+      return lanes === 4 ? 'i32' : 'i64'
+    case 'bool':
+      return lanes === 4 ? 'm32' : 'm64'
+  }
+}
+
+export class VectorBuilder {
+  readonly regs: Reg[] = []
+  readonly #known = new Map<string, Reg>()
+
+  /** Adds an instruction, or finds the equal one of its section. */
+  emit(type: LaneType, instruction: Instruction, args: readonly Reg[], place?: { section: number; uniform: boolean }): Reg {
+    const section = args.reduce((s, arg) => Math.max(s, arg.section), place?.section ?? 0)
+    const uniform = args.every((arg) => arg.uniform) && (place?.uniform ?? true)
+    const key = `${section}:${type}:${instructionKey(instruction)}(${args.map((arg) => arg.id).join(',')})`
+    const known = this.#known.get(key)
+    if (known) return known
+    const reg: Reg = { id: this.regs.length, type, instruction, args, section, uniform }
+    this.regs.push(reg)
+    this.#known.set(key, reg)
+    return reg
+  }
+
+  op(type: LaneType, op: SimdOp, ...args: Reg[]): Reg {
+    return this.emit(type, { kind: 'op', op }, args)
+  }
+
+  shift(op: 'i32x4.shl' | 'i32x4.shr_s' | 'i32x4.shr_u' | 'i64x2.shl' | 'i64x2.shr_s' | 'i64x2.shr_u', x: Reg, count: number): Reg {
+    return this.emit(x.type, { kind: 'shift', op, count }, [x])
+  }
+
+  shuffle(type: LaneType, bytes: readonly number[], a: Reg, b: Reg): Reg {
+    return this.emit(type, { kind: 'shuffle', bytes }, [a, b])
+  }
+
+  /** The same number in every lane. */
+  constant(type: LaneType, value: number): Reg {
+    return this.emit(type, { kind: 'constant', bytes: splatBytes(type, value) }, [])
+  }
+
+  /** The same 32 or 64 bits in every lane. */
+  bits(type: 'f32' | 'i32' | 'm32', word: number): Reg {
+    return this.emit(type, { kind: 'constant', bytes: new Uint8Array(Int32Array.of(word, word, word, word).buffer) }, [])
+  }
+
+  bits64(type: 'f64' | 'i64' | 'm64', word: bigint): Reg {
+    return this.emit(type, { kind: 'constant', bytes: new Uint8Array(BigInt64Array.of(BigInt.asIntN(64, word), BigInt.asIntN(64, word)).buffer) }, [])
+  }
+}
+
+function instructionKey(instruction: Instruction): string {
+  switch (instruction.kind) {
+    case 'op':
+      return instruction.op
+    case 'shift':
+      return `${instruction.op}${instruction.count}`
+    case 'shuffle':
+    case 'constant':
+      return `${instruction.kind}${instruction.bytes.join('.')}`
+    case 'lanes':
+      return `${instruction.scalar}>${instruction.result}`
+    case 'extern':
+      return `extern${instruction.id}`
+    case 'fault':
+      return `fault${instruction.site}`
+  }
+}
+
+function splatBytes(type: LaneType, value: number): Uint8Array {
+  switch (type) {
+    case 'f32':
+    case 'h32':
+      return new Uint8Array(Float32Array.of(value, value, value, value).buffer)
+    case 'f64':
+      return new Uint8Array(Float64Array.of(value, value).buffer)
+    case 'i32':
+      return new Uint8Array(Int32Array.of(value, value, value, value).buffer)
+    case 'i64':
+      return new Uint8Array(BigInt64Array.of(toInt64(value), toInt64(value)).buffer)
+    case 'm32':
+    case 'm64':
+      return new Uint8Array(16).fill(value === 0 ? 0 : 0xff)
+  }
+}
+
+/** The nearest int64, at the ends of the range too. */
+function toInt64(value: number): bigint {
+  const whole = BigInt(Math.trunc(value))
+  const top = 2n ** 63n - 1n
+  return whole > top ? top : whole
+}

@@ -1,0 +1,126 @@
+/** The bounded queue, the time limit, workers that are replaced. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { describe, expect, it } from 'vitest'
+import { notebook, useService } from '../service.ts'
+
+/** Thousands of short steps: stops within milliseconds. */
+const manySteps = {
+  model: { parameters: { w: { shape: [200, 200], init: { type: 'uniform' } } }, forward: 'y_hat = w @ w' },
+  loss: 'y_hat.mean()',
+  optimizer: { type: 'SGD', lr: 1e-9 },
+  steps: 1_000_000,
+  report: { gradients: 'none', every: 1000, parameters: 'none' },
+}
+
+/** One step of many seconds: a worker in the middle of it does not look at its cancel flag. */
+const oneLongStep = {
+  ...manySteps,
+  model: { parameters: { w: { shape: [2000, 2000], init: { type: 'uniform' } } }, forward: ['y_hat = w', 'for i in range(30):', '  y_hat = y_hat @ w / 2000'] },
+  steps: 5,
+}
+
+const example = { loss: 1, grad_fn: 'PowBackward0', gradients: { w: -2 } }
+
+describe('a busy service', () => {
+  const service = useService({ WORKERS: '1', QUEUE_LIMIT: '1', REQUEST_TIMEOUT_MS: '700', CANCEL_GRACE_MS: '200' })
+
+  it('503 with Retry-After when the queue is full; those who wait are served', async () => {
+    const leaving = new AbortController()
+    const running = fetch(`${service.url}/v1/train`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(manySteps), signal: leaving.signal })
+    const outcome = running.then(() => 'answered', () => 'left')
+    while (service.app.pool.state.busy === 0) await sleep(5)
+    const waiting = service.post('/v1/backward', notebook).then((response) => response)
+    while (service.app.pool.state.queued === 0) await sleep(5)
+    const refused = await service.post('/v1/backward', notebook)
+    expect([refused.status, refused.body.code, refused.headers['retry-after']]).toEqual([503, 'queue_full', '1'])
+    leaving.abort()
+    expect(await outcome).toBe('left')
+    expect((await waiting).body).toEqual(example)
+  })
+
+  it('504 after the time limit, and the thread is free again', async () => {
+    const from = performance.now()
+    const { status, body } = await service.post('/v1/train', manySteps)
+    const ms = performance.now() - from
+    expect([status, body.code]).toEqual([504, 'timeout'])
+    expect(ms).toBeGreaterThan(650)
+    const again = await service.post('/v1/backward', notebook)
+    expect(again.body).toEqual(example)
+    expect(service.app.pool.state).toMatchObject({ workers: 1, busy: 0 })
+    expect(service.logged().some((line) => String(line['msg']).startsWith('worker lost'))).toBe(false)
+  })
+
+  it('a streamed answer ends with the problem', async () => {
+    const { text } = await service.post('/v1/train', { ...manySteps, report: { ...manySteps.report, every: 50 } }, { accept: 'application/x-ndjson' }).buffer(true).parse(collect)
+    const lines = text.trimEnd().split('\n').map((line) => JSON.parse(line) as Record<string, unknown>)
+    expect(lines[0]).toMatchObject({ step: 50 })
+    expect(lines.at(-1)).toMatchObject({ error: { code: 'timeout', status: 504 } })
+  })
+
+  it('what does not stop is ended, and its worker replaced', async () => {
+    const { status, body } = await service.post('/v1/train', oneLongStep)
+    expect([status, body.code]).toEqual([504, 'timeout'])
+    const from = performance.now()
+    let next = await service.post('/v1/backward', notebook)
+    while (next.status !== 200 && performance.now() - from < 10_000) next = await service.post('/v1/backward', notebook)
+    expect(next.body).toEqual(example)
+    expect(service.logged().some((line) => String(line['msg']).startsWith('worker lost'))).toBe(true)
+    expect(service.app.pool.state).toMatchObject({ workers: 1, ready: 1, busy: 0 })
+  })
+})
+
+describe('a slow reader', () => {
+  const service = useService({ WORKERS: '1' })
+
+  it('does not make the service gather the whole answer', async () => {
+    const response = await fetch(`${service.url}/v1/train`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept: 'application/x-ndjson' },
+      body: JSON.stringify({ model: { parameters: { w: { shape: [100, 100], init: { type: 'uniform' } } }, forward: 'y_hat = w * w' }, loss: 'y_hat.mean()', optimizer: { type: 'SGD', lr: 0.1 }, steps: 600 }),
+    })
+    const reader = response.body!.getReader()
+    await reader.read()
+    await sleep(1000)
+    // About 70 MB would be there by now; the worker waits instead.
+    expect(service.app.pool.state.busy).toBe(1)
+    let bytes = 0
+    let last = ''
+    for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
+      bytes += piece.value.length
+      last = new TextDecoder().decode(piece.value.subarray(-30))
+    }
+    expect(bytes).toBeGreaterThan(50e6)
+    expect(last).toContain('"status":"succeeded"}\n')
+    expect(service.app.pool.state.busy).toBe(0)
+  })
+})
+
+describe('a service that closes', () => {
+  const service = useService({ WORKERS: '1', SHUTDOWN_TIMEOUT_MS: '400' })
+
+  it('finishes what is short, refuses what is new, ends what is long', async () => {
+    const long = service.post('/v1/train', manySteps).then((response) => response)
+    while (service.app.pool.state.busy === 0) await sleep(5)
+    const closing = service.app.close()
+    await sleep(50)
+    const ready = await service.get('/health/ready')
+    expect([ready.status, ready.body.status]).toEqual([503, 'shutting down'])
+    const refused = await service.post('/v1/backward', notebook)
+    expect([refused.status, refused.body.code, refused.headers['retry-after']]).toEqual([503, 'shutting_down', '1'])
+    const ended = await long
+    expect([ended.status, ended.body.code]).toEqual([503, 'shutting_down'])
+    await closing
+  })
+})
+
+/** supertest's parser for text of any type. */
+function collect(response: unknown, done: (error: Error | null, body: unknown) => void): void {
+  const stream = response as NodeJS.ReadableStream & { text?: string }
+  let text = ''
+  stream.setEncoding('utf8')
+  stream.on('data', (chunk: string) => (text += chunk))
+  stream.on('end', () => {
+    stream.text = text
+    done(null, text)
+  })
+}
