@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes own-training.json and random.json with PyTorch: runs with other options than training.json has.
+"""Makes own-training.json, examples.json and random.json with PyTorch: runs with other options than training.json has.
 
 Run it with a Python that has torch (Debian: python3-torch):  python3 test/golden/make.py
 """
@@ -32,17 +32,17 @@ def make_model(layers):
     return nn.Sequential(*modules)
 
 
-def run(name, *, layers=LAYERS, loss=None, optimizer, classes=False, rows=10, steps=None, epochs=None, batch_size=None,
-        shuffle=False, drop_last=False, seed=0, dtype="float64", clip_grad_value=None):
+def train(request):
+    """What PyTorch makes of a request whose model is layers."""
+    dtype = request.get("dtype", "float32")
     torch.set_default_dtype(getattr(torch, dtype))
-    data = torch.Generator().manual_seed(rows * 1000 + len(name))
-    width = next(l for l in (layers[0], *layers[0].get("layers", [])) if "in_features" in l)["in_features"]
-    x = rounded(torch.rand(rows, width, generator=data) * 3 - 1.5)
-    y = torch.randint(0, 2, (rows,), generator=data).tolist() if classes else rounded(torch.rand(rows, 2, generator=data) * 3 - 1.5)
-    loss = loss or {"type": "CrossEntropyLoss" if classes else "MSELoss"}
+    x, y = (torch.tensor(request["data"][name]) for name in ("x", "y"))
+    optimizer, loss = request["optimizer"], request["loss"]
+    steps, epochs, batch_size = request.get("steps"), request.get("epochs"), request.get("batch_size")
+    clip_grad_value = request.get("clip_grad_value")
 
-    torch.manual_seed(seed)
-    model = make_model(layers)
+    torch.manual_seed(request.get("seed", 0))
+    model = make_model(request["model"]["layers"])
     initial = {k: v.tolist() for k, v in model.state_dict().items()}
     options = {k: v for k, v in optimizer.items() if k != "type"}
     opt = getattr(torch.optim, optimizer["type"])(model.parameters(), **options)
@@ -52,8 +52,7 @@ def run(name, *, layers=LAYERS, loss=None, optimizer, classes=False, rows=10, st
     if isinstance(loss_options.get("pos_weight"), list):
         loss_options["pos_weight"] = torch.tensor(loss_options["pos_weight"])
     criterion = getattr(nn, loss["type"])(**loss_options)
-    dataset = TensorDataset(torch.tensor(x), torch.tensor(y))
-    loader = DataLoader(dataset, batch_size=batch_size or rows, shuffle=shuffle, drop_last=drop_last)
+    loader = DataLoader(TensorDataset(x, y), batch_size=batch_size or len(x), shuffle=request.get("shuffle", False), drop_last=request.get("drop_last", False))
     losses, norms, first = [], [], None
     total = steps if steps is not None else epochs * len(loader)
     while len(losses) < total:
@@ -70,6 +69,20 @@ def run(name, *, layers=LAYERS, loss=None, optimizer, classes=False, rows=10, st
             losses.append(value.item())
             if len(losses) == total:
                 break
+    return {
+        "losses": losses, "grad_norms": norms, "first_gradients": first, "initial_state": initial,
+        "final_state": {k: v.tolist() for k, v in model.state_dict().items()},
+    }
+
+
+def run(name, *, layers=LAYERS, loss=None, optimizer, classes=False, rows=10, steps=None, epochs=None, batch_size=None,
+        shuffle=False, drop_last=False, seed=0, dtype="float64", clip_grad_value=None):
+    torch.set_default_dtype(getattr(torch, dtype))
+    data = torch.Generator().manual_seed(rows * 1000 + len(name))
+    width = next(l for l in (layers[0], *layers[0].get("layers", [])) if "in_features" in l)["in_features"]
+    x = rounded(torch.rand(rows, width, generator=data) * 3 - 1.5)
+    y = torch.randint(0, 2, (rows,), generator=data).tolist() if classes else rounded(torch.rand(rows, 2, generator=data) * 3 - 1.5)
+    loss = loss or {"type": "CrossEntropyLoss" if classes else "MSELoss"}
     request = {"model": {"layers": layers}, "loss": loss, "data": {"x": x, "y": y}, "optimizer": optimizer, "dtype": dtype, "seed": seed}
     for key, value in (("steps", steps), ("epochs", epochs), ("batch_size", batch_size), ("clip_grad_value", clip_grad_value)):
         if value is not None:
@@ -78,16 +91,16 @@ def run(name, *, layers=LAYERS, loss=None, optimizer, classes=False, rows=10, st
         request["shuffle"] = True
     if drop_last:
         request["drop_last"] = True
+    expect = train(request)
     if dtype == "float64":
-        request["state"] = initial
-    return {
-        "name": name,
-        "request": request,
-        "expect": {
-            "losses": losses, "grad_norms": norms, "first_gradients": first, "initial_state": initial,
-            "final_state": {k: v.tolist() for k, v in model.state_dict().items()},
-        },
-    }
+        request["state"] = expect["initial_state"]
+    return {"name": name, "request": request, "expect": expect}
+
+
+def example(name):
+    """A run of examples/NAME.json: its request stays there."""
+    with open(os.path.join(HERE, "..", "..", "examples", name + ".json")) as file:
+        return {"name": name, "expect": train(json.load(file))}
 
 
 SGD = {"type": "SGD", "lr": 0.1}
@@ -154,7 +167,7 @@ for seed in (0, 1, 42, 4294967295, 2**33 + 5):
     epochs += [[int(i) for i in batch] for batch in DataLoader(list(range(9)), batch_size=9, shuffle=True)]
     draws.append({"seed": seed, "uniform": uniform, "uniform64": uniform64, "few": few, "many": many, "many64": many64, "order": order, "epochs": epochs})
 
-for file, content in (("own-training.json", cases), ("random.json", draws)):
+for file, content in (("own-training.json", cases), ("examples.json", [example("iris")]), ("random.json", draws)):
     with open(os.path.join(HERE, file), "w") as out:
         out.write("[\n" + ",\n".join(json.dumps(item, separators=(",", ":")) for item in content) + "\n]\n")
 print(len(cases), "runs,", len(draws), "seeds, PyTorch", torch.__version__)
