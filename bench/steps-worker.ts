@@ -1,0 +1,35 @@
+/** A worker thread that trains one request for as long as it is asked to. */
+import { parentPort, workerData } from 'node:worker_threads'
+import { ProgramCache, Training, defaultCompileOptions, defaultLimits } from '../engine/index.ts'
+import type { TrainRequest } from '../src/spec.ts'
+import { validate } from '../src/validate.ts'
+
+const { request } = workerData as { readonly request: Record<string, unknown> }
+const checked = validate('train', { ...request, epochs: undefined, steps: 1e9 })
+if (!checked.ok) throw new Error(checked.problem.detail)
+const engine = { cache: new ProgramCache(), limits: { ...defaultLimits, maxSteps: 1e9 }, compile: defaultCompileOptions }
+const training = new Training(checked.value as TrainRequest, engine, { gradients: false })
+
+/** Steps in one call: about a millisecond of them. */
+let chunk = 1
+const began = performance.now()
+while (performance.now() - began < 300) {
+  const from = performance.now()
+  const done = training.advance(chunk).length
+  chunk = Math.max(1, Math.round(done / Math.max(performance.now() - from, 0.001)))
+}
+
+parentPort!.on('message', (seconds: number) => {
+  const from = performance.now()
+  const until = from + seconds * 1000
+  let steps = 0
+  let loss = 0
+  while (performance.now() < until) {
+    const done = training.advance(chunk)
+    if (training.status !== 'running') throw new Error(`the run has ${training.status}`)
+    for (const step of done) loss += step.loss
+    steps += done.length
+  }
+  parentPort!.postMessage({ steps, ms: performance.now() - from, loss })
+})
+parentPort!.postMessage('ready')
