@@ -5,18 +5,21 @@
  */
 import { SpecError, invariant, showShape } from './errors.ts'
 import type { Output } from './ir/print.ts'
-import { printGraph } from './ir/print.ts'
+import { numberValues, printGraph } from './ir/print.ts'
 import type { DType, Shape, Value } from './ir/value.ts'
 import { byteSize, numel, reachable } from './ir/value.ts'
 import { verify } from './ir/verify.ts'
 import { listAttr, numberAttr, textAttr } from './ops/define.ts'
 import { indexOp } from './ops/indexing.ts'
 import { inputOp, literalOp } from './ops/source.ts'
+import type { KernelInfo } from './passes/describe.ts'
+import { kernelInfo, printKernels, printMemory } from './passes/describe.ts'
 import { fuse } from './passes/fuse.ts'
 import { legalize } from './passes/legalize.ts'
 import { planMemory } from './passes/memory.ts'
 import { schedule } from './passes/schedule.ts'
 import { simplify } from './passes/simplify.ts'
+import { disassemble } from './wasm/disassemble.ts'
 import { emitStep } from './wasm/module.ts'
 import type { Slot, Stream } from './wasm/module.ts'
 
@@ -49,7 +52,13 @@ export interface CompileOptions {
   readonly maxBytes: number
   /** Check the graph between passes. */
   readonly verify: boolean
+  /** Told of each stage of a compilation, with its text for those who want to read it. */
+  readonly onStage?: (stage: Stage, text: () => string) => void
+  /** Makes each kernel callable by itself, to be timed. */
+  readonly exportKernels?: boolean
 }
+
+export type Stage = 'traced graph' | 'simplified graph' | 'kernels' | 'memory plan' | 'WebAssembly'
 
 export const defaultCompileOptions: CompileOptions = { wide: true, maxChunk: 1024, maxBytes: 2 ** 32 - 65536, verify: false }
 
@@ -68,7 +77,7 @@ export interface CompiledStep {
   /** The dtype of the numbers that each index check sees. */
   readonly indexTypes: ReadonlyMap<number, DType>
   readonly wasmBytes: number
-  readonly kernels: number
+  readonly kernels: readonly KernelInfo[]
 }
 
 /** The structure that a compiled step depends on, as text: the key of the cache. */
@@ -89,10 +98,12 @@ export function compile(graph: StepGraph, options: CompileOptions = defaultCompi
   const check = options.verify ? (outputs: readonly Output[]): void => verify(outputs.map((output) => output.value)) : (): void => {}
   const traced = named(graph)
   check(traced)
+  options.onStage?.('traced graph', () => printGraph(traced))
   const simplified = simplify(simplify(traced))
   check(simplified)
   const outputs = legalize(simplified)
   check(outputs)
+  options.onStage?.('simplified graph', () => printGraph(outputs))
 
   const fusion = fuse(outputs.map((output) => output.value))
   const sources = reachable(outputs.map((output) => output.value)).filter((value) => value.op.kind === 'source')
@@ -107,6 +118,8 @@ export function compile(graph: StepGraph, options: CompileOptions = defaultCompi
   })
   const plan = schedule(fusion, updates)
   const memory = planMemory([...slots, ...literals], plan, new Set(outputs.map((output) => output.value)), options.wide)
+  options.onStage?.('kernels', () => printKernels(plan.kernels, numberValues(outputs)))
+  options.onStage?.('memory plan', () => printMemory(memory, numberValues(outputs)))
 
   const address = (value: Value): number => {
     const found = memory.addresses.get(value)
@@ -130,7 +143,8 @@ export function compile(graph: StepGraph, options: CompileOptions = defaultCompi
     )
   }
   const stop = graph.stopOn === undefined ? undefined : records.find(({ name }) => name === graph.stopOn)
-  const bytes = emitStep({ plan, fusion, memory, steps, records: recorded, stop, wide: options.wide, memoryBytes })
+  const bytes = emitStep({ plan, fusion, memory, steps, records: recorded, stop, wide: options.wide, memoryBytes, exportKernels: options.exportKernels === true })
+  options.onStage?.('WebAssembly', () => disassemble(bytes))
   return {
     module: new WebAssembly.Module(bytes),
     memoryBytes,
@@ -142,7 +156,7 @@ export function compile(graph: StepGraph, options: CompileOptions = defaultCompi
     chunk,
     indexTypes: new Map(reachable(outputs.map((output) => output.value)).filter((value) => value.op === indexOp).map((value) => [numberAttr(value.attrs, 'site'), value.inputs[0]!.dtype])),
     wasmBytes: bytes.length,
-    kernels: plan.kernels.length,
+    kernels: plan.kernels.map(kernelInfo),
   }
 }
 

@@ -137,7 +137,7 @@ function runOnce(setup: Setup, records: readonly Output[], engine: Engine): { re
   const results = new Map(prepared.compiled.records.columns.map((column) => [column.name, { shape: column.shape, dtype: column.dtype, elements: runtime.record(column, 0) }]))
   prepared.release(runtime)
   const { memoryBytes, kernels } = prepared.compiled
-  return { results, stats: { fromCache: prepared.fromCache, memoryBytes, kernels, nodes: network.graph.values.length } }
+  return { results, stats: { fromCache: prepared.fromCache, memoryBytes, kernels: kernels.length, nodes: network.graph.values.length } }
 }
 
 /** Writes data and initial parameters into their buffers. */

@@ -19,6 +19,7 @@ export class Runtime {
   readonly compiled: CompiledStep
   readonly memory: WebAssembly.Memory
   readonly #run: (steps: number) => number
+  readonly #exports: WebAssembly.Exports
 
   /** Whether no other program uses the memory. */
   readonly ownsMemory: boolean
@@ -29,6 +30,7 @@ export class Runtime {
     this.ownsMemory = memory === undefined
     this.memory = memory ?? newMemory(compiled.memoryBytes)
     const instance = new WebAssembly.Instance(compiled.module, { env: { memory: this.memory } })
+    this.#exports = instance.exports
     this.#run = instance.exports['run'] as (steps: number) => number
     for (const { address, dtype, values } of compiled.literals) writeNumbers(this.memory, address, dtype, values)
   }
@@ -79,6 +81,11 @@ export class Runtime {
   run(steps: number): number {
     invariant(steps <= this.compiled.chunk, `at most ${this.compiled.chunk} steps at a time`)
     return this.#run(steps)
+  }
+
+  /** Kernel `index` of the step by itself, where the program was compiled with its kernels exported. */
+  kernel(index: number): (() => void) | undefined {
+    return this.#exports[`kernel ${index}`] as (() => void) | undefined
   }
 
   /** What a recorded tensor was after step `row` of the last run. */

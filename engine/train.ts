@@ -17,6 +17,7 @@ import { optimizerTypes } from './optim/optimizers.ts'
 import * as ew from './ops/elementwise.ts'
 import { input } from './ops/source.ts'
 import { expand, sum } from './ops/view.ts'
+import type { KernelInfo } from './passes/describe.ts'
 import { Batches } from './batches.ts'
 import { Mt19937 } from './random/mt19937.ts'
 import type { Elements, Runtime } from './runtime.ts'
@@ -104,7 +105,7 @@ export class Training {
     return {
       fromCache: variants.every((variant) => variant.prepared.fromCache),
       memoryBytes: Math.max(...variants.map((variant) => variant.prepared.compiled.memoryBytes)),
-      kernels: variants.reduce((n, variant) => n + variant.prepared.compiled.kernels, 0),
+      kernels: variants.reduce((n, variant) => n + variant.prepared.compiled.kernels.length, 0),
       nodes: variants.reduce((n, variant) => n + variant.network.graph.values.length, 0),
     }
   }
@@ -283,6 +284,18 @@ export class Training {
         return [name, { shape, dtype, elements: slot && runtime ? runtime.read(slot) : initial }]
       }),
     )
+  }
+
+  /**
+   * The kernels of the last step, to be timed one by one where they are exported. They work on the run's memory: what
+   * the run gave must have been read.
+   */
+  kernels(): { readonly info: KernelInfo; readonly run: () => void }[] {
+    const runtime = this.#last?.runtime
+    return (runtime?.compiled.kernels ?? []).flatMap((info, i) => {
+      const run = runtime!.kernel(i)
+      return run ? [{ info, run }] : []
+    })
   }
 
   /** Gives what may be used again back to the cache. */

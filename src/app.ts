@@ -107,7 +107,8 @@ function workerSetup(config: Config): ConstructorParameters<typeof Pool>[0]['set
 
 function logEvent(log: FastifyBaseLogger, event: PoolEvent): void {
   if (event.type === 'worker lost') log.warn({ reason: event.reason }, 'worker lost; another one starts')
-  else if (event.type === 'debug') log.info(event.text)
+  // For reading, so not as JSON.
+  else if (event.type === 'debug') process.stderr.write(event.text)
   else if (event.selfTest.note === undefined) log.debug(event.selfTest, 'worker ready')
   else log.warn(event.selfTest, 'worker ready')
 }

@@ -30,7 +30,7 @@ export const settings = z.object({
   WORKER_HEAP_MB: count(2048).describe('JavaScript heap of a worker; one that outgrows it is replaced'),
   PROGRAM_CACHE: count(200).describe('Compiled programs that each worker keeps'),
   WIDE_SIMD: onOff.default('on').describe("V8's packing of two 128-bit operations into one of 256 bits"),
-  ENGINE_DEBUG: z.coerce.number().int().min(0).max(5).default(0).describe('1: timings and memory of each run; 2: its kernels; 3: the traced graph; 4: the fused graph; 5: the WebAssembly text'),
+  ENGINE_DEBUG: z.coerce.number().int().min(0).max(5).default(0).describe('Written to the standard error: 1: timings and memory of each call; 2: also the time, GFLOP/s and GB/s of each kernel of a training step; 3: also the traced graph; 4: also the simplified graph, its kernels and the memory plan; 5: also the WebAssembly instructions'),
 })
 
 export type Config = z.infer<typeof settings>

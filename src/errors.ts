@@ -14,7 +14,6 @@ export const serviceCodes = {
   internal_error: { status: 500, title: 'A fault of the service.' },
   queue_full: { status: 503, title: 'Too many requests wait for a worker.' },
   shutting_down: { status: 503, title: 'The service is shutting down.' },
-  not_ready: { status: 503, title: 'The service is not ready.' },
   timeout: { status: 504, title: 'The computation took longer than the limit.' },
 } as const
 

@@ -1,6 +1,7 @@
 /** What a worker does with a request: runs the engine and writes the answer as bytes of JSON. */
 import type { Engine } from '../engine/index.ts'
 import { SpecError, Training, backward, forward } from '../engine/index.ts'
+import type { DebugLadder } from './debug.ts'
 import type { Format, JobStats } from './protocol.ts'
 import { NonFiniteList, estimateText, stepText, tensorText, tensorsText } from './serialize.ts'
 import type { BackwardRequest, ForwardRequest, TrainRequest } from './spec.ts'
@@ -16,6 +17,7 @@ export interface JobContext {
   /** Streamed answers: begins, and takes a piece; resolves when more may follow. */
   readonly start: () => void
   readonly send: (text: string) => Promise<void>
+  readonly debug: DebugLadder
 }
 
 export interface JobResult {
@@ -83,6 +85,7 @@ export async function runTrain(request: TrainRequest, format: Format, ctx: JobCo
     await runSteps(training, request, ctx, writer)
     const text = writer.finish(endText(training, request))
     const { stats } = training
+    if (ctx.debug.probes) ctx.debug.kernels(training)
     return {
       text,
       stats: { compileMs: compiled - began, runMs: ctx.now() - compiled, steps: training.doneSteps, peakBytes: stats.memoryBytes, kernels: stats.kernels, cached: stats.fromCache },

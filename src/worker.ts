@@ -2,6 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { ProgramCache, SpecError, defaultCompileOptions } from '../engine/index.ts'
 import type { Engine } from '../engine/index.ts'
+import { DebugLadder } from './debug.ts'
 import type { Problem } from './errors.ts'
 import type { JobContext, JobResult } from './jobs.ts'
 import { runBackward, runForward, runTrain } from './jobs.ts'
@@ -35,6 +36,8 @@ function post(message: FromWorker, transfer: ArrayBuffer[] = []): void {
   port.postMessage(message, transfer)
 }
 
+const debug = new DebugLadder(setup.debug, () => performance.now(), (text) => post({ type: 'debug', text }))
+
 let engine: Engine = {
   cache: new ProgramCache(setup.programCache),
   limits: setup.limits,
@@ -60,6 +63,7 @@ function contextOf(job: Job): JobContext {
         if (Atomics.load(cancelled, 0) === job.id) throw new Cancelled()
       }
     },
+    debug,
   }
 }
 
@@ -78,6 +82,7 @@ async function run(job: Job): Promise<JobResult> {
   const ctx = contextOf(job)
   ctx.checkCancelled()
   const request = checkedRequest(job)
+  debug.begin()
   switch (job.operation) {
     case 'forward':
       return runForward(request as ForwardRequest, ctx)
@@ -99,6 +104,7 @@ async function handle(job: Job): Promise<void> {
   flow.inFlight = 0
   try {
     const { text, stats } = await run(job)
+    if (debug.on) debug.ran(job.operation, stats)
     const body = new TextEncoder().encode(text)
     post({ type: 'done', id: job.id, body, stats }, [body.buffer])
   } catch (error) {
@@ -119,5 +125,13 @@ port.on('message', (message: ToWorker) => {
 })
 
 const tested = selfTest(engine)
-engine = { ...engine, compile: { ...engine.compile, wide: tested.wide } }
+engine = {
+  ...engine,
+  compile: {
+    ...engine.compile,
+    wide: tested.wide,
+    exportKernels: debug.probes,
+    ...(debug.on && { onStage: (stage, text) => debug.stage(stage, text) }),
+  },
+}
 post({ type: 'ready', selfTest: tested })

@@ -3,6 +3,8 @@ import { readFileSync, readdirSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
+import { errorCodes } from '../engine/index.ts'
+import { formCodes, serviceCodes } from '../src/errors.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
@@ -80,4 +82,15 @@ describe('the text', () => {
     const wrong = files.filter((file) => /\b(TODO|FIXME|XXX|HACK)\b|@ts-ignore|@ts-expect-error|oxlint-disable|eslint-disable|\bas any\b|: any\b/.test(readFileSync(join(root, file), 'utf8')))
     expect(wrong).toEqual([])
   })
+})
+
+describe('the error codes', () => {
+  const tests = readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.test.ts') && !file.includes('node_modules'))
+    .map((file) => readFileSync(join(root, 'test', file), 'utf8'))
+    .join('\n')
+
+  for (const code of [...Object.keys(errorCodes), ...Object.keys(serviceCodes), ...Object.keys(formCodes)]) {
+    it(`${code} is provoked by a test`, () => expect(tests).toContain(`'${code}'`))
+  }
 })

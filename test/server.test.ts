@@ -102,6 +102,16 @@ describe('the server', () => {
     expect(answers[0]).toBe(answers[1])
   })
 
+  it('ENGINE_DEBUG shows more with each level', async () => {
+    const marks = [/^train: prepared in [\d.]+ ms, 2 steps in [\d.]+ ms; 1 kernels, \d+ bytes of memory/m, /^kernel 0: [\d.]+ us, [\d.]+ GFLOP\/s, [\d.]+ GB\/s {2}loop 1/m, /^traced graph\n%0 = input/m, /^simplified graph\n[^]*^kernels\n[^]*^memory plan\n/m, /^func 1 "run"/m]
+    const shown = await Promise.all([0, 1, 2, 3, 4, 5].map(async (level) => {
+      const { url, output } = await listen({ ENGINE_DEBUG: String(level) })
+      await (await post(url, '/v1/train', { ...notebook, optimizer: { type: 'SGD', lr: 0.01 }, steps: 2 })).text()
+      return marks.map((mark) => mark.test(output()))
+    }))
+    expect(shown).toEqual([0, 1, 2, 3, 4, 5].map((level) => marks.map((_, i) => i < level)))
+  })
+
   it('memory comes back after bad and large requests', async () => {
     const { child, url } = await listen({ MAX_BODY_BYTES: String(40 * 2 ** 20) })
     const resident = async (): Promise<number> => {

@@ -1,10 +1,12 @@
 /** Python's built-in functions and the math module, over values that are known while tracing. */
-import type { Dynamic, TraceContext } from '../lang/values.ts'
+import { itemsOneByOne } from '../lang/sequences.ts'
+import type { Dynamic, Num, TraceContext } from '../lang/values.ts'
 import { Tensor, bool, describe, fail, float, int, itemsOf, tuple } from '../lang/values.ts'
 import * as ew from '../ops/elementwise.ts'
-import { define, signature } from './define.ts'
+import { define, signature, wrap } from './define.ts'
+import { add } from './elementwise.ts'
 import type { Kind } from './parameters.ts'
-import { integer, number, operand, withDefault } from './parameters.ts'
+import { integer, number, operand, optional, withDefault } from './parameters.ts'
 
 const anything: Kind<Dynamic> = { type: 'object', fits: () => true, convert: (value) => value }
 
@@ -48,10 +50,10 @@ for (const kind of ['list', 'tuple'] as const) {
 builtin('reversed', 'The items from the last to the first', signature({ sequence }, ({ sequence: items }) => ({ static: { kind: 'list', items: items.toReversed() } })))
 
 /** Numbers only: a tensor has methods for these. */
-function numbersOf(ctx: TraceContext, name: string, items: readonly Dynamic[]): { value: number; whole: boolean }[] {
+function numbersOf(ctx: TraceContext, name: string, items: readonly Dynamic[]): Num[] {
   return items.map((item) => {
     if (!(item instanceof Tensor) && item.kind === 'number') return item
-    if (!(item instanceof Tensor) && item.kind === 'boolean') return { value: Number(item.value), whole: true }
+    if (!(item instanceof Tensor) && item.kind === 'boolean') return int(Number(item.value))
     return fail(ctx, 'bad_argument', `${name}() takes Python numbers here, got ${describe(item)}; for tensors use torch.${name}`)
   })
 }
@@ -65,12 +67,40 @@ for (const [name, pick] of [['min', Math.min], ['max', Math.max]] as const) {
   }))
 }
 
+/** a + b of tensors and numbers. */
+function plus(ctx: TraceContext, a: Dynamic, b: Dynamic): Dynamic {
+  if (!(a instanceof Tensor) && !(b instanceof Tensor)) {
+    const [x, y] = numbersOf(ctx, 'sum', [a, b]) as [Num, Num]
+    return x.whole && y.whole ? int(x.value + y.value) : float(x.value + y.value)
+  }
+  return wrap(add(ctx, operand.convert(a, ctx, 'sum()'), operand.convert(b, ctx, 'sum()')), 'AddBackward0', [a, b])
+}
+
+builtin('sum', 'The sum of items: numbers, or tensors one after the other', signature({ iterable: anything, start: withDefault<Dynamic>(anything, int(0), '0') }, ({ iterable, start }, ctx) => {
+  let total = start
+  for (const item of itemsOneByOne(ctx, iterable)) total = plus(ctx, total, item)
+  return { static: total }
+}))
+
 function absolute(ctx: TraceContext, x: Dynamic): Dynamic {
   const [found] = numbersOf(ctx, 'abs', [x])
   return found!.whole ? int(Math.abs(found!.value)) : float(Math.abs(found!.value))
 }
 
 define({ names: 'abs', homes: ['builtin'], doc: 'Absolute value of a number or tensor', gradFn: 'AbsBackward0' }, signature({ x: operand }, ({ x }, ctx) => ('kind' in x ? { static: absolute(ctx, x) } : ew.abs(x))))
+
+/** Python's: to the nearest, halves to even; an int unless digits are given. */
+function rounded(x: number, digits: number): number {
+  const scale = 10 ** digits
+  const scaled = x * scale
+  const low = Math.floor(scaled)
+  const up = scaled - low > 0.5 || (scaled - low === 0.5 && low % 2 !== 0)
+  return (low + Number(up)) / scale
+}
+
+builtin('round', 'A number rounded to so many digits, halves to even', signature({ number, ndigits: optional(integer) }, ({ number: x, ndigits }) => ({
+  static: ndigits === undefined ? int(rounded(x, 0) + 0) : float(rounded(x, ndigits)),
+})))
 
 /** A number, or the word for an infinity or NaN. */
 function toFloat(ctx: TraceContext, x: Dynamic): number {

@@ -7,20 +7,22 @@ export interface Output {
   readonly value: Value
 }
 
-/**
- * `%3 = mul(%1, %2) : float32[2, 3]` for every value that the outputs need, then the outputs by name. Values
- * are numbered in order of appearance, so the text depends on the structure alone.
- */
+/** Numbers in order of appearance, so that they depend on the structure alone. */
+export function numberValues(outputs: readonly Output[]): Map<Value, number> {
+  return new Map(reachable(outputs.map((output) => output.value)).map((value, number) => [value, number]))
+}
+
+/** `%3 = mul(%1, %2) : float32[2, 3]` */
+export function printValue(value: Value, numbers: ReadonlyMap<Value, number>): string {
+  const inputs = value.inputs.map((input) => `%${numbers.get(input)!}`)
+  const attrs = Object.entries(value.attrs).map(([name, attr]) => `${name}=${attrText(attr)}`)
+  return `%${numbers.get(value)!} = ${value.op.name}(${[...inputs, ...attrs].join(', ')}) : ${value.dtype}[${value.shape.join(', ')}]`
+}
+
+/** A line for every value that the outputs need, then the outputs by name. */
 export function printGraph(outputs: readonly Output[]): string {
-  const numbers = new Map<Value, number>()
-  const lines: string[] = []
-  for (const value of reachable(outputs.map((output) => output.value))) {
-    const number = numbers.size
-    numbers.set(value, number)
-    const inputs = value.inputs.map((input) => `%${numbers.get(input)!}`)
-    const attrs = Object.entries(value.attrs).map(([name, attr]) => `${name}=${attrText(attr)}`)
-    lines.push(`%${number} = ${value.op.name}(${[...inputs, ...attrs].join(', ')}) : ${value.dtype}[${value.shape.join(', ')}]`)
-  }
+  const numbers = numberValues(outputs)
+  const lines = [...numbers.keys()].map((value) => printValue(value, numbers))
   for (const { name, value } of outputs) lines.push(`${name} -> %${numbers.get(value)!}`)
   return lines.join('\n')
 }

@@ -42,9 +42,14 @@ class StatementReader {
     const cursor = top.cursor()
     do {
       if (!cursor.type.isError) continue
+      const { text } = this.#syntax.source
       const { from, to } = cursor
-      const found = this.#syntax.source.text.slice(from, Math.max(to, from + 1)).split('\n')[0]!
-      const what = found.trim() === '' ? 'the line ends too early' : `"${shorten(found.trim())}" is not expected here`
+      const found = text.slice(from, Math.max(to, from + 1)).split('\n')[0]!.trim()
+      const indent = /^[ \t]+(?=[^\s#])/.exec(text.slice(from))?.[0]
+      if (found === '' && indent !== undefined && (from === 0 || text[from - 1] === '\n')) {
+        throw new SpecError('syntax_error', 'syntax error: unexpected indentation', this.#syntax.source.position(from + indent.length))
+      }
+      const what = found === '' ? 'the line ends too early' : `"${shorten(found)}" is not expected here`
       throw new SpecError('syntax_error', `syntax error: ${what}`, this.#syntax.source.position(from))
     } while (cursor.next())
   }

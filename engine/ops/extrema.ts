@@ -17,16 +17,17 @@ function extremum(name: Extremum): ReduceOp {
       }
       return { shape: withoutAxes(x!.shape, axes), dtype: x!.dtype }
     },
-    identity: (dtype) => (name === 'amax' ? lowest(dtype) : -lowest(dtype)),
+    identity: (dtype) => identities[name][dtype === 'int32' || dtype === 'int64' ? dtype : 'float'],
     combine: (s, a, b) => (name === 'amax' ? s.max(a, b) : s.min(a, b)),
     grad: (g, [x], y) => [shareTies(g, x!, y)],
   })
 }
 
-function lowest(dtype: string): number {
-  if (dtype === 'int32') return -(2 ** 31)
-  return dtype === 'int64' ? -(2 ** 63) : -Infinity
-}
+/** What leaves every element as it is. The ends of int64 are rounded to float64 here and clamped where they are used. */
+const identities = {
+  amax: { float: -Infinity, int32: -(2 ** 31), int64: -(2 ** 63) },
+  amin: { float: Infinity, int32: 2 ** 31 - 1, int64: 2 ** 63 },
+} as const
 
 /** Elements that equal the extremum share its gradient evenly, as in PyTorch's amax. */
 function shareTies(g: Value, x: Value, y: Value): Value {

@@ -253,11 +253,12 @@ export class ModuleBuilder {
   readonly #exports: [string, number][] = []
 
   /** Adds a function and gives its index. Bodies may still grow until `encode`. */
-  add(body: FunctionBody, exportAs?: string): number {
-    this.#functions.push(body)
-    const index = this.#functions.length - 1
-    if (exportAs !== undefined) this.#exports.push([exportAs, index])
-    return index
+  add(body: FunctionBody): number {
+    return this.#functions.push(body) - 1
+  }
+
+  export(name: string, index: number): void {
+    this.#exports.push([name, index])
   }
 
   encode(minPages: number): Uint8Array<ArrayBuffer> {

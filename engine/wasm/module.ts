@@ -47,6 +47,8 @@ export interface StepPlan {
   readonly stop: Slot | undefined
   readonly wide: boolean
   readonly memoryBytes: number
+  /** Whether each kernel can be called by itself, as `kernel 0` and so on. */
+  readonly exportKernels: boolean
 }
 
 /**
@@ -71,7 +73,8 @@ export function emitStep(step: StepPlan): Uint8Array<ArrayBuffer> {
     pairAddress,
   }
   const calls = step.plan.kernels.map((kernel) => (kernel.kind === 'loop' ? module.add(emitLoop(kernel, context)) : addMatmul(module, kernel, step)))
-  module.add(runLoop(step, calls), 'run')
+  if (step.exportKernels) for (const [i, index] of calls.entries()) module.export(`kernel ${i}`, index)
+  module.export('run', module.add(runLoop(step, calls)))
   return module.encode(Math.ceil(step.memoryBytes / 65536))
 }
 

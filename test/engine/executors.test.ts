@@ -1,16 +1,7 @@
 import { describe, it } from 'vitest'
 import { gradients } from '../../engine/autodiff.ts'
-import { mul } from '../../engine/ops/elementwise.ts'
-import { add } from '../../engine/ops/elementwise.ts'
-import { sum } from '../../engine/ops/view.ts'
-import type { Value } from '../../engine/ir/value.ts'
 import { expectAgreement } from './agree.ts'
-import { randomGraph } from './random-graph.ts'
-
-/** A scalar that depends on every element of every root. */
-export function scalarOf(roots: readonly Value[]): Value {
-  return roots.map((root) => sum(mul(root, root), root.shape.map((_, axis) => axis))).reduce((a, b) => add(a, b))
-}
+import { randomGraph, scalarOf } from './random-graph.ts'
 
 describe('the compiled module computes what the oracle computes', () => {
   const seeds = Number(process.env['FUZZ_GRAPHS'] ?? 150)

@@ -127,6 +127,23 @@ describe('primitives whose gradient is not the difference quotient', () => {
   })
 })
 
+describe('reductions of whole numbers', () => {
+  for (const dtype of ['int64', 'int32'] as const) {
+    for (const [name, reduce] of [['sum', sum], ['amax', amax], ['amin', amin]] as const) {
+      if (name === 'sum' && dtype === 'int32') continue
+      it(`${name} of ${dtype}: all signs, full and partial vectors, along either axis`, () => {
+        for (const columns of [1, 2, 3, 4, 7, 33]) {
+          const graph = new Graph()
+          const x = input(graph, 'x', [3, columns], 'float64')
+          const values = new Map([['x', new TestRandom(columns).numbers([3, columns], -9, 9).map(Math.trunc)]])
+          const whole = dtype === 'int64' ? ew.cast(x, 'int64') : checkIndex(ew.add(x, 9), 19, 'index')
+          for (const axis of [0, 1]) expectAgreement([reduce(whole, [axis])], values, 0)
+        }
+      })
+    }
+  }
+})
+
 function check(name: string, row: Row, inputShapes: readonly Shape[], seed: number): void {
   const random = new TestRandom(seed)
   const graph = new Graph()

@@ -46,6 +46,11 @@ export function randomGraph(seed: number, length: number, dtype: DType, smooth: 
   return { roots: roots.length > 0 ? roots : [pool.at(-1)!], inputs, parameters }
 }
 
+/** A scalar that depends on every element of every root. */
+export function scalarOf(roots: readonly Value[]): Value {
+  return roots.map((root) => sum(ew.mul(root, root), root.shape.map((_, axis) => axis))).reduce((a, b) => ew.add(a, b))
+}
+
 function grow(random: TestRandom, pool: readonly Value[], x: Value, fresh: (shape: Shape) => Value, smooth: boolean): Value | undefined {
   const { shape } = x
   const rank = shape.length

@@ -151,6 +151,12 @@ describe('the spec', () => {
   it('a loss without a value', () => expectProblem('/v1/backward', program('y_hat = w * 2', 'h = y_hat.sum()'), { status: 422, code: 'loss_not_scalar', error: { pointer: '/loss' } }))
   it('a loss that depends on no parameter', () => expectProblem('/v1/backward', program('y_hat = x * 2'), { status: 422, code: 'loss_without_parameters', error: { pointer: '/loss', message: /"w"/ } }))
   it('a model without parameters', () => expectProblem('/v1/backward', { model: { forward: 'y_hat = x' }, loss: 'y_hat', data: { x: 1 } }, { status: 422, code: 'loss_without_parameters' }))
+  it('nothing to compute', () => expectProblem('/v1/forward', { model: { parameters: { w: { value: 1 } } }, data: {} }, { status: 422, code: 'no_model', error: { pointer: '/model' } }))
+  it('no loss', () => expectProblem('/v1/backward', { ...notebook, loss: undefined }, { status: 400, code: 'invalid_request', error: { pointer: '/loss', code: 'missing_field' } }))
+  it('a parameter without a value', () =>
+    expectProblem('/v1/backward', { ...notebook, model: { parameters: { w: { shape: [2] } }, forward: 'y_hat = w' } }, { status: 400, code: 'invalid_request', error: { pointer: '/model/parameters/w', message: /either "value", or "shape" and "init"/ } }))
+  it('an initialisation that does not fit the shape', () =>
+    expectProblem('/v1/backward', { ...notebook, model: { parameters: { w: { shape: [2], init: { type: 'eye' } } }, forward: 'y_hat = w' } }, { status: 422, code: 'bad_option', error: { pointer: '/model/parameters/w/init', message: /shape \[2\]/ } }))
   it('layers and a program', () => expectProblem('/v1/train', layers([linear], { model: { layers: [linear], forward: 'y_hat = x' } }), { status: 422, code: 'name_conflict', error: { pointer: '/model/forward' } }))
   it('one name for two things', () => expectProblem('/v1/backward', { ...notebook, data: { x: 1, y: 2, w: 3 } }, { status: 422, code: 'name_conflict', error: { pointer: '/model/parameters/w' } }))
   it('a state that does not fit: everything at once', async () => {

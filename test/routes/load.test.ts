@@ -1,6 +1,9 @@
 /** The bounded queue, the time limit, workers that are replaced. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { pino } from 'pino'
 import { describe, expect, it } from 'vitest'
+import { buildApp } from '../../src/app.ts'
+import { readConfig } from '../../src/config.ts'
 import { notebook, useService } from '../service.ts'
 
 /** Thousands of short steps: stops within milliseconds. */
@@ -124,3 +127,32 @@ function collect(response: unknown, done: (error: Error | null, body: unknown) =
     done(null, text)
   })
 }
+
+describe('a fault of the service', () => {
+  it('is a 500 with an id to quote; the stack is in the log alone', async () => {
+    const lines: string[] = []
+    const app = await buildApp({ config: readConfig({ WORKERS: '1' }), logger: pino({ level: 'info' }, { write: (line: string) => void lines.push(line) }) })
+    app.get('/fault', () => {
+      throw new TypeError('a secret of the service')
+    })
+    const { statusCode, headers, body } = await app.inject({ url: '/fault', headers: { 'x-request-id': 'abc' } })
+    await app.close()
+    expect(statusCode).toBe(500)
+    expect(headers['content-type']).toMatch(/^application\/problem\+json/)
+    expect(JSON.parse(body)).toMatchObject({ code: 'internal_error', instance: 'urn:request:abc', detail: expect.stringContaining('abc') })
+    expect(body).not.toMatch(/secret|TypeError|\.ts/)
+    expect(lines.some((line) => line.includes('a secret of the service') && line.includes('load.test.ts'))).toBe(true)
+  })
+})
+
+describe('a request that outgrows its worker', () => {
+  const service = useService({ WORKERS: '1', WORKER_HEAP_MB: '60', INLINE_BODY_BYTES: '1000' })
+
+  it('is told so; a new worker serves the next', async () => {
+    const { status, body } = await service.post('/v1/forward', { model: { forward: 'y_hat = x.sum()' }, data: { x: Array.from({ length: 2_000_000 }, (_, i) => i) } })
+    expect([status, body.code]).toEqual([422, 'memory_limit'])
+    expect(body.detail).toContain('60 MB')
+    const next = await service.post('/v1/backward', notebook)
+    expect(next.body).toEqual(example)
+  })
+})

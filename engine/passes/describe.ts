@@ -1,0 +1,68 @@
+/** Kernels and the memory plan as text, and what a kernel costs: for the debug ladder and for snapshots. */
+import { printValue } from '../ir/print.ts'
+import type { Value } from '../ir/value.ts'
+import { byteSize, numel } from '../ir/value.ts'
+import type { MemoryPlan } from './memory.ts'
+import type { Kernel } from './schedule.ts'
+
+export interface KernelInfo {
+  readonly title: string
+  /** Arithmetic operations of a run; a function like exp counts as one. */
+  readonly operations: number
+  /** Bytes of the buffers that it reads and writes, each once. */
+  readonly bytes: number
+}
+
+export function kernelInfo(kernel: Kernel): KernelInfo {
+  const buffers = new Set([...kernel.reads.keys(), ...kernel.writes])
+  const bytes = [...buffers].reduce((sum, { shape, dtype }) => sum + numel(shape) * byteSize[dtype], 0)
+  if (kernel.kind === 'matmul') {
+    const [left, right] = kernel.value.inputs as readonly [Value, Value]
+    const [m, k] = left.shape.slice(-2) as [number, number]
+    return { title: `product ${m}x${k} @ ${k}x${right.shape.at(-1)!}${batchOf(left)}`, operations: 2 * numel(kernel.value.shape) * k, bytes }
+  }
+  const operations = kernel.steps.reduce((sum, { value }) => sum + (value.op.kind === 'map' && value.op.cost === 0 ? 0 : workOf(value)), 0)
+  const sizes = kernel.sizes.map((size, i) => `${size}${kernel.reduced[i] ? ' folded' : ''}`).join(' x ')
+  return { title: `loop ${sizes === '' ? '1' : sizes}: ${summary(kernel.steps.map(({ value }) => value))}`, operations, bytes }
+}
+
+function batchOf(left: Value): string {
+  return left.shape.length > 2 ? `, ${left.shape.slice(0, -2).join(' x ')} times` : ''
+}
+
+function workOf(value: Value): number {
+  return numel(value.op.kind === 'reduce' || value.op.kind === 'scatter' ? value.inputs[0]!.shape : value.shape)
+}
+
+/** `mul 3, sum 2`: which operations, most frequent first. */
+function summary(values: readonly Value[]): string {
+  const counts = new Map<string, number>()
+  for (const { op } of values) counts.set(op.name, (counts.get(op.name) ?? 0) + 1)
+  const parts = [...counts].toSorted((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1)).map(([name, count]) => (count === 1 ? name : `${count} ${name}`))
+  return parts.length > 8 ? `${parts.slice(0, 8).join(', ')}, …` : parts.join(', ')
+}
+
+/** Each kernel with the values that it computes, by the numbers of the printed graph. */
+export function printKernels(kernels: readonly Kernel[], numbers: ReadonlyMap<Value, number>): string {
+  const shown = (values: Iterable<Value>): string => [...values].map((value) => `%${numbers.get(value) ?? '?'}`).join(' ')
+  return kernels
+    .map((kernel, i) => {
+      const values = kernel.kind === 'matmul' ? [kernel.value] : [...new Set(kernel.steps.map(({ value }) => value))]
+      const phases = kernel.kind === 'loop' && kernel.phases > 1 ? `, ${kernel.phases} phases` : ''
+      const lines = values.map((value) => `  ${printValue(value, numbers)}`)
+      return [`kernel ${i}: ${kernelInfo(kernel).title}${phases}; reads ${shown(kernel.reads.keys())}; writes ${shown(kernel.writes)}`, ...lines].join('\n')
+    })
+    .join('\n')
+}
+
+/** Buffers by address: `1024..1088  %3 float32[4]`. */
+export function printMemory(memory: MemoryPlan, numbers: ReadonlyMap<Value, number>): string {
+  const lines = [...memory.addresses]
+    .map(([base, address]) => ({ base, address, end: address + memory.sizes.get(base)! }))
+    .toSorted((a, b) => a.address - b.address || a.end - b.end)
+    .map(({ base, address, end }) => {
+      if ('scratch' in base) return `${address}..${end}  scratch ${base.scratch} ${base.dtype}`
+      return `${address}..${end}  ${numbers.has(base) ? `%${numbers.get(base)!}` : 'unused'} ${base.dtype}[${base.shape.join(', ')}]`
+    })
+  return [...lines, `${memory.panelAddress}..${memory.end}  panels of products`].join('\n')
+}

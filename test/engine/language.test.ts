@@ -1,0 +1,203 @@
+/** The language: programs give what CPython and PyTorch give for the same text; what is wrong is named with its place. */
+import { readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { SpecError } from '../../engine/errors.ts'
+import type { Value } from '../../engine/ir/value.ts'
+import { Graph } from '../../engine/ir/value.ts'
+import { parse } from '../../engine/lang/parse.ts'
+import type { Scope } from '../../engine/lang/trace.ts'
+import { trace } from '../../engine/lang/trace.ts'
+import type { Dynamic } from '../../engine/lang/values.ts'
+import { Tensor, describe as describeValue, itemsOf } from '../../engine/lang/values.ts'
+import { input } from '../../engine/ops/source.ts'
+import { firstDifference, runCompiled } from './agree.ts'
+
+interface Golden {
+  readonly inputs: Readonly<Record<string, number | number[] | number[][]>>
+  readonly cases: readonly { readonly family: string; readonly program: string; readonly out: unknown }[]
+}
+
+const golden = JSON.parse(readFileSync(new URL('../golden/language.json', import.meta.url), 'utf8')) as Golden
+const numbers = new Map(Object.entries(golden.inputs).map(([name, value]) => [name, Float64Array.from([value].flat(3))]))
+
+function shapeOf(value: unknown): number[] {
+  return Array.isArray(value) ? [value.length, ...shapeOf(value[0])] : []
+}
+
+function run(text: string): Scope {
+  const graph = new Graph()
+  const scope: Scope = new Map(
+    Object.entries(golden.inputs).map(([name, value]) => [name, new Tensor(input(graph, name, shapeOf(value), name === 'i' ? 'int64' : 'float64'), null, false)]),
+  )
+  const program = parse(text, { maxLength: 10_000, maxDepth: 50 })
+  trace(program, scope, { graph, dtype: 'float64' }, { maxSteps: 10_000, maxCalls: 30 }, '/model/forward')
+  return scope
+}
+
+/** Tensors as nested lists of their numbers, sequences as lists, all else as it is. */
+function plain(value: Dynamic): unknown {
+  if (value instanceof Tensor) return nested([...compute(value.value)].map((x) => (value.value.dtype === 'bool' ? x !== 0 : x)), value.value.shape)
+  if (value.kind === 'number' || value.kind === 'boolean') return value.value
+  return itemsOf(value)?.map(plain) ?? describeValue(value)
+}
+
+function compute(value: Value): Float64Array {
+  return runCompiled([value], numbers)[0]!
+}
+
+function nested(flat: readonly unknown[], shape: readonly number[]): unknown {
+  if (shape.length === 0) return flat[0]
+  const [size, ...rest] = shape
+  const length = size === 0 ? 0 : flat.length / size!
+  return Array.from({ length: size! }, (_, i) => nested(flat.slice(i * length, (i + 1) * length), rest))
+}
+
+function expectSame(got: unknown, want: unknown, at = 'out'): void {
+  if (Array.isArray(want)) {
+    expect(Array.isArray(got) && got.length, `${at}: ${JSON.stringify(got)}`).toBe(want.length)
+    for (const [i, item] of want.entries()) expectSame((got as unknown[])[i], item, `${at}[${i}]`)
+  } else if (typeof want === 'number') {
+    expect(firstDifference([want], [got as number], 1e-13), `${at}: expected ${want}, got ${String(got)}`).toBe(-1)
+  } else if (want === null) {
+    expect(got, at).toSatisfy((x) => x === 'None' || !Number.isFinite(x))
+  } else {
+    expect(got, at).toBe(want)
+  }
+}
+
+for (const [family, cases] of Map.groupBy(golden.cases, (one) => one.family)) {
+  describe(family, () => {
+    for (const { program, out } of cases) {
+      it(program, () => expectSame(plain(run(program).get('out')!), out))
+    }
+  })
+}
+
+describe('what is wrong', () => {
+  /** Program, code, line:column, and what the message says. */
+  const table: readonly (readonly [program: string, code: string, at: string, message: RegExp])[] = [
+    ['out = (1', 'syntax_error', '1:9', /ends too early/],
+    ['out = 1 +* 2', 'syntax_error', '1:10', /"\*" is not expected/],
+    ['if 1:\nout = 2', 'syntax_error', '2:1', /./],
+    ['  out = 1', 'syntax_error', '1:3', /indentation/],
+    ['for k in range(2):\n  a = 1\n    b = 2', 'syntax_error', '3:5', /indentation/],
+    ['out = 01', 'syntax_error', '1:7', /"01" is not a number/],
+    ['out = 1_', 'syntax_error', '1:7', /./],
+    ['out = 1;;', 'syntax_error', '1:9', /./],
+    ['return 1', 'syntax_error', '1:1', /outside of a function/],
+    ['break', 'syntax_error', '1:1', /outside of a loop/],
+    ['1 = 2', 'syntax_error', '1:1', /cannot be assigned/],
+    ['out = torch.sum(dim=0, x)', 'syntax_error', '1:24', /positional argument follows/],
+    ['out = torch.sum(x, dim=0, dim=1)', 'syntax_error', '1:27', /given twice/],
+    ['import torch', 'not_in_language', '1:1', /^import/],
+    ['from os import path', 'not_in_language', '1:1', /^import/],
+    ['class A:\n  pass', 'not_in_language', '1:1', /^class/],
+    ['f = lambda v: v', 'not_in_language', '1:5', /^lambda/],
+    ['out = f"{x}"', 'not_in_language', '1:7', /f-string/],
+    ['out = {"a": 1}', 'not_in_language', '1:7', /dictionary/],
+    ['out = {1, 2}', 'not_in_language', '1:7', /set/],
+    ['try:\n  out = 1\nexcept: pass', 'not_in_language', '1:1', /^try/],
+    ['with x: pass', 'not_in_language', '1:1', /^with/],
+    ['assert x', 'not_in_language', '1:1', /^assert/],
+    ['del x', 'not_in_language', '1:1', /^del/],
+    ['global k', 'not_in_language', '1:1', /global/],
+    ['out = (k := 1)', 'not_in_language', '1:8', /:=/],
+    ['@f\ndef g(): pass', 'not_in_language', '1:1', /decorator/],
+    ['async def g(): pass', 'not_in_language', '1:1', /./],
+    ['def f(*p): pass', 'not_in_language', '1:7', /parameter list/],
+    ['out = x.__dict__', 'not_in_language', '1:9', /two underscores/],
+    ['__a = 1', 'not_in_language', '1:1', /two underscores/],
+    ['x[0] = 1', 'not_in_language', '1:1', /in place/],
+    ['x.data = 1', 'not_in_language', '1:1', /in place/],
+    ['x[0] += 1', 'not_in_language', '1:1', /in place/],
+    ['out = 2j', 'not_in_language', '1:7', /complex/],
+    ['out = b"x"', 'not_in_language', '1:7', /string/],
+    ['out = "\\n"', 'not_in_language', '1:7', /escapes/],
+    ['out = 1 << 2', 'not_in_language', '1:9', /<</],
+    ['out = torch.sum(**x)', 'not_in_language', '1:17', /\*\*/],
+    ['out = z', 'unknown_name', '1:7', /"z" is not defined/],
+    ['weight = 1\nout = weigth', 'unknown_name', '2:7', /did you mean "weight"/],
+    ['out = torch.relux(x)', 'unknown_function', '1:7', /did you mean "relu"/],
+    ['out = F.cross_entropi(x, i)', 'unknown_function', '1:7', /did you mean "cross_entropy"/],
+    ['out = x.summ()', 'unknown_function', '1:7', /did you mean "sum"/],
+    ['out = relu(x)', 'unknown_function', '1:7', /did you mean "torch.relu"/],
+    ['out = exec("x")', 'unknown_function', '1:7', /"exec"/],
+    ['out = open("file")', 'unknown_function', '1:7', /"open"/],
+    ['out = x()', 'unknown_function', '1:7', /cannot be called/],
+    ['k = 3\nout = k.real', 'unknown_attribute', '2:7', /int 3 has no "real"/],
+    ['out = torch.nn.functional.relu6x(x)', 'unknown_function', '1:7', /did you mean/],
+    ['out = x.sum(dim=2)', 'bad_argument', '1:7', /\[-2, 1\], got 2/],
+    ['out = x.sum(axis=5)', 'bad_argument', '1:7', /./],
+    ['out = torch.softmax(x)', 'bad_argument', '1:7', /"dim" \(int\) is missing/],
+    ['out = torch.softmax(x, dim="a")', 'bad_argument', '1:7', /int/],
+    ['out = torch.exp(x, y=1)', 'bad_argument', '1:7', /./],
+    ['out = torch.exp(x, x)', 'bad_argument', '1:7', /./],
+    ['out = range(1, 5, 0)', 'bad_argument', '1:7', /step must not be 0/],
+    ['out = math.log(-1)', 'bad_argument', '1:7', /not defined/],
+    ['out = float("two")', 'bad_argument', '1:7', /float\(\)/],
+    ['for k in 5: out = k', 'bad_argument', '1:10', /cannot be iterated/],
+    ['for k in s: out = k', 'bad_argument', '1:10', /0-d tensor/],
+    ['def f(p): return p\nout = f()', 'bad_argument', '2:7', /"p" is missing/],
+    ['def f(p): return p\nout = f(1, 2)', 'bad_argument', '2:7', /takes 1 arguments, got 2/],
+    ['def f(p): return p\nout = f(1, p=2)', 'bad_argument', '2:7', /given twice/],
+    ['def f(point): return point\nout = f(piont=1)', 'bad_argument', '2:7', /did you mean "point"/],
+    ['out = 9007199254740993', 'bad_argument', '1:7', /2\^53/],
+    ['out = (1, 2) - 1', 'bad_operand', '1:7', /tuple of 2 and int 1/],
+    ['out = x + "a"', 'bad_operand', '1:7', /float64 tensor of shape \[2, 3\] and str "a"/],
+    ['out = 1 @ 2', 'bad_operand', '1:7', /@/],
+    ['out = 1.5 & 1', 'bad_operand', '1:7', /&/],
+    ['out = -"a"', 'bad_operand', '1:7', /./],
+    ['out = 1 < (1, 2)', 'bad_operand', '1:7', /</],
+    ['out = 1 in 5', 'bad_operand', '1:7', /sequence/],
+    ['out = 2 ** 100', 'bad_operand', '1:7', /2\^53/],
+    ['out = x[2]', 'bad_index', '1:7', /index 2 is out of range/],
+    ['out = x[0, 0, 0]', 'bad_index', '1:7', /too many indices/],
+    ['out = x[..., ...]', 'bad_index', '1:7', /at most/],
+    ['out = x["a"]', 'bad_index', '1:7', /str "a"/],
+    ['out = x[1.5]', 'bad_index', '1:7', /float 1.5/],
+    ['out = x[::-1]', 'bad_index', '1:7', /torch.flip/],
+    ['out = x[::0]', 'bad_index', '1:7', /step/],
+    ['out = x[[0, 5]]', 'bad_index', '1:7', /5 is out of range/],
+    ['out = (1, 2)[2]', 'bad_index', '1:7', /out of range for tuple of 2/],
+    ['out = (1, 2)["a"]', 'bad_index', '1:7', /ints or slices/],
+    ['k = 3\nout = k[0]', 'bad_index', '2:7', /int 3 cannot be indexed/],
+    ['out = x + torch.zeros(4)', 'shape_mismatch', '1:7', /\[2, 3\] and \[4\]/],
+    ['out = x @ x', 'shape_mismatch', '1:7', /\[2, 3\] and \[2, 3\]/],
+    ['out = x.reshape(4)', 'shape_mismatch', '1:7', /\[4\] is invalid for a tensor of 6 elements/],
+    ['out = torch.cat([x, a])', 'shape_mismatch', '1:7', /./],
+    ['out = s.mT', 'shape_mismatch', '1:7', /2 dimensions/],
+    ['out = x & x', 'dtype_mismatch', '1:7', /float64/],
+    ['out = -(x > 0)', 'dtype_mismatch', '1:7', /~/],
+    ['out = torch.where(x, x, x)', 'dtype_mismatch', '1:7', /bool/],
+    ['if x.sum() > 0: out = 1', 'value_dependent', '1:4', /torch.where/],
+    ['out = 1 if s else 2', 'value_dependent', '1:12', /condition/],
+    ['out = x[x > 0]', 'value_dependent', '1:7', /shape depends on values/],
+    ['out = float(s)', 'value_dependent', '1:7', /only known when/],
+    ['p, q = 1, 2, 3', 'unpack_mismatch', '1:1', /2 values expected, got 3/],
+    ['p, q, *r = [1]', 'unpack_mismatch', '1:1', /2 or more values expected, got 1/],
+    ['p, q = x.sum(0)', 'unpack_mismatch', '1:1', /2 values expected, got 3/],
+    ['p, q = 5', 'unpack_mismatch', '1:1', /int 5 cannot be unpacked/],
+    ['out = 1 / 0', 'division_by_zero', '1:7', /1 \/ 0/],
+    ['out = 1 // 0', 'division_by_zero', '1:7', /./],
+    ['out = 0 ** -1', 'division_by_zero', '1:7', /./],
+    ['for k in range(10 ** 9): out = k', 'trace_too_long', '1:26', /10000 statements/],
+    ['while 1: out = 2', 'trace_too_long', '1:10', /./],
+    ['def f(p): return f(p)\nout = f(1)', 'trace_too_long', '1:18', /30 levels/],
+    [`out = ${'('.repeat(60)}1${')'.repeat(60)}`, 'program_too_deep', '1:57', /50 levels/],
+    [`out = ${'-'.repeat(60)}1`, 'program_too_deep', '1:56', /50 levels/],
+    [`out = 1  # ${'x'.repeat(10_000)}`, 'program_too_long', 'undefined:undefined', /10011 characters; the limit is 10000/],
+  ]
+  for (const [program, code, at, message] of table) {
+    it(program.length > 60 ? `${program.slice(0, 57)}...` : program, () => {
+      let error: unknown
+      try {
+        run(program)
+      } catch (caught) {
+        error = caught
+      }
+      expect(error).toBeInstanceOf(SpecError)
+      const [fault] = (error as SpecError).faults
+      expect([fault.code, `${fault.line}:${fault.column}`, fault.message]).toEqual([code, at, expect.stringMatching(message)])
+    })
+  }
+})
