@@ -1,0 +1,94 @@
+/** What the documents say is so: settings, names of the language, the answers that are shown, the stages of the engine. */
+import { existsSync, readFileSync, readdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { availableParallelism } from 'node:os'
+import { describe, expect, it } from 'vitest'
+import { findFunction } from '../engine/functions/index.ts'
+import type { Home } from '../engine/functions/index.ts'
+import { inits, layerTypes, lossTypes, optimizerTypes } from '../engine/index.ts'
+import { readConfig, settings } from '../src/config.ts'
+import { useService } from './service.ts'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const text = (file: string): string => readFileSync(join(root, file), 'utf8')
+const readme = text('README.md')
+
+/** The rows of the table whose header begins with `first`. */
+function table(first: string): string[][] {
+  const lines = readme.split('\n')
+  const start = lines.findIndex((line) => line.startsWith(`| ${first} |`))
+  const rows = lines.slice(start + 2)
+  // A pipe inside code is written with a backslash.
+  return rows.slice(0, rows.findIndex((line) => !line.startsWith('|'))).map((line) => line.split(/(?<!\\)\|/).slice(1, -1).map((cell) => cell.trim()))
+}
+
+/** Words that stand in backquotes. */
+const names = (cell: string): string[] => [...cell.matchAll(/`([^`]+)`/g)].flatMap(([, code]) => code!.split(' '))
+
+describe('the README', () => {
+  it('lists every setting with its default', () => {
+    const defaults = readConfig({})
+    const shown = new Map(table('name').map(([name, value]) => [name!.replaceAll('`', ''), value!]))
+    expect([...shown.keys()].toSorted()).toEqual(Object.keys(settings.shape).toSorted())
+    for (const [name, value] of shown) {
+      if (name === 'WORKERS') expect([value, defaults.WORKERS]).toEqual(['one a core', availableParallelism()])
+      else expect(`${name} ${value}`).toBe(`${name} ${String(defaults[name as keyof typeof defaults])}`)
+    }
+  })
+
+  const language = new Map(table('what').map(([what, which]) => [what!, which!]))
+  const identifiers = (what: string): string[] => {
+    const found = names(language.get(what)!).filter((name) => /^[A-Za-z_]\w*$/.test(name))
+    expect(found.length).toBeGreaterThan(2)
+    return found
+  }
+  const homes: readonly Home[] = ['torch', 'F', 'Tensor', 'builtin']
+
+  it.each(['builtins', 'elementwise', 'activations', 'reductions', 'products', 'shape', 'creation', 'losses (`F.`)'])('names no function that does not exist: %s', (what) => {
+    expect(identifiers(what).filter((name) => name !== 'T' && name !== 'mT' && !homes.some((home) => findFunction(home, name)))).toEqual([])
+  })
+
+  it('names the layers, losses, optimizers and initialisations that exist', () => {
+    const containers = ['Sequential']
+    expect(identifiers('layers').filter((name) => !layerTypes.has(name) && !containers.includes(name))).toEqual([])
+    expect(identifiers('loss classes').toSorted()).toEqual([...lossTypes.keys()].toSorted())
+    expect(names(language.get('optimizers')!).filter((name) => /^[A-Z]/.test(name)).toSorted()).toEqual([...optimizerTypes.keys()].toSorted())
+    expect(identifiers('initialisations').toSorted()).toEqual(Object.keys(inits).toSorted())
+  })
+
+  describe('its first example', () => {
+    const service = useService({ WORKERS: '1' })
+    const request = /-d '(\{[^']+\})'/.exec(readme)![1]!
+
+    it('gives the answer that is shown', async () => {
+      const shown = /```json\n(\{[\s\S]+?\n\})\n```/.exec(readme)![1]!
+      const answer = await service.post('/v1/train', request).expect(200)
+      expect(JSON.parse(answer.text)).toEqual(JSON.parse(shown))
+    })
+
+    it('gives what is said of forward and backward', async () => {
+      const { optimizer: _optimizer, steps: _steps, ...spec } = JSON.parse(request) as Record<string, unknown>
+      const [, forward, backward] = /answers `(\{.+?\})`, and `\/v1\/backward` `(\{.+?\})`\./.exec(readme)!
+      expect((await service.post('/v1/forward', spec).expect(200)).text).toBe(forward)
+      expect((await service.post('/v1/backward', spec).expect(200)).text).toBe(backward)
+    })
+  })
+})
+
+describe('the engine', () => {
+  it('its README shows the stages as they are', () => {
+    const stages = [...text('engine/README.md').matchAll(/```text\n([\s\S]+?)\n```/g)].map(([, stage]) => stage!)
+    expect(stages).toHaveLength(4)
+    for (const stage of stages) expect(text('test/engine/plans/notebook.txt')).toContain(stage)
+  })
+})
+
+describe('links between documents', () => {
+  const documents = ['README.md', 'CHANGELOG.md', 'engine/README.md', 'bench/README.md', 'test/golden/README.md', ...readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.md')).map((file) => `docs/${file}`)]
+
+  it.each(documents)('%s', (document) => {
+    const targets = [...text(document).matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)].map(([, target]) => target!)
+    expect(targets.filter((target) => !existsSync(join(root, dirname(document), target)))).toEqual([])
+  })
+})
