@@ -1,5 +1,5 @@
 /** PyTorch's answers, through HTTP. See test/golden/README.md. */
-import { readFileSync } from 'node:fs'
+import { readFileSync, readdirSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { useService } from '../service.ts'
 
@@ -79,6 +79,22 @@ describe('gradients of single functions and programs', () => {
         expect(status, JSON.stringify(body)).toBe(200)
         expectClose('loss', body.loss, want.loss, relative, absolute)
         expect(Object.keys(body.gradients)).toEqual(Object.keys(want.gradients))
+        for (const [parameter, gradient] of Object.entries(want.gradients)) expectClose(parameter, body.gradients[parameter], gradient, relative, absolute)
+      })
+    }
+  }
+})
+
+describe('our own cases, by family', () => {
+  const families = readdirSync(new URL('../golden/functions/', import.meta.url)).filter((file) => file.endsWith('.json'))
+  for (const { name, request, expect: want } of families.flatMap((file) => load<OpCase>(`functions/${file}`))) {
+    for (const [dtype, relative, absolute] of [['float64', 1e-9, 1e-12], ['float32', 1e-4, 1e-5]] as const) {
+      it(`${name} in ${dtype}`, async () => {
+        // Without parameters there is nothing to go back to.
+        const path = Object.keys(want.gradients).length > 0 ? '/v1/backward' : '/v1/forward'
+        const { status, body } = await service.post(path, { ...request, dtype })
+        expect(status, JSON.stringify(body)).toBe(200)
+        expectClose('loss', body.loss, want.loss, relative, absolute)
         for (const [parameter, gradient] of Object.entries(want.gradients)) expectClose(parameter, body.gradients[parameter], gradient, relative, absolute)
       })
     }
