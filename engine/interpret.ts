@@ -6,9 +6,11 @@ import { invariant } from './errors.ts'
 import { flatDims } from './ir/layout.ts'
 import { contiguous } from './ir/layout.ts'
 import { numberCode } from './ir/numbers.ts'
-import type { Dense, DType, Shape, Value } from './ir/value.ts'
+import { numberRoutine } from './ir/routine.ts'
+import type { Dense, DType, RoutineOp, Shape, Value } from './ir/value.ts'
 import { isFloat, numel, reachable } from './ir/value.ts'
 import { listAttr, numberAttr, textAttr } from './ops/define.ts'
+import { routineOperands } from './ops/routine.ts'
 
 /** Values of `roots`, given the numbers of each input by name (row-major; bools as 0 and 1). */
 export function interpret(roots: readonly Value[], inputs: ReadonlyMap<string, Float64Array>): Float64Array[] {
@@ -58,9 +60,18 @@ function evaluate(value: Value, args: readonly Dense[], inputs: ReadonlyMap<stri
         return args[0]!.data[at]!
       })
     }
+    case 'routine':
+      return evaluateRoutine(value, op, args)
     default:
       return op.evaluate(args, attrs, shape)
   }
+}
+
+function evaluateRoutine(value: Value, op: RoutineOp, args: readonly Dense[]): Float64Array {
+  const scratch = op.scratch(value.inputs, value.attrs)
+  const result = new Float64Array(numel(value.shape))
+  op.program(numberRoutine([...args.map(({ data }) => data), result, ...scratch.map(({ count }) => new Float64Array(count))]), routineOperands(value, op))
+  return result
 }
 
 function evaluateSource(value: Value, inputs: ReadonlyMap<string, Float64Array>, count: number): Float64Array {

@@ -7,6 +7,7 @@ import type { Place } from '../errors.ts'
 import { SpecError, invariant, showShape } from '../errors.ts'
 import type { Code } from './code.ts'
 import type { Layout } from './layout.ts'
+import type { RoutineArray, RoutineCode } from './routine.ts'
 import type { DType, Shape } from './types.ts'
 import { numel } from './types.ts'
 
@@ -72,7 +73,27 @@ export interface KernelOp extends PrimitiveBase {
   readonly evaluate: (inputs: readonly Dense[], attrs: Attrs, result: Shape) => Float64Array
 }
 
-export type Primitive = SourceOp | MapOp | ReduceOp | ViewOp | KernelOp
+/** What a routine works on. */
+export interface RoutineOperands {
+  readonly inputs: readonly RoutineArray[]
+  readonly result: RoutineArray
+  readonly scratch: readonly RoutineArray[]
+  /** Of the inputs. */
+  readonly shapes: readonly Shape[]
+  readonly attrs: Attrs
+}
+
+/** An algorithm in scalar code. Its operands lie whole and row-major in memory. */
+export interface RoutineOp extends PrimitiveBase {
+  readonly kind: 'routine'
+  /** Working memory. */
+  readonly scratch: (inputs: readonly ValueType[], attrs: Attrs) => readonly { readonly dtype: DType; readonly count: number }[]
+  /** Arithmetic operations of a run, roughly. */
+  readonly operations: (inputs: readonly ValueType[]) => number
+  readonly program: <T>(code: RoutineCode<T>, operands: RoutineOperands) => void
+}
+
+export type Primitive = SourceOp | MapOp | ReduceOp | ViewOp | KernelOp | RoutineOp
 
 export interface Value {
   readonly id: number

@@ -1,4 +1,5 @@
 /** Kernels and the memory plan as text, and what a kernel costs: for the debug ladder and for snapshots. */
+import { showShape } from '../errors.ts'
 import { printValue } from '../ir/print.ts'
 import type { Value } from '../ir/value.ts'
 import { byteSize, numel } from '../ir/value.ts'
@@ -20,6 +21,9 @@ export function kernelInfo(kernel: Kernel): KernelInfo {
     const [left, right] = kernel.value.inputs as readonly [Value, Value]
     const [m, k] = left.shape.slice(-2) as [number, number]
     return { title: `product ${m}x${k} @ ${k}x${right.shape.at(-1)!}${batchOf(left)}`, operations: 2 * numel(kernel.value.shape) * k, bytes }
+  }
+  if (kernel.kind === 'routine') {
+    return { title: `${kernel.value.op.name} ${kernel.value.inputs.map(({ shape }) => showShape(shape)).join(', ')}`, operations: kernel.op.operations(kernel.value.inputs), bytes }
   }
   const operations = kernel.steps.reduce((sum, { value }) => sum + (value.op.kind === 'map' && value.op.cost === 0 ? 0 : workOf(value)), 0)
   const sizes = kernel.sizes.map((size, i) => `${size}${kernel.reduced[i] ? ' folded' : ''}`).join(' x ')
@@ -47,7 +51,7 @@ export function printKernels(kernels: readonly Kernel[], numbers: ReadonlyMap<Va
   const shown = (values: Iterable<Value>): string => [...values].map((value) => `%${numbers.get(value) ?? '?'}`).join(' ')
   return kernels
     .map((kernel, i) => {
-      const values = kernel.kind === 'matmul' ? [kernel.value] : [...new Set(kernel.steps.map(({ value }) => value))]
+      const values = kernel.kind === 'loop' ? [...new Set(kernel.steps.map(({ value }) => value))] : [kernel.value]
       const phases = kernel.kind === 'loop' && kernel.phases > 1 ? `, ${kernel.phases} phases` : ''
       const lines = values.map((value) => `  ${printValue(value, numbers)}`)
       return [`kernel ${i}: ${kernelInfo(kernel).title}${phases}; reads ${shown(kernel.reads.keys())}; writes ${shown(kernel.writes)}`, ...lines].join('\n')

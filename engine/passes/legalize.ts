@@ -3,6 +3,7 @@
  *
  *  - each part of a concatenation is a copy of its own, which is then written straight to its place;
  *  - what a kernel addresses as a whole (factors of a product, indexed data) has a buffer;
+ *  - what a routine works on is whole and row-major;
  *  - the layouts of a map's or a reduction's inputs nest, so that one set of loops can walk them all.
  */
 import type { Output } from '../ir/print.ts'
@@ -47,6 +48,7 @@ function legalInputs(value: Value, inputs: readonly Value[], layouts: Layouts): 
     const axis = numberAttr(value.attrs, 'axis')
     return inputs.map((part, i) => part.graph.add(placeOp, [part], { target: value.id, part: i, axis }))
   }
+  if (op.kind === 'routine') return inputs.map((input) => (isWhole(layouts.of(input).layout, numel(input.shape)) ? inMemory(input, layouts) : copy(input)))
   const loops = op.kind === 'map' || op.kind === 'reduce' || op.kind === 'gather' || op.kind === 'scatter'
   if (!loops) return op.kind === 'matmul' ? inputs.map((input) => inMemory(input, layouts)) : [...inputs]
   let domain = ownDomain(value, inputs, layouts)

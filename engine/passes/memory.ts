@@ -88,17 +88,17 @@ function lifetimes(kernels: readonly Kernel[], placed: ReadonlyMap<Access['base'
       if (interval) interval.last = Math.max(interval.last, i)
       else intervals.set(value, { base: value, bytes: bufferBytes(value), first: i, last: kept.has(value) ? end : i })
     }
-    if (kernel.kind !== 'loop') continue
+    if (kernel.kind === 'matmul') continue
     for (const { scratch, count } of kernel.scratches) {
-      intervals.set(scratch, { base: scratch, bytes: scratchBytes(scratch, count, kernel.inner), first: i, last: i })
+      intervals.set(scratch, { base: scratch, bytes: scratchBytes(scratch, count, kernel.kind === 'routine' || kernel.inner), first: i, last: i })
     }
   }
   return [...intervals.values()]
 }
 
-/** Along the vectorised size a run; else a block of up to 8 vectors for each folded index. */
-function scratchBytes(scratch: Scratch, count: number, inner: boolean): number {
-  return roundUp(inner ? count * byteSize[scratch.dtype] : count * 8 * 16)
+/** A run of elements, or a block of up to 8 vectors for each folded index. */
+function scratchBytes(scratch: Scratch, count: number, run: boolean): number {
+  return roundUp(run ? count * byteSize[scratch.dtype] : count * 8 * 16)
 }
 
 /** Largest first, each at the lowest address that is free while it lives. Gives the end of the space used. */

@@ -2,9 +2,9 @@
  * Orders the kernels, and finds which state can be updated in place: the kernel that computes the new value writes
  * over the old one, after everything else that reads it.
  */
-import type { Value } from '../ir/value.ts'
+import type { RoutineOp, Value } from '../ir/value.ts'
 import type { Fusion, Group } from './fuse.ts'
-import type { LoopKernel } from './lower.ts'
+import type { LoopKernel, Scratch } from './lower.ts'
 import { lowerLoop } from './lower.ts'
 
 /** A product of matrices; its operands' layouts are looked up when code is made. */
@@ -15,7 +15,17 @@ export interface MatmulKernel {
   readonly writes: readonly Value[]
 }
 
-export type Kernel = LoopKernel | MatmulKernel
+/** An algorithm of its own; working memory lives as long as the kernel runs. */
+export interface RoutineKernel {
+  readonly kind: 'routine'
+  readonly value: Value
+  readonly op: RoutineOp
+  readonly scratches: readonly { readonly scratch: Scratch; readonly count: number }[]
+  readonly reads: ReadonlyMap<Value, number>
+  readonly writes: readonly Value[]
+}
+
+export type Kernel = LoopKernel | MatmulKernel | RoutineKernel
 
 /** A state buffer and the value that it has after the step. */
 export interface Update {
@@ -59,9 +69,12 @@ export function schedule(fusion: Fusion, updates: readonly Update[]): Schedule {
 function kernelOf(group: Group, fusion: Fusion): Kernel | undefined {
   if (group.domain) return lowerLoop(group, fusion)
   const [value] = group.members
-  if (value!.op.kind !== 'matmul') return undefined
+  const { op } = value!
   const reads = new Map(value!.inputs.map((input) => [fusion.layouts.of(input).base, 0]))
-  return { kind: 'matmul', value: value!, reads, writes: [value!] }
+  if (op.kind === 'matmul') return { kind: 'matmul', value: value!, reads, writes: [value!] }
+  if (op.kind !== 'routine') return undefined
+  const scratches = op.scratch(value!.inputs, value!.attrs).map(({ dtype, count }, scratch) => ({ scratch: { scratch, dtype }, count }))
+  return { kind: 'routine', value: value!, op, scratches, reads, writes: [value!] }
 }
 
 function link(first: Node, second: Node): void {

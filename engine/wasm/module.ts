@@ -5,13 +5,14 @@ import type { Fusion } from '../passes/fuse.ts'
 import type { Access } from '../passes/lower.ts'
 import type { MemoryPlan } from '../passes/memory.ts'
 import { bufferBytes, faultAddress, pairAddress } from '../passes/memory.ts'
-import type { MatmulKernel, Schedule } from '../passes/schedule.ts'
+import type { MatmulKernel, RoutineKernel, Schedule } from '../passes/schedule.ts'
 import type { KernelContext } from './context.ts'
 import { FunctionBody, ModuleBuilder } from './encode.ts'
 import { scalarBody } from './scalar.ts'
 import type { ScalarName } from './scalar.ts'
 import { emitLoop } from './loops.ts'
 import { emitMatmul } from './matmul.ts'
+import { emitRoutine } from './routine.ts'
 
 /** Where a named tensor lies. */
 export interface Slot {
@@ -72,7 +73,10 @@ export function emitStep(step: StepPlan): Uint8Array<ArrayBuffer> {
     faultAddress,
     pairAddress,
   }
-  const calls = step.plan.kernels.map((kernel) => (kernel.kind === 'loop' ? module.add(emitLoop(kernel, context)) : addMatmul(module, kernel, step)))
+  const calls = step.plan.kernels.map((kernel) => {
+    if (kernel.kind === 'loop') return module.add(emitLoop(kernel, context))
+    return kernel.kind === 'matmul' ? addMatmul(module, kernel, step) : addRoutine(module, kernel, step)
+  })
   if (step.exportKernels) for (const [i, index] of calls.entries()) module.export(`kernel ${i}`, index)
   module.export('run', module.add(runLoop(step, calls)))
   return module.encode(Math.ceil(step.memoryBytes / 65536))
@@ -82,6 +86,12 @@ function found(map: ReadonlyMap<Access['base'], number>, base: Access['base']): 
   const value = map.get(base)
   if (value === undefined) throw new Error('a buffer without a place')
   return value
+}
+
+function addRoutine(module: ModuleBuilder, kernel: RoutineKernel, step: StepPlan): number {
+  const { value, op, scratches } = kernel
+  const bases = [...value.inputs.map((input) => step.fusion.layouts.of(input).base), value, ...scratches.map(({ scratch }) => scratch)]
+  return module.add(emitRoutine(value, op, bases.map((base) => found(step.memory.addresses, base))))
 }
 
 function addMatmul(module: ModuleBuilder, kernel: MatmulKernel, step: StepPlan): number {

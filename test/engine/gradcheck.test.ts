@@ -12,6 +12,7 @@ import { primitives } from '../../engine/ops/define.ts'
 import * as ew from '../../engine/ops/elementwise.ts'
 import { amax, amin } from '../../engine/ops/extrema.ts'
 import { checkIndex, gather, scatterAdd } from '../../engine/ops/indexing.ts'
+import { argsort } from '../../engine/ops/sorting.ts'
 import { constant, input, iota, literal } from '../../engine/ops/source.ts'
 import { concat, expand, permute, reshape, slice, sum } from '../../engine/ops/view.ts'
 import '../../engine/functions/index.ts'
@@ -50,6 +51,10 @@ const rows: Record<string, Row> = {
   matmul: {
     cases: [[[3, 4], [4, 5]], [[1, 7], [7, 1]], [[2, 3, 4], [2, 4, 2]], [[7, 19], [19, 33]], [[13, 64], [64, 17]], [[2, 2, 3, 1], [2, 2, 1, 3]], [[0, 3], [3, 2]]],
     build: ([x, y]) => matmul(x!, y!),
+  },
+  argsort: {
+    cases: [[[5]], [[3, 4]], [[2, 3, 17]], [[4, 1]], [[3, 0]], [[2, 100]]],
+    build: ([x]) => concat([gather(x!, argsort(x!, false), x!.shape.length - 1), gather(ew.mul(x!, x!), argsort(x!, true), x!.shape.length - 1)], 0),
   },
   gather: {
     cases: [[[5, 3]], [[5, 16]], [[5, 1]]],
