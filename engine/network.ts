@@ -73,7 +73,8 @@ export function buildNetwork(spec: ForwardSpec, model: Model, data: readonly Dat
 
   const run = (text: ProgramText, pointer: string): TraceResult => {
     const program = withPointer(pointer, () => parse(programText(text), { maxLength: limits.maxProgramLength, maxDepth: limits.maxProgramDepth }))
-    return trace(program, scope, ctx, { maxSteps: limits.maxTraceSteps, maxCalls: 64, marked }, pointer)
+    const asksItself = /\bgrad\s*\(/.test(programText(text))
+    return trace(program, scope, ctx, { maxSteps: limits.maxTraceSteps, maxCalls: 64, marked: asksItself ? 'all' : marked }, pointer)
   }
   const forward = forwardPass(spec, model, scope, ctx, parameters, run)
   const loss = spec.loss === undefined ? undefined : lossOf(spec.loss, scope, ctx, run)

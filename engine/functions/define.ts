@@ -10,7 +10,7 @@ import { Tensor, fail, itemsOf, tuple } from '../lang/values.ts'
 import type { Kind } from './parameters.ts'
 
 /** `torch.f`, `F.f`, `x.f()`, `torch.linalg.f`, `math.f`, or a plain name such as `range`. */
-export type Home = 'torch' | 'F' | 'Tensor' | 'linalg' | 'math' | 'builtin'
+export type Home = 'torch' | 'F' | 'Tensor' | 'linalg' | 'autograd' | 'math' | 'builtin'
 
 /** A tensor, several of them (a tuple in the program), or a value that is known while tracing. */
 export type Result = Value | readonly Value[] | NamedResult | { readonly static: Dynamic }

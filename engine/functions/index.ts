@@ -1,5 +1,6 @@
 /** All of torch's functions: importing this fills the table of define.ts. */
 import './activations.ts'
+import './autograd.ts'
 import './builtins.ts'
 import './creation.ts'
 import './elementwise.ts'

@@ -19,8 +19,8 @@ export interface TraceLimits {
   readonly maxSteps: number
   /** Calls of the program's own functions inside each other. */
   readonly maxCalls: number
-  /** Variables whose gradients are asked for. */
-  readonly marked?: ReadonlySet<string>
+  /** Variables whose gradients are asked for; all of them where the program itself asks. */
+  readonly marked?: ReadonlySet<string> | 'all'
 }
 
 /** What a program left behind. */
@@ -189,7 +189,8 @@ class Tracer {
    * A variable whose gradient is asked for gets a node of its own: an equal expression elsewhere is another tensor.
    */
   #marked(name: string, value: Dynamic): Dynamic {
-    if (this.#calls > 0 || !this.limits.marked?.has(name) || !(value instanceof Tensor)) return value
+    const { marked } = this.limits
+    if (this.#calls > 0 || !(value instanceof Tensor) || !(marked === 'all' || marked?.has(name))) return value
     return new Tensor(mark(value.value, name), value.gradFn, value.requiresGrad)
   }
 

@@ -5,16 +5,30 @@ import type { DType, Graph, Value } from '../ir/value.ts'
 
 /** A tensor whose numbers are known when the compiled program runs. */
 export class Tensor {
-  readonly value: Value
   /** PyTorch's name of the function that made it, for tensors that gradients flow through. */
   readonly gradFn: string | null
-  /** Whether a gradient can flow from here to a parameter. */
-  readonly requiresGrad: boolean
+  #value: Value
+  #requiresGrad: boolean
 
   constructor(value: Value, gradFn: string | null, requiresGrad: boolean) {
-    this.value = value
+    this.#value = value
     this.gradFn = gradFn
-    this.requiresGrad = requiresGrad
+    this.#requiresGrad = requiresGrad
+  }
+
+  get value(): Value {
+    return this.#value
+  }
+
+  /** Whether a gradient can flow from here to a parameter, or to what a program asks gradients of. */
+  get requiresGrad(): boolean {
+    return this.#requiresGrad
+  }
+
+  /** Tensor.requires_grad_(): under all its names the tensor is from now on another node. */
+  become(value: Value, requiresGrad: boolean): void {
+    this.#value = value
+    this.#requiresGrad = requiresGrad
   }
 }
 

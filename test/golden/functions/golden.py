@@ -23,7 +23,7 @@ class Family:
 
     def uniform(self, *shape, low=-1.5, high=1.5):
         """Numbers with three digits, none of them closer than 0.01 to a multiple of 0.5, so away from kinks."""
-        x = torch.rand(*shape, generator=self.generator) * (high - low) + low
+        x = torch.rand(shape, generator=self.generator) * (high - low) + low
         x = (x * 1000).round() / 1000
         near = ((x * 2 - (x * 2).round()).abs() < 0.02)
         return torch.where(near, x + 0.03 * math.copysign(1, high + low), x)
@@ -40,7 +40,7 @@ class Family:
         assert name not in [case["name"] for case in self.cases], f"{name} is there twice"
         leaves = {key: value.clone().requires_grad_() for key, value in parameters.items()}
         lines = program if isinstance(program, list) else program.split("\n")
-        space = {"torch": torch, "F": F, "math": math, **leaves, **data}
+        space = {"torch": torch, "F": F, "math": math, **leaves, **{key: value.clone() for key, value in data.items()}}
         if reference is None:
             exec("\n".join(lines), space)
             out = space["out"]
