@@ -3,9 +3,11 @@ import { gradients } from './autodiff.ts'
 import { dependsOn } from './autodiff.ts'
 import type { ProgramCache } from './cache.ts'
 import type { CompileOptions, StepGraph } from './compile.ts'
+import { Conditions } from './conditions.ts'
 import { SpecError, suggestion } from './errors.ts'
+import { indexError } from './faults.ts'
 import type { Output } from './ir/print.ts'
-import type { DType, Graph, Shape, Value } from './ir/value.ts'
+import type { DType, Shape, Value } from './ir/value.ts'
 import { isFloat } from './ir/value.ts'
 import { Tensor, describe } from './lang/values.ts'
 import type { Dynamic } from './lang/values.ts'
@@ -13,7 +15,7 @@ import { Model } from './model.ts'
 import type { DataTensor, Network } from './network.ts'
 import { buildNetwork, readData, requireLoss } from './network.ts'
 import { Mt19937 } from './random/mt19937.ts'
-import type { Elements, RunFault, Runtime } from './runtime.ts'
+import type { Elements, Runtime } from './runtime.ts'
 import type { EngineLimits, ForwardSpec } from './spec.ts'
 
 /** A tensor of an answer. */
@@ -57,15 +59,26 @@ interface Setup {
   readonly network: Network
 }
 
-function setUp(spec: ForwardSpec, limits: EngineLimits): Setup {
+function setUp(spec: ForwardSpec, engine: Engine): Setup {
+  const { limits } = engine
   const data = readData(spec, limits.maxElements)
   const model = new Model(spec, new Mt19937(spec.seed), limits.maxElements)
-  return { model, data, network: buildNetwork(spec, model, data, limits) }
+  const numbers = inputElements(data, model)
+  const conditions = new Conditions([], (name) => numbers.get(name)!, engine)
+  return { model, data, network: buildNetwork(spec, model, data, limits, undefined, (condition, live) => conditions.decide(condition, live)) }
+}
+
+/** Data and initial parameters by the names of their buffers. */
+function inputElements(data: readonly DataTensor[], model: Model): Map<string, Elements> {
+  const elements = new Map<string, Elements>()
+  for (const tensor of data) elements.set(`data ${tensor.name}`, tensor.elements)
+  for (const parameter of model.parameters) elements.set(`parameter ${parameter.name}`, parameter.initial)
+  return elements
 }
 
 /** The forward pass of `POST /v1/forward`. */
 export function forward(spec: ForwardSpec, engine: Engine): ForwardResult {
-  const setup = setUp(spec, engine.limits)
+  const setup = setUp(spec, engine)
   const { network } = setup
   const asked = spec.outputs ?? (network.forward?.lastAssigned === undefined ? [] : [network.forward.lastAssigned])
   const records: Output[] = network.loss ? [{ name: 'loss', value: network.loss.value }] : []
@@ -89,7 +102,7 @@ function outputOf(name: string, value: Dynamic | undefined, known: readonly stri
 
 /** The forward and backward pass of `POST /v1/backward`. */
 export function backward(spec: ForwardSpec, engine: Engine): BackwardResult {
-  const setup = setUp(spec, engine.limits)
+  const setup = setUp(spec, engine)
   const { model, network } = setup
   const loss = requireLoss(network)
   const targets = gradientTargets(spec, model, network)
@@ -142,20 +155,9 @@ function runOnce(setup: Setup, records: readonly Output[], engine: Engine): { re
 
 /** Writes data and initial parameters into their buffers. */
 export function bind(runtime: Runtime, data: readonly DataTensor[], model: Model): void {
-  const elements = new Map<string, Elements>()
-  for (const tensor of data) elements.set(`data ${tensor.name}`, tensor.elements)
-  for (const parameter of model.parameters) elements.set(`parameter ${parameter.name}`, parameter.initial)
+  const elements = inputElements(data, model)
   for (const slot of [...runtime.compiled.data, ...runtime.compiled.state]) {
     const given = elements.get(slot.name)
     if (given) runtime.write(slot, given)
   }
-}
-
-/** The error of an index that was out of range, at the line that uses it. */
-export function indexError(fault: RunFault | undefined, graph: Graph): SpecError {
-  const site = fault && graph.indexSites[fault.site]
-  if (!site) return new SpecError('index_out_of_range', 'an index is out of range')
-  const low = site.wraps ? -site.size : 0
-  const whole = Number.isInteger(fault.value) ? '' : ' is not a whole number;'
-  return new SpecError('index_out_of_range', `${site.what} ${fault.value}${whole === '' ? ' is out of range:' : whole} whole numbers from ${low} to ${site.size - 1} expected`, site.place)
 }

@@ -53,9 +53,9 @@ export interface Network {
 /**
  * Traces the spec. With `batch`, tensors with dimensions are read through the rows of a minibatch of that size.
  */
-export function buildNetwork(spec: ForwardSpec, model: Model, data: readonly DataTensor[], limits: EngineLimits, batch?: number): Network {
+export function buildNetwork(spec: ForwardSpec, model: Model, data: readonly DataTensor[], limits: EngineLimits, batch?: number, decide?: TraceContext['decide']): Network {
   const graph = new Graph({ maxNodes: limits.maxNodes, maxElements: limits.maxElements })
-  const ctx: TraceContext = { graph, dtype: spec.dtype }
+  const ctx: TraceContext = { graph, dtype: spec.dtype, decide }
   const scope: Scope = new Map()
   const rows = batch === undefined ? undefined : input(graph, batchRows, [batch], 'int32')
   const marked = new Set(spec.retain_grad ?? [])

@@ -2,7 +2,9 @@
 import { itemsOneByOne } from '../lang/sequences.ts'
 import type { Dynamic, Num, TraceContext } from '../lang/values.ts'
 import { Tensor, bool, describe, fail, float, int, itemsOf, tuple } from '../lang/values.ts'
+import { numel } from '../ir/value.ts'
 import * as ew from '../ops/elementwise.ts'
+import { reshape } from '../ops/view.ts'
 import { define, signature, wrap } from './define.ts'
 import { add } from './elementwise.ts'
 import type { Kind } from './parameters.ts'
@@ -124,11 +126,19 @@ builtin('int', 'A Python int, rounded toward 0', signature({ x: anything }, ({ x
 }))
 builtin('bool', 'True or False', signature({ x: anything }, ({ x }, ctx) => ({ static: bool(truthOf(ctx, x)) })))
 
-/** What Python takes for true. The truth of a tensor is not known while tracing. */
-export function truthOf(ctx: TraceContext, x: Dynamic): boolean {
-  if (x instanceof Tensor) {
-    return fail(ctx, 'value_dependent', `a condition on ${describe(x)}: its value is only known when the program runs; use torch.where(condition, a, b)`)
+function truthOfTensor(ctx: TraceContext, x: Tensor): boolean {
+  const { shape, dtype } = x.value
+  if (numel(shape) !== 1) {
+    fail(ctx, 'bad_argument', `the truth of a ${describe(x)} is ambiguous: use .any() or .all(), or torch.where(condition, a, b) for a choice of elements`)
   }
+  if (!ctx.decide) return fail(ctx, 'value_dependent', `a condition on ${describe(x)}: its value is only known when the program runs; use torch.where(condition, a, b)`)
+  const number = reshape(x.value, [])
+  return ctx.decide(dtype === 'bool' ? number : ew.ne(number, 0), ctx.live?.() ?? [])
+}
+
+/** What Python takes for true. A condition on a tensor is computed, and the program is followed as it decides. */
+export function truthOf(ctx: TraceContext, x: Dynamic): boolean {
+  if (x instanceof Tensor) return truthOfTensor(ctx, x)
   switch (x.kind) {
     case 'number':
       return x.value !== 0

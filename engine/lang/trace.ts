@@ -5,6 +5,7 @@
 import { SpecError, suggestion } from '../errors.ts'
 import type { Place } from '../errors.ts'
 import { truthOf } from '../functions/builtins.ts'
+import type { Value } from '../ir/value.ts'
 import { mark } from '../ops/elementwise.ts'
 import type { Argument, Expression, Generator, Position, Program, Statement, Target } from './ast.ts'
 import { attributeOf, globalNamed, globalNames, homeOf } from './names.ts'
@@ -50,15 +51,17 @@ class Tracer {
   #steps = 0
   #calls = 0
   #lastAssigned: string | undefined
+  readonly #scopes: Scope[] = []
 
   constructor(ctx: TraceContext, limits: TraceLimits, pointer: string) {
-    this.ctx = ctx
+    this.ctx = { ...ctx, live: () => this.#live() }
     this.limits = limits
     this.pointer = pointer
   }
 
   run(program: Program, scope: Scope): TraceResult {
     let lastExpression: Dynamic | undefined
+    this.#scopes.push(scope)
     for (const statement of program.body) {
       if (statement.kind === 'expression') {
         this.#count(statement.at)
@@ -87,6 +90,11 @@ class Tracer {
       this.#at(position)
       fail(this.ctx, 'trace_too_long', `following the program takes more than ${this.limits.maxSteps} statements`)
     }
+  }
+
+  /** Tensors of the scopes that are open. */
+  *#live(): Iterable<Value> {
+    for (const scope of this.#scopes) for (const value of scope.values()) if (value instanceof Tensor) yield value.value
   }
 
   // ---- statements
@@ -203,11 +211,13 @@ class Tracer {
         if (this.#calls >= this.limits.maxCalls) fail(this.ctx, 'trace_too_long', `functions call each other more than ${this.limits.maxCalls} levels deep`)
         const inner: Scope = new Map([...scope, ...bindArguments(this.ctx, statement, defaults, args)])
         this.#calls++
+        this.#scopes.push(inner)
         try {
           const flow = this.#block(statement.body, inner)
           return flow.kind === 'return' ? flow.value : none
         } finally {
           this.#calls--
+          this.#scopes.pop()
         }
       },
     }

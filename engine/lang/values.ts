@@ -109,6 +109,10 @@ export interface TraceContext {
   readonly graph: Graph
   /** What numbers without a dtype become; torch's default dtype. */
   readonly dtype: 'float32' | 'float64'
+  /** Decides a condition (bool, 0-d) on numbers that are only known when the program runs. */
+  readonly decide?: ((condition: Value, live: Iterable<Value>) => boolean) | undefined
+  /** Values that the rest of the program can use. */
+  readonly live?: () => Iterable<Value>
 }
 
 /** Throws at the place that is being traced. */
