@@ -140,7 +140,11 @@ describe('the spec', () => {
   it('a lambda', () => expectProblem('/v1/backward', program('f = lambda x: x'), { status: 422, code: 'not_in_language', error: { line: 1, column: 5, message: /^lambda/ } }))
   it('a class', () => expectProblem('/v1/backward', program('class A: pass'), { status: 422, code: 'not_in_language', error: { line: 1, column: 1 } }))
   it('an element that is assigned to', () => expectProblem('/v1/backward', program('x[0] = 1'), { status: 422, code: 'not_in_language', error: { line: 1, column: 1, message: /in place/ } }))
-  it('a condition on a tensor', () => expectProblem('/v1/backward', program(['y_hat = x', 'if x.sum() > 0:', '  y_hat = x * 2']), { status: 422, code: 'value_dependent', error: { line: 2, column: 4 } }))
+  it('a condition on several elements', () =>
+    expectProblem('/v1/backward', program(['y_hat = x', 'if x > 0:', '  y_hat = x * 2']), { status: 422, code: 'bad_argument', error: { line: 2, column: 4, message: /ambiguous: use \.any\(\) or \.all\(\)/ } }))
+  it('a mask as an index', () => expectProblem('/v1/backward', program('y_hat = x[x > 0]'), { status: 422, code: 'value_dependent', error: { line: 1, column: 9 } }))
+  it('an index out of range on the way to a condition', () =>
+    expectProblem('/v1/backward', program(['i = torch.tensor([7]) + (x.sum() * 0).long()', 'if x.flatten()[i].sum() > 0:', '  y_hat = x'], 'x.sum()', { x: [[1, 2]] }), { status: 422, code: 'index_out_of_range', error: { line: 2, column: 4 } }))
   it('a missing argument', () => expectProblem('/v1/backward', program('y_hat = torch.transpose(x, 0)'), { status: 422, code: 'bad_argument', error: { line: 1, column: 9, message: /"dim1" \(int\) is missing/ } }))
   it('a dimension that does not exist', () => expectProblem('/v1/backward', program('y_hat = x.sum(dim=2)'), { status: 422, code: 'bad_argument', error: { line: 1, column: 9, message: /\[-2, 1\], got 2/ } }))
   it('a loss of one element in some dimensions is a scalar', async () => {
