@@ -128,7 +128,9 @@ export function gradientTargets(spec: ForwardSpec, model: Model, network: Networ
     if (!isFloat(value.value.dtype)) throw new SpecError('dtype_mismatch', `only floating-point tensors have gradients; "${name}" is a ${describe(value)}`, { pointer })
     targets.set(name, value.value)
   }
-  if (targets.size === 0 || !dependsOn(requireLoss(network).value, [...targets.values()])) {
+  const loss = requireLoss(network)
+  // Through a step function gradients flow, and are zero.
+  if (targets.size === 0 || !(loss.requiresGrad || dependsOn(loss.value, [...targets.values()]))) {
     const names = [...targets.keys()].map((name) => `"${name}"`).join(', ')
     throw new SpecError('loss_without_parameters', `the loss depends on no parameter${names === '' ? ': the model has none' : ` (there are ${names})`}`, { pointer: '/loss' })
   }

@@ -132,8 +132,8 @@ function truthOfTensor(ctx: TraceContext, x: Tensor): boolean {
     fail(ctx, 'bad_argument', `the truth of a ${describe(x)} is ambiguous: use .any() or .all(), or torch.where(condition, a, b) for a choice of elements`)
   }
   if (!ctx.decide) return fail(ctx, 'value_dependent', `a condition on ${describe(x)}: its value is only known when the program runs; use torch.where(condition, a, b)`)
-  const number = reshape(x.value, [])
-  return ctx.decide(dtype === 'bool' ? number : ew.ne(number, 0), ctx.live?.() ?? [])
+  const scalar = reshape(x.value, [])
+  return ctx.decide(dtype === 'bool' ? scalar : ew.ne(scalar, 0), ctx.live?.() ?? [])
 }
 
 /** What Python takes for true. A condition on a tensor is computed, and the program is followed as it decides. */

@@ -80,6 +80,7 @@ function tensorAttribute(tensor: Tensor, name: string, ctx: TraceContext): Dynam
     case 'T':
       return wrap(permute(value, [...Array(rank).keys()].toReversed()), 'PermuteBackward0', [tensor])
     case 'mT':
+      if (rank === 0) return tensor
       if (rank < 2) return fail(ctx, 'shape_mismatch', `.mT needs at least 2 dimensions, got ${describe(tensor)}`)
       return wrap(transposeLast(value), 'TransposeBackward0', [tensor])
   }

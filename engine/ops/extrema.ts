@@ -12,6 +12,7 @@ function extremum(name: Extremum): ReduceOp {
     name,
     infer: ([x], attrs) => {
       const axes = listAttr(attrs, 'axes')
+      if (x!.dtype === 'bool') reject('dtype_mismatch', `${name} takes numbers, got bool`, x!.graph)
       if (axes.some((axis) => x!.shape[axis] === 0)) {
         reject('bad_argument', `${name}: a dimension of size 0 has no largest or smallest element`, x!.graph)
       }
@@ -43,10 +44,17 @@ export const aminOp = extremum('amin')
 
 /** Largest element over `axes`; NaN if there is one. */
 export function amax(x: Value, axes: readonly number[]): Value {
-  return axes.length === 0 ? x : x.graph.add(amaxOp, [x], { axes })
+  return reduced(amaxOp, x, axes)
 }
 
 /** Smallest element over `axes`; NaN if there is one. */
 export function amin(x: Value, axes: readonly number[]): Value {
-  return axes.length === 0 ? x : x.graph.add(aminOp, [x], { axes })
+  return reduced(aminOp, x, axes)
+}
+
+/** Bools are masks, which have no order: they are compared as numbers. */
+function reduced(op: ReduceOp, x: Value, axes: readonly number[]): Value {
+  if (axes.length === 0) return x
+  if (x.dtype === 'bool') return cast(reduced(op, cast(x, 'int64'), axes), 'bool')
+  return x.graph.add(op, [x], { axes })
 }

@@ -1,0 +1,58 @@
+/** A random program and PyTorch's answer: what the engine says of both. */
+import { ProgramCache, SpecError, backward, defaultCompileOptions, defaultLimits } from '../../engine/index.ts'
+import type { FuzzProgram, Nested } from './generate.ts'
+
+/** What pytorch.py writes. */
+export interface PyTorchAnswer {
+  /** Of each line: kept, missing, left out, accepted (though refused here), or refused with PyTorch's reason. */
+  readonly statuses: readonly string[]
+  /** Variables in the loss, the number of their elements and that of their line. */
+  readonly terms: readonly (readonly [string, number, number])[]
+  readonly loss: number
+  readonly gradients: Readonly<Record<string, Nested>>
+  readonly requires_grad: boolean
+  readonly sensitive: boolean
+}
+
+export type Verdict = { readonly kind: 'agrees' | 'nothing to compare' } | { readonly kind: 'disagrees'; readonly why: string }
+
+const engine = { cache: new ProgramCache(4), limits: defaultLimits, compile: { ...defaultCompileOptions, verify: true } }
+
+/** Reasons to refuse that PyTorch does not have: the answer would depend on numbers in a way that a graph cannot have. */
+const ownReasons = new Set(['value_dependent', 'tensor_too_large', 'graph_too_large'])
+
+export function compare(program: FuzzProgram, answer: PyTorchAnswer): Verdict {
+  const broken = program.lines.find((line) => line.refused?.code === 'internal_error')
+  if (broken) return { kind: 'disagrees', why: `broken: ${broken.text}\n  ${broken.refused!.message}` }
+  const refused = program.lines.findIndex((line, i) => answer.statuses[i] === 'accepted' && line.refused && !ownReasons.has(line.refused.code))
+  if (refused >= 0) return { kind: 'disagrees', why: `refused here: ${program.lines[refused]!.text}\n  ${program.lines[refused]!.refused!.message}` }
+  if (answer.sensitive || !answer.requires_grad) return { kind: 'nothing to compare' }
+  const lines = program.lines.filter((_, i) => answer.statuses[i] === 'kept').map((line) => line.text)
+  const spec = {
+    model: { parameters: Object.fromEntries(Object.entries(program.parameters).map(([name, value]) => [name, { value }])), forward: lines },
+    loss: answer.terms.map(([name, count, line]) => `(${name}.double().flatten() * torch.cos(torch.arange(${count}) + ${line})).sum()`).join(' + '),
+    data: program.data as never,
+    dtype: 'float64' as const,
+    seed: 0,
+  }
+  try {
+    const { loss, gradients } = backward(spec, engine)
+    const got: Record<string, readonly number[]> = { loss: [...(loss.elements as Float64Array)] }
+    for (const [name, { elements }] of gradients) got[name] = [...(elements as Float64Array)]
+    const want: Record<string, readonly number[]> = { loss: [answer.loss] }
+    for (const [name, gradient] of Object.entries(answer.gradients)) want[name] = flat(gradient)
+    const scale = Math.max(1, ...Object.values(want).flat().map(Math.abs))
+    for (const [name, values] of Object.entries(want)) {
+      const wrong = values.findIndex((x, i) => !(Math.abs(x - got[name]![i]!) <= 1e-7 * scale))
+      if (wrong >= 0) return { kind: 'disagrees', why: `${name}, element ${wrong}: PyTorch ${values[wrong]}, here ${got[name]![wrong]}\n${lines.join('\n')}` }
+    }
+    return { kind: 'agrees' }
+  } catch (error) {
+    const reason = error instanceof SpecError ? `${error.code}: ${error.message}` : String(error instanceof Error ? error.stack : error)
+    return { kind: 'disagrees', why: `${reason}\n${lines.join('\n')}` }
+  }
+}
+
+function flat(x: Nested): number[] {
+  return Array.isArray(x) ? x.flatMap(flat) : [Number(x)]
+}

@@ -1,0 +1,64 @@
+/**
+ * `npm run fuzz`: random programs against an installed PyTorch. `npm run fuzz -- 500 7` takes 500 programs, from seed 7
+ * on; `npm run fuzz -- sample FILE` writes a sample with PyTorch's answers.
+ */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { compare } from './compare.ts'
+import type { PyTorchAnswer } from './compare.ts'
+import type { FuzzProgram } from './generate.ts'
+import { Generator } from './generate.ts'
+
+const longest = 30
+
+/** The first Python that has PyTorch. */
+async function findPython(): Promise<string> {
+  for (const python of [process.env['PYTHON'], 'python3', '/usr/bin/python3']) {
+    if (python === undefined) continue
+    const probe = spawn(python, ['-c', 'import torch'], { stdio: 'ignore' })
+    const [code] = (await once(probe, 'close').catch(() => [1])) as [number]
+    if (code === 0) return python
+  }
+  throw new Error('there is no Python with PyTorch; set PYTHON to one')
+}
+
+async function* answers(asked: readonly FuzzProgram[]): AsyncGenerator<readonly [FuzzProgram, PyTorchAnswer]> {
+  const child = spawn(await findPython(), [fileURLToPath(new URL('pytorch.py', import.meta.url))], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  for (const program of asked) {
+    child.stdin.write(`${JSON.stringify(program)}\n`)
+    const { value, done } = await lines.next()
+    if (done === true) throw new Error(`PyTorch ended at program ${program.seed}`)
+    yield [program, JSON.parse(value) as PyTorchAnswer]
+  }
+  child.stdin.end()
+}
+
+function programs(count: number, first: number): FuzzProgram[] {
+  return Array.from({ length: count }, (_, i) => new Generator(first + i).program(1 + ((first + i) % longest)))
+}
+
+const [command, argument] = process.argv.slice(2)
+if (command === 'sample') {
+  const sample: unknown[] = []
+  for await (const [program, answer] of answers(programs(400, 1))) {
+    if (compare(program, answer).kind === 'agrees' && sample.length < 100) sample.push({ program, answer })
+  }
+  writeFileSync(argument!, `[\n${sample.map((item) => JSON.stringify(item)).join(',\n')}\n]\n`)
+  process.stdout.write(`${sample.length} programs\n`)
+} else {
+  const count = Number(command ?? 2000)
+  const tally = { agrees: 0, disagrees: 0, 'nothing to compare': 0 }
+  const [used, first] = [new Set<string>(), Number(argument ?? 1)]
+  for await (const [program, answer] of answers(programs(count, first))) {
+    const verdict = compare(program, answer)
+    tally[verdict.kind]++
+    if (verdict.kind === 'agrees') for (const [i, { text }] of program.lines.entries()) if (answer.statuses[i] === 'kept') for (const [, name] of text.matchAll(/\.(\w+)\(/g)) used.add(name!)
+    if (verdict.kind === 'disagrees') process.stdout.write(`program ${program.seed}: ${verdict.why}\n\n`)
+  }
+  process.stdout.write(`${count} programs from seed ${first}: ${tally.agrees} agree, ${tally.disagrees} disagree, ${tally['nothing to compare']} compare nothing; ${used.size} functions\n`)
+  if (tally.disagrees > 0) process.exitCode = 1
+}
