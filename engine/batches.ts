@@ -80,10 +80,11 @@ export class Batches {
     }
   }
 
-  /** The order of an epoch is drawn when the epoch begins. */
+  /** The order of an epoch is drawn when the epoch begins. A DataLoader that does not shuffle draws its base seed all the same. */
   #startEpoch(epoch: number): void {
     if (epoch === this.#epoch) return
     this.#epoch = epoch
+    if (!this.#shuffle) this.#generator.random64()
     this.#order = this.#shuffle ? shuffledEpoch(this.#generator, this.#rows) : (this.#order ?? Int32Array.from({ length: this.#rows }, (_, i) => i))
   }
 }

@@ -15,6 +15,7 @@ import { Model } from './model.ts'
 import type { DataTensor, Network } from './network.ts'
 import { buildNetwork, readData, requireLoss } from './network.ts'
 import { Mt19937 } from './random/mt19937.ts'
+import { Drawing, drawnInputs } from './random/program.ts'
 import type { Elements, Runtime } from './runtime.ts'
 import type { EngineLimits, ForwardSpec } from './spec.ts'
 
@@ -56,16 +57,20 @@ export interface BackwardResult {
 interface Setup {
   readonly model: Model
   readonly data: readonly DataTensor[]
+  readonly drawing: Drawing
   readonly network: Network
 }
 
 function setUp(spec: ForwardSpec, engine: Engine): Setup {
   const { limits } = engine
   const data = readData(spec, limits.maxElements)
-  const model = new Model(spec, new Mt19937(spec.seed), limits.maxElements)
+  const generator = new Mt19937(spec.seed)
+  const model = new Model(spec, generator, limits.maxElements)
+  const drawing = new Drawing(generator)
   const numbers = inputElements(data, model)
-  const conditions = new Conditions([], (name) => numbers.get(name)!, engine)
-  return { model, data, network: buildNetwork(spec, model, data, limits, undefined, (condition, live) => conditions.decide(condition, live)) }
+  const conditions = new Conditions([], (name) => numbers.get(name) ?? drawing.read(name), engine)
+  const network = buildNetwork(spec, model, data, limits, undefined, (condition, live) => conditions.decide(condition, live), drawing.draws)
+  return { model, data, drawing, network }
 }
 
 /** Data and initial parameters by the names of their buffers. */
@@ -138,15 +143,21 @@ export function gradientTargets(spec: ForwardSpec, model: Model, network: Networ
 }
 
 function runOnce(setup: Setup, records: readonly Output[], engine: Engine): { results: Map<string, TensorResult>; stats: Stats } {
-  const { model, data, network } = setup
+  const { model, data, drawing, network } = setup
   const graph: StepGraph = {
-    bindings: [...network.data, ...model.parameters.map(({ name, dtype, shape }) => ({ name: `parameter ${name}`, dtype, shape, role: 'data' as const }))],
+    bindings: [
+      ...network.data,
+      ...model.parameters.map(({ name, dtype, shape }) => ({ name: `parameter ${name}`, dtype, shape, role: 'data' as const })),
+      ...drawnInputs(drawing.draws).map(({ name, dtype, shape }) => ({ name, dtype, shape, role: 'data' as const })),
+    ],
     records,
     updates: [],
   }
   const prepared = engine.cache.prepare(graph, { ...engine.compile, maxChunk: 1 })
   const runtime = prepared.runtime()
   bind(runtime, data, model)
+  const slots = new Map(runtime.compiled.data.map((slot) => [slot.name, slot]))
+  for (const { name } of drawnInputs(drawing.draws)) runtime.write(slots.get(name)!, drawing.read(name))
   const done = runtime.run(1)
   if (done !== 1) throw indexError(runtime.takeFault(), network.graph)
   const results = new Map(prepared.compiled.records.columns.map((column) => [column.name, { shape: column.shape, dtype: column.dtype, elements: runtime.record(column, 0) }]))

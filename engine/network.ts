@@ -15,6 +15,7 @@ import { gather } from './ops/indexing.ts'
 import { mark } from './ops/elementwise.ts'
 import { input } from './ops/source.ts'
 import { expand, reshape } from './ops/view.ts'
+import type { Draw } from './random/program.ts'
 import type { EngineLimits, ForwardSpec, ProgramText } from './spec.ts'
 import { programText } from './spec.ts'
 import type { Elements } from './runtime.ts'
@@ -51,11 +52,12 @@ export interface Network {
 }
 
 /**
- * Traces the spec. With `batch`, tensors with dimensions are read through the rows of a minibatch of that size.
+ * Traces the spec. With `batch`, tensors with dimensions are read through the rows of a minibatch of that size. What the
+ * program draws is added to `draws`.
  */
-export function buildNetwork(spec: ForwardSpec, model: Model, data: readonly DataTensor[], limits: EngineLimits, batch?: number, decide?: TraceContext['decide']): Network {
+export function buildNetwork(spec: ForwardSpec, model: Model, data: readonly DataTensor[], limits: EngineLimits, batch?: number, decide?: TraceContext['decide'], draws: Draw[] = []): Network {
   const graph = new Graph({ maxNodes: limits.maxNodes, maxElements: limits.maxElements })
-  const ctx: TraceContext = { graph, dtype: spec.dtype, decide }
+  const ctx: TraceContext = { graph, dtype: spec.dtype, draws, decide }
   const scope: Scope = new Map()
   const rows = batch === undefined ? undefined : input(graph, batchRows, [batch], 'int32')
   const marked = new Set(spec.retain_grad ?? [])

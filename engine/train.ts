@@ -21,6 +21,7 @@ import { expand, sum } from './ops/view.ts'
 import type { KernelInfo } from './passes/describe.ts'
 import { Batches } from './batches.ts'
 import { Mt19937 } from './random/mt19937.ts'
+import { Drawing, drawnInputs } from './random/program.ts'
 import type { Elements, Runtime } from './runtime.ts'
 import { newMemory } from './runtime.ts'
 import type { TrainSpec } from './spec.ts'
@@ -64,6 +65,7 @@ export class Training {
   status: 'running' | 'succeeded' | 'diverged' = 'running'
   nonFinite: NonFinite | undefined
   #done = 0
+  readonly #generator: Mt19937
   readonly #variants = new Map<number, Variant>()
   #memory: WebAssembly.Memory | undefined
   #bound = false
@@ -83,9 +85,9 @@ export class Training {
     }
     this.optimizer = found
     this.data = readData(spec, engine.limits.maxElements)
-    const generator = new Mt19937(spec.seed)
-    this.model = new Model(spec, generator, engine.limits.maxElements)
-    this.batches = new Batches(spec, this.data, generator)
+    this.#generator = new Mt19937(spec.seed)
+    this.model = new Model(spec, this.#generator, engine.limits.maxElements)
+    this.batches = new Batches(spec, this.data, this.#generator)
     this.totalSteps = this.#countSteps()
     const sizes = this.batches.sizes
     for (const size of sizes) this.#variants.set(size, this.#prepare(size))
@@ -164,6 +166,7 @@ export class Training {
     }
     for (const name of Object.keys(numbers)) bindings.push({ name: `number ${name}`, dtype: this.spec.dtype, shape: [], role: 'step' })
     if (this.spec.batch_size !== undefined) bindings.push({ name: batchRows, dtype: 'int32', shape: [size], role: 'step' })
+    for (const { name, dtype, shape } of drawnInputs(network.ctx.draws)) bindings.push({ name, dtype, shape, role: 'step' })
     return { bindings, records, updates, stopOn: 'loss' }
   }
 
@@ -199,6 +202,7 @@ export class Training {
     const { compiled } = variant.prepared
     const count = Math.min(plan.count, compiled.chunk)
     this.#writeNumbers(runtime, count, plan.rows)
+    this.#writeDraws(runtime, count, variant.network)
     this.#before = runtime.copyState(this.#before)
     const done = runtime.run(count)
     const fault = runtime.takeFault()
@@ -231,6 +235,7 @@ export class Training {
 
   #writeNumbers(runtime: Runtime, count: number, rows: (row: number) => Int32Array): void {
     for (const column of runtime.compiled.steps.columns) {
+      if (column.name !== batchRows && !column.name.startsWith('number ')) continue
       for (let row = 0; row < count; row++) {
         if (column.name === batchRows) {
           runtime.writeStep(column, row, rows(row))
@@ -240,6 +245,16 @@ export class Training {
         const value = numbers[column.name.slice('number '.length)]!
         runtime.writeStep(column, row, column.dtype === 'float32' ? Float32Array.of(value) : Float64Array.of(value))
       }
+    }
+  }
+
+  /** Draws for the next `count` steps, one after the other: what is drawn ahead is what each step would draw. */
+  #writeDraws(runtime: Runtime, count: number, network: Network): void {
+    const columns = new Map(runtime.compiled.steps.columns.map((column) => [column.name, column]))
+    for (let row = 0; row < count; row++) {
+      const drawing = new Drawing(this.#generator, network.ctx.draws)
+      for (const { name } of drawnInputs(network.ctx.draws)) runtime.writeStep(columns.get(name)!, row, drawing.read(name))
+      drawing.finish()
     }
   }
 
@@ -268,8 +283,7 @@ export class Training {
     for (const parameter of this.model.parameters) inputs.set(`parameter ${parameter.name}`, parameter.initial)
     this.#rewind(runtime, row)
     for (const slot of state) inputs.set(slot.name, runtime.read(slot))
-    const rowColumn = steps.columns.find((column) => column.name === batchRows)
-    if (rowColumn) inputs.set(batchRows, runtime.stepInput(rowColumn, row))
+    for (const column of steps.columns) inputs.set(column.name, runtime.stepInput(column, row))
     this.#rewind(runtime, rows.length)
     const found = locateNonFinite(requireLoss(variant.network).value, gradientTargets(this.spec, this.model, variant.network), inputs, this.engine)
     return found && { ...found, step: rows[row]!.step }

@@ -76,7 +76,7 @@ export function logSoftmax(x: Value, axis: number): Value {
 }
 
 /** The place of the first largest (or smallest) element along `axis`, as int32; NaN counts as both. */
-function extremePlace(x: Value, axis: number, largest: boolean): Value {
+export function extremePlace(x: Value, axis: number, largest: boolean): Value {
   const extreme = spread(largest ? amaxOp(x, [axis]) : aminOp(x, [axis]), x, [axis])
   const found = ew.logicalOr(ew.eq(x, extreme), ew.ne(x, x))
   const places = expand(reshape(iota(x.graph, x.shape[axis]!), x.shape.map((n, i) => (i === axis ? n : 1))), x.shape)

@@ -2,6 +2,7 @@
 import { SpecError, showShape } from '../errors.ts'
 import type { ErrorCode } from '../errors.ts'
 import type { DType, Graph, Value } from '../ir/value.ts'
+import type { Draw } from '../random/program.ts'
 
 /** A tensor whose numbers are known when the compiled program runs. */
 export class Tensor {
@@ -109,6 +110,8 @@ export interface TraceContext {
   readonly graph: Graph
   /** What numbers without a dtype become; torch's default dtype. */
   readonly dtype: 'float32' | 'float64'
+  /** What the program draws, in its order. */
+  readonly draws: Draw[]
   /** Decides a condition (bool, 0-d) on numbers that are only known when the program runs. */
   readonly decide?: ((condition: Value, live: Iterable<Value>) => boolean) | undefined
   /** Values that the rest of the program can use. */

@@ -4,6 +4,10 @@ import { Mt19937 } from './mt19937.ts'
 export type FloatArray = Float32Array<ArrayBuffer> | Float64Array<ArrayBuffer>
 export type FloatType = 'float32' | 'float64'
 
+/** Elements of a tensor that was drawn: int64 as bigint, bool as 0 and 1. */
+export type Drawn = FloatArray | BigInt64Array<ArrayBuffer> | Uint8Array<ArrayBuffer>
+export type DrawnType = FloatType | 'int64' | 'bool'
+
 function floats(type: FloatType, count: number): FloatArray {
   return type === 'float32' ? new Float32Array(count) : new Float64Array(count)
 }
@@ -90,6 +94,32 @@ function normalOne(generator: Mt19937): number {
   const radius = Math.sqrt(-2 * Math.log1p(-u2))
   generator.nextNormal = radius * Math.sin(2 * Math.PI * u1)
   return radius * Math.cos(2 * Math.PI * u1)
+}
+
+/** Tensor.bernoulli_(p): 1 with probability p, else 0. Each draw takes 53 bits, whatever the dtype. */
+export function bernoulli(generator: Mt19937, type: DrawnType, count: number, p: number): Drawn {
+  return filled(type, count, () => Number(unit64(generator) < p))
+}
+
+/** Tensor.random_(from, to): whole numbers from `from` up to, not including, `to`. */
+export function integers(generator: Mt19937, type: DrawnType, count: number, from: number, to: number): Drawn {
+  const range = to - from
+  if (range < 2 ** 32) return filled(type, count, () => (generator.random() % range) + from)
+  return filled(type, count, () => Number(generator.random64() % BigInt(range)) + from)
+}
+
+/** Tensor.exponential_(): -ln(1 - u), computed in float64. */
+export function exponential(generator: Mt19937, type: FloatType, count: number): FloatArray {
+  const out = floats(type, count)
+  for (let i = 0; i < count; i++) out[i] = -Math.log1p(-unit64(generator))
+  return out
+}
+
+function filled(type: DrawnType, count: number, draw: () => number): Drawn {
+  if (type === 'int64') return BigInt64Array.from({ length: count }, () => BigInt(draw()))
+  const out = type === 'bool' ? new Uint8Array(count) : floats(type, count)
+  for (let i = 0; i < count; i++) out[i] = draw()
+  return out
 }
 
 /** torch.randperm(n) */

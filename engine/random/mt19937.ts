@@ -13,11 +13,18 @@ export class Mt19937 {
 
   /** `seed`: a whole number below 2^53; its low 32 bits count, as in PyTorch. */
   constructor(seed: number) {
+    this.seed(seed)
+  }
+
+  /** Starts anew, as `torch.manual_seed(seed)` does. A negative seed counts as two's complement. */
+  seed(seed: number): void {
     this.#state[0] = seed % 2 ** 32
     for (let i = 1; i < size; i++) {
       const previous = this.#state[i - 1]!
       this.#state[i] = Math.imul(1812433253, previous ^ (previous >>> 30)) + i
     }
+    this.#at = size
+    this.nextNormal = undefined
   }
 
   /** 32 random bits. */

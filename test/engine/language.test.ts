@@ -30,7 +30,7 @@ function run(text: string): Scope {
     Object.entries(golden.inputs).map(([name, value]) => [name, new Tensor(input(graph, name, shapeOf(value), name === 'i' ? 'int64' : 'float64'), null, false)]),
   )
   const program = parse(text, { maxLength: 10_000, maxDepth: 50 })
-  trace(program, scope, { graph, dtype: 'float64' }, { maxSteps: 10_000, maxCalls: 30 }, '/model/forward')
+  trace(program, scope, { graph, dtype: 'float64', draws: [] }, { maxSteps: 10_000, maxCalls: 30 }, '/model/forward')
   return scope
 }
 
