@@ -2,11 +2,16 @@
  * Activation functions. A branch that is not taken gets harmless numbers, so that its gradient cannot turn
  * 0 · ∞ into NaN.
  */
+import { showShape } from '../errors.ts'
 import type { Value } from '../ir/value.ts'
+import { numel } from '../ir/value.ts'
+import type { TraceContext } from '../lang/values.ts'
+import { fail } from '../lang/values.ts'
 import * as ew from '../ops/elementwise.ts'
+import { expand, reshape, slice } from '../ops/view.ts'
 import type { Home } from './define.ts'
 import { define, signature } from './define.ts'
-import { boolean, floatTensor, number, oneOf, tensor, withDefault } from './parameters.ts'
+import { boolean, floatTensor, integer, number, oneOf, resolveDim, tensor, withDefault } from './parameters.ts'
 
 const inplace = withDefault(boolean, false, 'False')
 
@@ -107,6 +112,26 @@ export function threshold(x: Value, limit: number, value: number): Value {
   return ew.where(ew.le(x, limit), ew.fullLike(x, value), x)
 }
 
+/** x, or weight * x at and below 0: one weight for all, or one for each channel (dimension 1; of a vector: none). */
+export function prelu(ctx: TraceContext, x: Value, weight: Value): Value {
+  if (weight.dtype !== x.dtype) fail(ctx, 'dtype_mismatch', `prelu(): input and weight must have one dtype, got ${x.dtype} and ${weight.dtype}`)
+  const count = numel(weight.shape)
+  const channels = x.shape.length > 1 ? x.shape[1]! : 1
+  if (weight.shape.length > 1 || (count !== 1 && count !== channels)) {
+    fail(ctx, 'shape_mismatch', `prelu(): weight of one element or of shape [${channels}] (the channels of an input of shape ${showShape(x.shape)}) expected, got ${showShape(weight.shape)}`)
+  }
+  const spread = reshape(weight, count === 1 ? [] : x.shape.map((_, axis) => (axis === 1 ? count : 1)))
+  return ew.where(ew.gt(x, 0), x, ew.mul(expand(spread, x.shape), x))
+}
+
+/** The first half along `axis`, times sigmoid of the second. */
+export function glu(ctx: TraceContext, x: Value, axis: number): Value {
+  const size = x.shape[axis]
+  if (size === undefined || size % 2 !== 0) fail(ctx, 'shape_mismatch', `glu(): dimension ${axis} must have an even size, got shape ${showShape(x.shape)}`)
+  const half = size / 2
+  return ew.mul(slice(x, axis, 0, half), ew.sigmoid(slice(x, axis, half, half)))
+}
+
 // ---- torch's functions
 
 const functional: readonly Home[] = ['F']
@@ -132,16 +157,29 @@ define({ names: 'leaky_relu', homes: functional, doc: 'input, or negative_slope 
 define({ names: 'elu', homes: functional, doc: 'Exponential linear unit', gradFn: 'EluBackward0' },
   signature({ input: floatTensor, alpha: withDefault(number, 1), inplace }, ({ input, alpha }) => elu(input, alpha)))
 define({ names: 'celu', homes: ['torch', 'F'], doc: 'Continuously differentiable exponential linear unit', gradFn: 'CeluBackward0' },
-  signature({ input: floatTensor, alpha: withDefault(number, 1), inplace }, ({ input, alpha }) => celu(input, alpha)))
+  signature({ input: floatTensor, alpha: withDefault(number, 1), inplace }, ({ input, alpha }, ctx) => {
+    if (alpha === 0) fail(ctx, 'bad_argument', 'celu(): alpha must not be 0')
+    return celu(input, alpha)
+  }))
 define({ names: 'gelu', homes: functional, doc: 'Gaussian error linear unit', gradFn: 'GeluBackward0' },
   signature({ input: floatTensor, approximate: withDefault(oneOf('none', 'tanh'), 'none', "'none'") }, ({ input, approximate }) => gelu(input, approximate)))
 define({ names: 'softplus', homes: functional, doc: 'ln(1 + exp(beta * input)) / beta', gradFn: 'SoftplusBackward0' },
   signature({ input: floatTensor, beta: withDefault(number, 1), threshold: withDefault(number, 20) }, ({ input, beta, threshold: limit }) => softplus(input, beta, limit)))
 define({ names: 'hardtanh', homes: functional, doc: 'input limited to [min_val, max_val]', gradFn: 'HardtanhBackward0' },
-  signature({ input: floatTensor, min_val: withDefault(number, -1), max_val: withDefault(number, 1), inplace }, ({ input, min_val, max_val }) => hardtanh(input, min_val, max_val)))
+  signature({ input: floatTensor, min_val: withDefault(number, -1), max_val: withDefault(number, 1), inplace }, ({ input, min_val, max_val }, ctx) => {
+    if (min_val > max_val) fail(ctx, 'bad_argument', `hardtanh(): min_val must not be above max_val, got ${min_val} and ${max_val}`)
+    return hardtanh(input, min_val, max_val)
+  }))
 define({ names: 'softshrink', homes: functional, doc: 'input moved toward 0 by lambd', gradFn: 'SoftshrinkBackward0' },
-  signature({ input: floatTensor, lambd: withDefault(number, 0.5) }, ({ input, lambd }) => softshrink(input, lambd)))
-define({ names: 'hardshrink', homes: ['torch', 'F'], doc: 'input, or 0 where it is at most lambd in size', gradFn: 'HardshrinkBackward0' },
+  signature({ input: floatTensor, lambd: withDefault(number, 0.5) }, ({ input, lambd }, ctx) => {
+    if (lambd < 0) fail(ctx, 'bad_argument', `softshrink(): lambd must not be negative, got ${lambd}`)
+    return softshrink(input, lambd)
+  }))
+define({ names: 'hardshrink', homes: ['torch', 'Tensor', 'F'], doc: 'input, or 0 where it is at most lambd in size', gradFn: 'HardshrinkBackward0' },
   signature({ input: floatTensor, lambd: withDefault(number, 0.5) }, ({ input, lambd }) => hardshrink(input, lambd)))
 define({ names: 'threshold', homes: ['torch', 'F'], doc: 'input, or value where it is at most threshold', gradFn: 'ThresholdBackward0' },
   signature({ input: floatTensor, threshold: number, value: number, inplace }, ({ input, threshold: limit, value }) => threshold(input, limit, value)))
+define({ names: 'prelu', homes: ['torch', 'Tensor', 'F'], doc: 'input, or weight * input below 0', gradFn: 'PreluBackward0' },
+  signature({ input: floatTensor, weight: floatTensor }, ({ input, weight }, ctx) => prelu(ctx, input, weight)))
+define({ names: 'glu', homes: functional, doc: 'The first half along dim, times sigmoid of the second', gradFn: 'GluBackward0' },
+  signature({ input: floatTensor, dim: withDefault(integer, -1) }, ({ input, dim }, ctx) => glu(ctx, input, resolveDim(ctx, dim, input.shape.length))))

@@ -10,6 +10,7 @@ import './products.ts'
 import './random.ts'
 import './reductions.ts'
 import './shaping.ts'
+import './softmax.ts'
 
 export { callFunction, findFunction, functionNames, signatureText } from './define.ts'
 export type { Home, TorchFunction } from './define.ts'

@@ -1,5 +1,4 @@
 /** Reductions, softmax and what is made of them. Formulas take ascending axes and drop them. */
-import { showShape } from '../errors.ts'
 import type { Value } from '../ir/value.ts'
 import { isFloat, numel } from '../ir/value.ts'
 import { fail } from '../lang/values.ts'
@@ -10,7 +9,7 @@ import { iota } from '../ops/source.ts'
 import { expand, keepAxes, reshape, sum as sumOp } from '../ops/view.ts'
 import type { Home, Result } from './define.ts'
 import { define, signature } from './define.ts'
-import { toBool, toFloat } from './elementwise.ts'
+import { toBool } from './elementwise.ts'
 import { boolean, dtype, floatTensor, integer, integers, number, oneOf, optional, resolveDim, resolveDims, tensor, withDefault } from './parameters.ts'
 import { broadcast } from './promote.ts'
 
@@ -193,16 +192,6 @@ function norms(): typeof number {
     fits: (value) => number.fits(value) || word.fits(value),
     convert: (value, ctx, what) => (word.fits(value) ? 2 : number.convert(value, ctx, what)),
   }
-}
-
-for (const [name, gradFn, formula] of [['softmax', 'SoftmaxBackward0', softmax], ['log_softmax', 'LogSoftmaxBackward0', logSoftmax]] as const) {
-  define({ names: name, homes: ['torch', 'Tensor', 'F'], doc: name === 'softmax' ? 'Exponentials, scaled to sum 1 along dim' : 'Logarithm of softmax', gradFn },
-    signature({ input: tensor, dim: optional(integer), dtype: optional(dtype) }, ({ input, dim, dtype: to }, ctx) => {
-      const x = toFloat(ctx, to === undefined ? input : ew.cast(input, to))
-      if (dim === undefined) fail(ctx, 'bad_argument', `${name}(): the argument "dim" (int) is missing; the shape is ${showShape(x.shape)}`)
-      const axis = resolveDim(ctx, dim, x.shape.length)
-      return x.shape.length === 0 ? reshape(formula(reshape(x, [1]), 0), []) : formula(x, axis)
-    }))
 }
 
 for (const [name, all] of [['all', true], ['any', false]] as const) {

@@ -4,6 +4,7 @@ import type { Value } from '../../ir/value.ts'
 import * as f from '../../functions/activations.ts'
 import { resolveDim } from '../../functions/parameters.ts'
 import { logSoftmax, softmax } from '../../functions/reductions.ts'
+import { implicitDim } from '../../functions/softmax.ts'
 import * as ew from '../../ops/elementwise.ts'
 import type { Layer } from '../define.ts'
 import { flag, layer } from '../define.ts'
@@ -12,11 +13,6 @@ const inplace = { inplace: flag.default(false) }
 
 function plain(type: string, doc: string, gradFn: string, formula: (x: Value) => Value, options: z.ZodRawShape = {}): Layer {
   return layer({ type, doc, options, gradFn, forward: (x) => formula(x) })
-}
-
-/** What PyTorch does when `dim` is left out: 0 for 0, 1 and 3 dimensions, else 1. */
-function implicitDim(rank: number): number {
-  return rank === 0 || rank === 1 || rank === 3 ? 0 : 1
 }
 
 function normalised(type: string, doc: string, gradFn: string, formula: (x: Value, axis: number) => Value): Layer {

@@ -1,0 +1,37 @@
+/** softmax, softmin and log_softmax under all their names. The formulas are in reductions.ts. */
+import type { DType, Value } from '../ir/value.ts'
+import type { TraceContext } from '../lang/values.ts'
+import * as ew from '../ops/elementwise.ts'
+import { reshape } from '../ops/view.ts'
+import { define, signature } from './define.ts'
+import { toFloat } from './elementwise.ts'
+import { dtype, integer, optional, resolveDim, tensor, withDefault } from './parameters.ts'
+import { logSoftmax, softmax } from './reductions.ts'
+
+type Formula = (x: Value, axis: number) => Value
+
+/** What F's functions do when `dim` is left out: 0 for 0, 1 and 3 dimensions, else 1. */
+export function implicitDim(rank: number): number {
+  return rank === 0 || rank === 1 || rank === 3 ? 0 : 1
+}
+
+function along(ctx: TraceContext, formula: Formula, input: Value, dim: number, to: DType | undefined): Value {
+  const x = toFloat(ctx, to === undefined ? input : ew.cast(input, to))
+  const axis = resolveDim(ctx, dim, x.shape.length)
+  return x.shape.length === 0 ? reshape(formula(reshape(x, [1]), 0), []) : formula(x, axis)
+}
+
+const softmin: Formula = (x, axis) => softmax(ew.neg(x), axis)
+
+for (const [name, doc, gradFn, formula] of [
+  ['softmax', 'Exponentials, scaled to sum 1 along dim', 'SoftmaxBackward0', softmax],
+  ['log_softmax', 'Logarithm of softmax', 'LogSoftmaxBackward0', logSoftmax],
+  ['softmin', 'softmax of -input', 'SoftmaxBackward0', softmin],
+] as const) {
+  define({ names: name, homes: ['F'], doc, gradFn },
+    signature({ input: tensor, dim: optional(integer), _stacklevel: withDefault(integer, 3), dtype: optional(dtype) }, ({ input, dim, dtype: to }, ctx) =>
+      along(ctx, formula, input, dim ?? implicitDim(input.shape.length), to)))
+  if (name === 'softmin') continue
+  define({ names: name, homes: ['torch', 'Tensor'], doc, gradFn },
+    signature({ input: tensor, dim: integer, dtype: optional(dtype) }, ({ input, dim, dtype: to }, ctx) => along(ctx, formula, input, dim, to)))
+}
