@@ -76,4 +76,5 @@ add("gumbel_softmax/hard", "out = F.gumbel_softmax(a, hard=True) * F.gumbel_soft
 add("rrelu/training", "out = F.rrelu(a, training=True)", {"a": large})
 add("rrelu/limits", "out = F.rrelu(a, 0.2, 0.9, True) + torch.rand(1, dtype=torch.float64) * 0", {"a": x})
 add("rrelu/not training", "out = F.rrelu(a) + torch.rrelu(a, lower=0.3, upper=0.4) + F.rrelu(a, 0.1, 0.5, inplace=False)", {"a": x}, seeds=one)
+add("condition/on a draw", "u = torch.rand(3, dtype=torch.float64)\nout = a * u\nif torch.rand((), dtype=torch.float64) < 0.5:\n    out = out + torch.rand(5, 1, dtype=torch.float64)\nv = torch.rand(3, dtype=torch.float64)\nwhile v.sum() < 4:\n    v = v + torch.rand(3, dtype=torch.float64)\nout = out * v + F.dropout(a, 0.5)", {"a": family.uniform(5, 3)}, seeds=(0, 1, 2, 3))
 family.write()
