@@ -1,11 +1,13 @@
-/** `npm run bench`: every measurement, as tables of Markdown. `npm run bench -- steps` or `-- http`: one of them. */
+/** `npm run bench`: every measurement, as tables of Markdown. `npm run bench -- steps`, `-- http` or `-- trace`: one of them. */
 import { cpus } from 'node:os'
 import { benchHttp } from './http.ts'
 import { benchSteps } from './steps.ts'
+import { benchTrace } from './trace.ts'
 
-const benches: Readonly<Record<string, () => Promise<string>>> = {
+const benches: Readonly<Record<string, () => string | Promise<string>>> = {
   steps: () => benchSteps(15, 0.4),
   http: () => benchHttp(7, 3),
+  trace: () => benchTrace(30),
 }
 
 const wanted = process.argv.slice(2)

@@ -32,7 +32,12 @@ export class Runtime {
     const instance = new WebAssembly.Instance(compiled.module, { env: { memory: this.memory } })
     this.#exports = instance.exports
     this.#run = instance.exports['run'] as (steps: number) => number
-    for (const { address, dtype, values } of compiled.literals) writeNumbers(this.memory, address, dtype, values)
+    this.writeLiterals()
+  }
+
+  /** Writes the numbers that the program spells out: at the start, and where another program has used the memory since. */
+  writeLiterals(): void {
+    for (const { address, dtype, values } of this.compiled.literals) writeNumbers(this.memory, address, dtype, values)
   }
 
   /** Fills a data or state buffer. The elements are in the buffer's dtype and count. */

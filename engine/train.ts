@@ -1,30 +1,27 @@
 /** Gradient descent: the steps of `POST /v1/train`. */
-import { gradients } from './autodiff.ts'
-import type { Prepared } from './cache.ts'
-import type { Binding, StepGraph } from './compile.ts'
+import { Batches } from './batches.ts'
+import type { BatchPlan } from './batches.ts'
 import { SpecError, invariant, suggestion } from './errors.ts'
 import type { Engine, Stats, TensorResult } from './evaluate.ts'
 import { bind, gradientTargets } from './evaluate.ts'
 import { indexError } from './faults.ts'
+import type { Shape } from './ir/value.ts'
 import type { NonFinite } from './locate.ts'
 import { locateNonFinite } from './locate.ts'
-import type { Output } from './ir/print.ts'
-import type { Shape, Value } from './ir/value.ts'
 import { Model } from './model.ts'
-import type { DataTensor, Network } from './network.ts'
-import { batchRows, buildNetwork, readData, requireLoss } from './network.ts'
+import type { DataTensor } from './network.ts'
+import { batchRows, readData, requireLoss } from './network.ts'
 import type { Optimizer } from './optim/optimizers.ts'
 import { optimizerTypes } from './optim/optimizers.ts'
-import * as ew from './ops/elementwise.ts'
-import { input } from './ops/source.ts'
-import { expand, sum } from './ops/view.ts'
 import type { KernelInfo } from './passes/describe.ts'
-import { Batches } from './batches.ts'
 import { Mt19937 } from './random/mt19937.ts'
 import { Drawing, drawnInputs } from './random/program.ts'
-import type { Elements, Runtime } from './runtime.ts'
+import type { Elements, RunFault, Runtime } from './runtime.ts'
 import { newMemory } from './runtime.ts'
 import type { TrainSpec } from './spec.ts'
+import { learningRate } from './step.ts'
+import type { Variant } from './variants.ts'
+import { Variants, strayCondition } from './variants.ts'
 
 export interface TrainStep {
   /** From 1. */
@@ -39,14 +36,6 @@ export interface TrainStep {
 export interface TrainOptions {
   /** Whether the steps' gradients are recorded. */
   readonly gradients: boolean
-}
-
-/** A program for one size of minibatch. */
-interface Variant {
-  readonly network: Network
-  readonly graph: StepGraph
-  readonly prepared: Prepared
-  runtime: Runtime | undefined
 }
 
 export class Training {
@@ -66,7 +55,7 @@ export class Training {
   nonFinite: NonFinite | undefined
   #done = 0
   readonly #generator: Mt19937
-  readonly #variants = new Map<number, Variant>()
+  readonly #variants: Variants
   #memory: WebAssembly.Memory | undefined
   #bound = false
   #last: Variant | undefined
@@ -74,6 +63,8 @@ export class Training {
   #suspect: NonFinite | undefined
   /** The state before the steps of the last call. */
   #before: Uint8Array | undefined
+  /** Steps to try at once where the path can change: doubled while it stays the same. */
+  #stretch = 1
 
   constructor(spec: TrainSpec, engine: Engine, options: TrainOptions) {
     this.spec = spec
@@ -89,14 +80,17 @@ export class Training {
     this.model = new Model(spec, this.#generator, engine.limits.maxElements)
     this.batches = new Batches(spec, this.data, this.#generator)
     this.totalSteps = this.#countSteps()
-    const sizes = this.batches.sizes
-    for (const size of sizes) this.#variants.set(size, this.#prepare(size))
-    const first = this.#variants.get(sizes[0]!)!
+    this.#variants = new Variants(spec, engine, this.model, this.data, { optimizer: this.optimizer, gradients: options.gradients })
+    const [usual, ...others] = this.batches.sizes
+    const atFirst = (name: string): Elements | undefined => this.#number(name, () => this.batches.plan(0, 1))
+    const first = this.#variants.trace(usual!, [], atFirst, this.#generator)
+    // Which path the minibatches of another size take is seen when their turn comes.
+    if (!first.open) for (const size of others) this.#variants.trace(size, [], atFirst, this.#generator)
     const recorded = first.graph.records.filter(({ name }) => name.startsWith('gradient '))
     this.gradientNames = recorded.map(({ name }) => name.slice('gradient '.length))
     this.gradientShapes = recorded.map(({ value }) => value.shape)
-    // With a smaller last minibatch two programs work on one memory: data and state lie at the same addresses.
-    if (sizes.length > 1) this.#memory = newMemory(Math.max(...[...this.#variants.values()].map((variant) => variant.prepared.compiled.memoryBytes)))
+    // Several programs work on one memory: data and state lie at the same addresses.
+    if (others.length > 0 || first.open) this.#memory = newMemory(this.stats.memoryBytes)
   }
 
   get doneSteps(): number {
@@ -104,13 +98,7 @@ export class Training {
   }
 
   get stats(): Stats {
-    const variants = [...this.#variants.values()]
-    return {
-      fromCache: variants.every((variant) => variant.prepared.fromCache),
-      memoryBytes: Math.max(...variants.map((variant) => variant.prepared.compiled.memoryBytes)),
-      kernels: variants.reduce((n, variant) => n + variant.prepared.compiled.kernels.length, 0),
-      nodes: variants.reduce((n, variant) => n + variant.network.graph.values.length, 0),
-    }
+    return this.#variants.stats
   }
 
   #countSteps(): number {
@@ -124,106 +112,89 @@ export class Training {
     return total
   }
 
-  // ---- the graph of a step
-
-  #prepare(size: number): Variant {
-    const network = buildNetwork(this.spec, this.model, this.data, this.engine.limits, this.spec.batch_size === undefined ? undefined : size)
-    const graph = this.#stepGraph(network, size)
-    return { network, graph, prepared: this.engine.cache.prepare(graph, this.engine.compile), runtime: undefined }
-  }
-
-  #stepGraph(network: Network, size: number): StepGraph {
-    const loss = requireLoss(network)
-    const targets = gradientTargets(this.spec, this.model, network)
-    const names = [...targets.keys()]
-    const values = gradients(loss.value, [...targets.values()])
-    network.graph.place = undefined
-    const trained = this.model.parameters.filter((parameter) => parameter.requiresGrad)
-    const own = trained.map(({ name }) => values[names.indexOf(name)]!)
-    const norm = totalNorm(own)
-    const clipped = this.#clip(own, norm)
-
-    const bindings: Binding[] = [...network.data]
-    const records: Output[] = [{ name: 'loss', value: loss.value }, { name: 'grad_norm', value: norm }]
-    if (this.options.gradients) records.push(...names.map((name, i) => ({ name: `gradient ${name}`, value: values[i]! })))
-    const updates: Output[] = []
-    const frozen = this.model.parameters.filter((parameter) => !parameter.requiresGrad)
-    for (const { name, dtype, shape } of frozen) bindings.push({ name: `parameter ${name}`, dtype, shape, role: 'data' })
-    const options = this.spec.optimizer
-    const numbers = this.#numberInputs(network)
-    for (const [i, { name, dtype, shape }] of trained.entries()) {
-      const parameter = network.parameters.get(name)!
-      bindings.push({ name: `parameter ${name}`, dtype, shape, role: 'state' })
-      const slots: Record<string, Value> = {}
-      for (const slot of this.optimizer.slots(options)) {
-        const slotName = `${slot} ${name}`
-        bindings.push({ name: slotName, dtype, shape, role: 'state' })
-        slots[slot] = input(network.graph, slotName, shape, dtype)
-      }
-      const next = this.optimizer.update(options, clipped[i]!, parameter, slots, numbers)
-      updates.push({ name: `parameter ${name}`, value: next.parameter })
-      for (const [slot, value] of Object.entries(next.slots)) updates.push({ name: `${slot} ${name}`, value })
-    }
-    for (const name of Object.keys(numbers)) bindings.push({ name: `number ${name}`, dtype: this.spec.dtype, shape: [], role: 'step' })
-    if (this.spec.batch_size !== undefined) bindings.push({ name: batchRows, dtype: 'int32', shape: [size], role: 'step' })
-    for (const { name, dtype, shape } of drawnInputs(network.ctx.draws)) bindings.push({ name, dtype, shape, role: 'step' })
-    return { bindings, records, updates, stopOn: 'loss' }
-  }
-
-  #numberInputs(network: Network): Record<string, Value> {
-    const names = Object.keys(this.optimizer.numbers(this.spec.optimizer, 1, this.#rate()))
-    return Object.fromEntries(names.map((name) => [name, input(network.graph, `number ${name}`, [], this.spec.dtype)]))
-  }
-
-  /** torch.nn.utils.clip_grad_norm_ (with its 1e-6) and clip_grad_value_. */
-  #clip(values: readonly Value[], norm: Value): Value[] {
-    let clipped = [...values]
-    const { clip_grad_norm: maxNorm, clip_grad_value: limit } = this.spec
-    if (maxNorm !== undefined) {
-      const factor = ew.minimum(ew.div(maxNorm, ew.add(norm, 1e-6)), 1)
-      clipped = clipped.map((g) => ew.mul(g, expand(factor, g.shape)))
-    }
-    if (limit !== undefined) clipped = clipped.map((g) => ew.minimum(ew.maximum(g, -limit), limit))
-    return clipped
-  }
-
-  #rate(): number {
-    return this.spec.optimizer['lr'] as number
-  }
-
   // ---- running
 
-  /** Does up to `steps` steps and gives those that were done. Fewer than asked: the run has ended, or a program's chunk has. */
+  /** Does up to `steps` steps, at least one, and gives those that were done. Fewer than asked: the run has ended, or a program's chunk has. */
   advance(steps: number): TrainStep[] {
     invariant(this.status === 'running', 'the run goes on')
     const plan = this.batches.plan(this.#done, Math.min(steps, this.totalSteps - this.#done))
-    const variant = this.#variants.get(plan.size)!
+    const generator = this.#generator.copy()
+    const tried = new Set<Variant>()
+    let variant = this.#variants.latest(plan.size) ?? this.#follow(plan, [])
+    for (;;) {
+      const { done, fault } = this.#run(variant, plan)
+      const stray = variant.open && !tried.has(variant) ? this.#stray(variant, done, fault !== undefined) : undefined
+      if (!stray) {
+        if (fault) throw indexError(fault, variant.network.graph)
+        return this.#finish(variant, done)
+      }
+      this.#stretch = 1
+      const runtime = this.#runtimeOf(variant)
+      this.#rewind(runtime, stray.row)
+      if (stray.row > 0) return this.#finish(variant, stray.row)
+      // The first step already leaves the path. Rounding can differ between programs: a path that was tried is not left again.
+      tried.add(variant)
+      this.#generator.restore(generator)
+      variant = this.#variants.find(plan.size, stray.known, tried) ?? this.#follow(plan, stray.known)
+    }
+  }
+
+  /** The program for the step that is next: its conditions computed from the numbers as they are, but for the `known` first ones. */
+  #follow(plan: BatchPlan, known: readonly boolean[]): Variant {
+    return this.#variants.trace(plan.size, known, (name) => this.#number(name, () => plan), this.#generator)
+  }
+
+  /** An input of the step that is next. */
+  #number(name: string, plan: () => BatchPlan): Elements | undefined {
+    if (name === batchRows) return plan().rows(0)
+    if (name.startsWith('data ')) return this.data.find((tensor) => name === `data ${tensor.name}`)?.elements
+    const slot = this.#last?.runtime?.compiled.state.find((state) => state.name === name)
+    if (slot) return this.#last!.runtime!.read(slot)
+    return this.model.parameters.find((parameter) => name === `parameter ${parameter.name}`)?.initial
+  }
+
+  #run(variant: Variant, plan: BatchPlan): { readonly done: number; readonly fault: RunFault | undefined } {
     const runtime = this.#runtimeOf(variant)
-    const { compiled } = variant.prepared
-    const count = Math.min(plan.count, compiled.chunk)
+    const most = variant.open ? (variant.network.ctx.draws.length > 0 ? 1 : this.#stretch) : Infinity
+    const count = Math.min(plan.count, runtime.compiled.chunk, most)
     this.#writeNumbers(runtime, count, plan.rows)
     this.#writeDraws(runtime, count, variant.network)
     this.#before = runtime.copyState(this.#before)
-    const done = runtime.run(count)
-    const fault = runtime.takeFault()
-    if (fault) throw indexError(fault, variant.network.graph)
-    const lossColumn = compiled.records.columns[0]!
+    return { done: runtime.run(count), fault: runtime.takeFault() }
+  }
+
+  /** The step of the last call that took another path than the program's, and what its conditions were until there. */
+  #stray(variant: Variant, done: number, faulty: boolean): { readonly row: number; readonly known: readonly boolean[] } | undefined {
+    const runtime = this.#runtimeOf(variant)
+    // What a step with a fault decided was not recorded: its path has to be found anew.
+    if (faulty) return { row: done, known: [] }
+    const known = done === 0 ? undefined : strayCondition(variant, runtime, done - 1)
+    return known && { row: done - 1, known }
+  }
+
+  #finish(variant: Variant, done: number): TrainStep[] {
+    const runtime = this.#runtimeOf(variant)
     const rows = Array.from({ length: done }, (_, i) => this.#readStep(variant, runtime, i))
     const odd = rows.findIndex((row) => !Number.isFinite(row.loss) || !Number.isFinite(row.gradNorm))
     if (odd >= 0) this.#suspect ??= this.#locate(variant, runtime, rows, odd)
-    if (done > 0 && !Number.isFinite(runtime.recordNumber(lossColumn, done - 1))) {
+    if (done > 0 && !Number.isFinite(rows.at(-1)!.loss)) {
       this.status = 'diverged'
       this.nonFinite = this.#suspect
       // The state of the answer is the one that the last loss was computed from.
       this.#rewind(runtime, done - 1)
     }
     this.#done += done
+    this.#stretch = Math.max(this.#stretch, 2 * done)
     if (this.status === 'running' && this.#done === this.totalSteps) this.status = 'succeeded'
     return rows
   }
 
   #runtimeOf(variant: Variant): Runtime {
+    const { memoryBytes } = variant.prepared.compiled
+    if (this.#memory && this.#memory.buffer.byteLength < memoryBytes) this.#memory.grow(Math.ceil((memoryBytes - this.#memory.buffer.byteLength) / 65536))
     variant.runtime ??= variant.prepared.runtime(this.#memory)
+    // The programs share their memory but for data and state.
+    if (this.#last !== variant) variant.runtime.writeLiterals()
     if (!this.#bound) {
       bind(variant.runtime, this.data, this.model)
       for (const slot of variant.runtime.compiled.state) if (!slot.name.startsWith('parameter ')) variant.runtime.write(slot, zeros(variant.runtime.read(slot)))
@@ -241,7 +212,7 @@ export class Training {
           runtime.writeStep(column, row, rows(row))
           continue
         }
-        const numbers = this.optimizer.numbers(this.spec.optimizer, this.#done + row + 1, this.#rate())
+        const numbers = this.optimizer.numbers(this.spec.optimizer, this.#done + row + 1, learningRate(this.spec))
         const value = numbers[column.name.slice('number '.length)]!
         runtime.writeStep(column, row, column.dtype === 'float32' ? Float32Array.of(value) : Float64Array.of(value))
       }
@@ -249,7 +220,7 @@ export class Training {
   }
 
   /** Draws for the next `count` steps, one after the other: what is drawn ahead is what each step would draw. */
-  #writeDraws(runtime: Runtime, count: number, network: Network): void {
+  #writeDraws(runtime: Runtime, count: number, network: Variant['network']): void {
     const columns = new Map(runtime.compiled.steps.columns.map((column) => [column.name, column]))
     for (let row = 0; row < count; row++) {
       const drawing = new Drawing(this.#generator, network.ctx.draws)
@@ -259,13 +230,14 @@ export class Training {
   }
 
   #readStep(variant: Variant, runtime: Runtime, row: number): TrainStep {
-    const [loss, norm, ...rest] = variant.prepared.compiled.records.columns
+    const [loss, norm, ...others] = variant.prepared.compiled.records.columns
+    const recorded = others.filter((column) => column.name.startsWith('gradient '))
     return {
       step: this.#done + row + 1,
       loss: runtime.recordNumber(loss!, row),
-      lr: this.#rate(),
+      lr: learningRate(this.spec),
       gradNorm: runtime.recordNumber(norm!, row),
-      gradients: new Map(rest.map((column) => [column.name.slice('gradient '.length), { shape: column.shape, dtype: column.dtype, elements: runtime.record(column, row) }])),
+      gradients: new Map(recorded.map((column) => [column.name.slice('gradient '.length), { shape: column.shape, dtype: column.dtype, elements: runtime.record(column, row) }])),
     }
   }
 
@@ -315,16 +287,10 @@ export class Training {
 
   /** Gives what may be used again back to the cache. */
   close(): void {
-    for (const { prepared, runtime } of this.#variants.values()) if (runtime) prepared.release(runtime)
+    this.#variants.release()
   }
 }
 
 function zeros(like: Elements): Elements {
   return like.fill(0 as never)
-}
-
-/** √Σ g² over all gradients; zero when there are none. */
-function totalNorm(values: readonly Value[]): Value {
-  const squares = values.map((g) => ew.cast(sum(ew.mul(g, g), [...g.shape.keys()]), values[0]!.dtype))
-  return ew.sqrt(squares.reduce((a, b) => ew.add(a, b)))
 }

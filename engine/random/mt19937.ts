@@ -27,6 +27,20 @@ export class Mt19937 {
     this.nextNormal = undefined
   }
 
+  /** A generator that gives the same numbers from here on. */
+  copy(): Mt19937 {
+    const copy = new Mt19937(0)
+    copy.restore(this)
+    return copy
+  }
+
+  /** Goes on as `from` would. */
+  restore(from: Mt19937): void {
+    this.#state.set(from.#state)
+    this.#at = from.#at
+    this.nextNormal = from.nextNormal
+  }
+
   /** 32 random bits. */
   random(): number {
     if (this.#at === size) this.#refill()

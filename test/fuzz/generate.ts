@@ -54,7 +54,7 @@ export class Generator {
   readonly #graph = new Graph()
   readonly #scope: Scope = new Map()
   readonly #names: string[] = []
-  readonly #ctx: TraceContext = { graph: this.#graph, dtype: 'float64' }
+  readonly #ctx: TraceContext = { graph: this.#graph, dtype: 'float64', draws: [] }
   readonly #parameters: Record<string, Nested> = {}
   readonly #data: Record<string, FuzzProgram['data'][string]> = {}
   readonly #lines: Line[] = []

@@ -64,36 +64,41 @@ MODULES = {"fc1": {"type": "Linear", "in_features": 3, "out_features": 8}, "fc2"
 SGD = {"type": "SGD", "lr": 0.1}
 
 
+def write(file, cases):
+    with open(os.path.join(HERE, file), "w") as out:
+        out.write("[\n" + ",\n".join(json.dumps(case, separators=(",", ":")) for case in cases) + "\n]\n")
+    print(len(cases), "runs, PyTorch", torch.__version__)
+
+
 def run(name, forward, *, loss="F.mse_loss(y_hat, y)", classes=False, optimizer=SGD, rows=10, dtype="float64", seed=0, **how):
     torch.set_default_dtype(torch.float64)
-    data = torch.Generator().manual_seed(rows * 1000 + len(name))
+    data = torch.Generator().manual_seed(rows * 1000 + len(name.split("/", 1)[1]))
     x = rounded(torch.rand(rows, 3, generator=data) * 3 - 1.5)
     y = torch.randint(0, 2, (rows,), generator=data).tolist() if classes else rounded(torch.rand(rows, 2, generator=data) * 3 - 1.5)
     request = {"model": {"modules": MODULES, "forward": forward.split("\n")}, "loss": loss, "data": {"x": x, "y": y}, "optimizer": optimizer, "dtype": dtype, "seed": seed, **how}
-    return {"name": f"random/{name}", "request": request, "expect": train(request)}
+    return {"name": name, "request": request, "expect": train(request)}
 
 
-DROPOUT = "h = F.dropout(torch.tanh(fc1(x)), 0.3)\ny_hat = fc2(h)"
-MANY = "h = torch.tanh(fc1(F.dropout(x, 0.1)))\nh = F.dropout(h, p=0.5, training=True)\ny_hat = fc2(h + 0.1 * torch.randn_like(h))"
-cases = [
-    run("dropout", DROPOUT, steps=30),
-    run("dropout/float32", DROPOUT, steps=30, dtype="float32", seed=5),
-    run("dropout/off in training", "y_hat = fc2(F.dropout(torch.tanh(fc1(x)), 0.3, training=False))\nu = torch.rand(3)", steps=3, seed=8),
-    run("dropout/minibatches", DROPOUT, rows=11, batch_size=4, epochs=4, seed=3),
-    run("dropout/minibatches, shuffled", DROPOUT, rows=11, batch_size=4, shuffle=True, epochs=5, seed=3),
-    run("dropout/minibatches, shuffled, float32", DROPOUT, rows=11, batch_size=4, shuffle=True, epochs=5, seed=4, dtype="float32"),
-    run("dropout/minibatches, shuffled, drop_last, across epochs", DROPOUT, rows=11, batch_size=3, shuffle=True, drop_last=True, steps=13, seed=9),
-    run("dropout and noise", MANY, rows=9, steps=20, seed=1, optimizer={"type": "Adam", "lr": 0.02}),
-    run("dropout and noise/minibatches", MANY, rows=9, batch_size=2, shuffle=True, epochs=3, seed=1, optimizer={"type": "Adam", "lr": 0.02}),
-    run("draws in the loss", DROPOUT, loss="F.cross_entropy(y_hat + torch.rand(y_hat.shape), y) + 0.01 * torch.randint(5, ()).double()", classes=True, steps=8, seed=2),
-    run("a batch of one at the end", "h = fc1(x) + torch.randn(8)\ny_hat = fc2(F.dropout(h, 0.5))", rows=5, batch_size=2, shuffle=True, epochs=4, seed=6),
-    run("few normal numbers keep their pair from step to step", "y_hat = fc2(torch.tanh(fc1(x))) + torch.randn(3).sum()", steps=9, seed=6),
-    run("gumbel_softmax", "y_hat = F.gumbel_softmax(fc2(torch.tanh(fc1(x))), tau=0.8, hard=True)", steps=10, seed=7),
-    run("bernoulli and permutation", "h = torch.tanh(fc1(x[torch.randperm(10)]))\ny_hat = fc2(h * torch.bernoulli(torch.full((10, 8), 0.6)))", steps=10, seed=7),
-    run("alpha dropout of channels", "h = F.selu(fc1(x))\nh = F.feature_alpha_dropout(F.alpha_dropout(h, 0.2, True), 0.2, True)\ny_hat = fc2(h)", steps=10, seed=12, optimizer={"type": "SGD", "lr": 0.02}),
-    run("manual_seed/the same draws in each step", "torch.manual_seed(7)\n" + DROPOUT, steps=6, seed=12),
-    run("manual_seed/decides the shuffle of the next epoch", "torch.manual_seed(7)\n" + DROPOUT, rows=8, batch_size=3, shuffle=True, epochs=3, seed=12),
-]
-with open(os.path.join(HERE, "random-training.json"), "w") as out:
-    out.write("[\n" + ",\n".join(json.dumps(case, separators=(",", ":")) for case in cases) + "\n]\n")
-print(len(cases), "runs, PyTorch", torch.__version__)
+if __name__ == "__main__":
+    DROPOUT = "h = F.dropout(torch.tanh(fc1(x)), 0.3)\ny_hat = fc2(h)"
+    MANY = "h = torch.tanh(fc1(F.dropout(x, 0.1)))\nh = F.dropout(h, p=0.5, training=True)\ny_hat = fc2(h + 0.1 * torch.randn_like(h))"
+    cases = [
+        run("random/dropout", DROPOUT, steps=30),
+        run("random/dropout/float32", DROPOUT, steps=30, dtype="float32", seed=5),
+        run("random/dropout/off in training", "y_hat = fc2(F.dropout(torch.tanh(fc1(x)), 0.3, training=False))\nu = torch.rand(3)", steps=3, seed=8),
+        run("random/dropout/minibatches", DROPOUT, rows=11, batch_size=4, epochs=4, seed=3),
+        run("random/dropout/minibatches, shuffled", DROPOUT, rows=11, batch_size=4, shuffle=True, epochs=5, seed=3),
+        run("random/dropout/minibatches, shuffled, float32", DROPOUT, rows=11, batch_size=4, shuffle=True, epochs=5, seed=4, dtype="float32"),
+        run("random/dropout/minibatches, shuffled, drop_last, across epochs", DROPOUT, rows=11, batch_size=3, shuffle=True, drop_last=True, steps=13, seed=9),
+        run("random/dropout and noise", MANY, rows=9, steps=20, seed=1, optimizer={"type": "Adam", "lr": 0.02}),
+        run("random/dropout and noise/minibatches", MANY, rows=9, batch_size=2, shuffle=True, epochs=3, seed=1, optimizer={"type": "Adam", "lr": 0.02}),
+        run("random/draws in the loss", DROPOUT, loss="F.cross_entropy(y_hat + torch.rand(y_hat.shape), y) + 0.01 * torch.randint(5, ()).double()", classes=True, steps=8, seed=2),
+        run("random/a batch of one at the end", "h = fc1(x) + torch.randn(8)\ny_hat = fc2(F.dropout(h, 0.5))", rows=5, batch_size=2, shuffle=True, epochs=4, seed=6),
+        run("random/few normal numbers keep their pair from step to step", "y_hat = fc2(torch.tanh(fc1(x))) + torch.randn(3).sum()", steps=9, seed=6),
+        run("random/gumbel_softmax", "y_hat = F.gumbel_softmax(fc2(torch.tanh(fc1(x))), tau=0.8, hard=True)", steps=10, seed=7),
+        run("random/bernoulli and permutation", "h = torch.tanh(fc1(x[torch.randperm(10)]))\ny_hat = fc2(h * torch.bernoulli(torch.full((10, 8), 0.6)))", steps=10, seed=7),
+        run("random/alpha dropout of channels", "h = F.selu(fc1(x))\nh = F.feature_alpha_dropout(F.alpha_dropout(h, 0.2, True), 0.2, True)\ny_hat = fc2(h)", steps=10, seed=12, optimizer={"type": "SGD", "lr": 0.02}),
+        run("random/manual_seed/the same draws in each step", "torch.manual_seed(7)\n" + DROPOUT, steps=6, seed=12),
+        run("random/manual_seed/decides the shuffle of the next epoch", "torch.manual_seed(7)\n" + DROPOUT, rows=8, batch_size=3, shuffle=True, epochs=3, seed=12),
+    ]
+    write("random-training.json", cases)
