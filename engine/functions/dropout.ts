@@ -12,10 +12,11 @@ import { expand, reshape } from '../ops/view.ts'
 import { leakyRelu } from './activations.ts'
 import type { Result } from './define.ts'
 import { define, signature } from './define.ts'
+import { extremePlace } from './extremes.ts'
 import type { Kind } from './parameters.ts'
 import { boolean, floatTensor, integer, number, resolveDim, withDefault } from './parameters.ts'
 import { bernoulli, exponential, floatDType, requireProbability, uniform } from './random.ts'
-import { extremePlace, softmax, spread } from './reductions.ts'
+import { softmax, spread } from './reductions.ts'
 
 export interface DropoutOptions {
   readonly p: number
