@@ -11,32 +11,38 @@ import { add, fullLike } from './ops/elementwise.ts'
  * Gradients of the scalar `loss` with respect to each of `targets`, of the targets' shapes. A target that
  * the loss does not depend on gets zeros.
  *
- * Each gradient node keeps the place of the node whose rule made it, so a fault in the backward pass
+ * Each gradient node keeps the place and the call of the node whose rule made it, so a fault in the backward pass
  * points at the line of the forward pass that it belongs to.
  */
 export function gradients(loss: Value, targets: readonly Value[]): Value[] {
+  const found = reachedGradients(loss, targets)
+  return targets.map((target) => found.get(target) ?? fullLike(target, 0))
+}
+
+/** The same, without the targets that the loss does not depend on. */
+export function reachedGradients(loss: Value, targets: readonly Value[]): ReadonlyMap<Value, Value> {
   invariant(loss.shape.length === 0 && isFloat(loss.dtype), 'gradients need a floating-point scalar')
   const graph = loss.graph
   const order = reachable([loss])
   const onPath = dependents(order, new Set(targets))
   const flowing = new Map<Value, Value>()
-  if (onPath.has(loss)) flowing.set(loss, graph.at(loss.place, () => fullLike(loss, 1)))
+  if (onPath.has(loss)) flowing.set(loss, graph.like(loss, () => fullLike(loss, 1)))
 
   for (const value of order.toReversed()) {
     const g = flowing.get(value)
     if (!g || !value.op.grad) continue
     const rule = value.op.grad
-    const parts = graph.at(value.place, () => rule(g, value.inputs, value))
+    const parts = graph.like(value, () => rule(g, value.inputs, value))
     invariant(parts.length === value.inputs.length, `${value.op.name}: a gradient per input`)
     parts.forEach((part, i) => {
       const input = value.inputs[i]!
       if (part === null || !onPath.has(input)) return
       invariant(sameShape(part.shape, input.shape) && part.dtype === input.dtype, `${value.op.name}: gradient ${i} has the type of its input`)
       const before = flowing.get(input)
-      flowing.set(input, before ? graph.at(value.place, () => add(before, part)) : part)
+      flowing.set(input, before ? graph.like(value, () => add(before, part)) : part)
     })
   }
-  return targets.map((target) => flowing.get(target) ?? fullLike(target, 0))
+  return flowing
 }
 
 /** The values of `order` through which a gradient reaches a target. */

@@ -10,7 +10,9 @@ import type { Output } from './ir/print.ts'
 import type { DType, Shape, Value } from './ir/value.ts'
 import { isFloat } from './ir/value.ts'
 import { Tensor, describe } from './lang/values.ts'
-import type { Dynamic } from './lang/values.ts'
+import type { Dynamic, Recorder } from './lang/values.ts'
+import type { NonFinite } from './locate.ts'
+import { firstNonFinite, locateNonFinite } from './locate.ts'
 import { Model } from './model.ts'
 import type { DataTensor, Network } from './network.ts'
 import { buildNetwork, readData, requireLoss } from './network.ts'
@@ -44,6 +46,8 @@ export interface ForwardResult {
   readonly gradFn: string | null
   /** Tensors, and Python numbers that the program computed. */
   readonly outputs: ReadonlyMap<string, TensorResult | number>
+  /** Where a number that is not finite first arose, when a result has one. */
+  readonly nonFinite: NonFinite | undefined
   readonly stats: Stats
 }
 
@@ -51,17 +55,19 @@ export interface BackwardResult {
   readonly loss: TensorResult
   readonly gradFn: string | null
   readonly gradients: ReadonlyMap<string, TensorResult>
+  readonly nonFinite: NonFinite | undefined
   readonly stats: Stats
 }
 
-interface Setup {
+export interface Setup {
   readonly model: Model
   readonly data: readonly DataTensor[]
   readonly drawing: Drawing
   readonly network: Network
 }
 
-function setUp(spec: ForwardSpec, engine: Engine): Setup {
+/** Reads the data, draws the parameters and traces the spec. */
+export function setUp(spec: ForwardSpec, engine: Engine, recorder?: Recorder): Setup {
   const { limits } = engine
   const data = readData(spec, limits.maxElements)
   const generator = new Mt19937(spec.seed)
@@ -69,15 +75,23 @@ function setUp(spec: ForwardSpec, engine: Engine): Setup {
   const drawing = new Drawing(generator)
   const numbers = inputElements(data, model)
   const conditions = new Conditions([], (name) => numbers.get(name) ?? drawing.read(name), engine)
-  const network = buildNetwork(spec, model, data, limits, undefined, (condition, live) => conditions.decide(condition, live), drawing.draws)
+  const decide = (condition: Value, live: Iterable<Value>): boolean => conditions.decide(condition, live)
+  const network = buildNetwork(spec, model, data, limits, { decide, draws: drawing.draws, recorder })
   return { model, data, drawing, network }
 }
 
 /** Data and initial parameters by the names of their buffers. */
-function inputElements(data: readonly DataTensor[], model: Model): Map<string, Elements> {
+export function inputElements(data: readonly DataTensor[], model: Model): Map<string, Elements> {
   const elements = new Map<string, Elements>()
   for (const tensor of data) elements.set(`data ${tensor.name}`, tensor.elements)
   for (const parameter of model.parameters) elements.set(`parameter ${parameter.name}`, parameter.initial)
+  return elements
+}
+
+/** All that the network reads. */
+function allInputs({ data, model, drawing }: Setup): Map<string, Elements> {
+  const elements = inputElements(data, model)
+  for (const { name } of drawnInputs(drawing.draws)) elements.set(name, drawing.read(name))
   return elements
 }
 
@@ -95,7 +109,8 @@ export function forward(spec: ForwardSpec, engine: Engine): ForwardResult {
   }
   const { results, stats } = runOnce(setup, records, engine)
   const outputs = new Map(asked.map((name) => [name, numbers.get(name) ?? results.get(`output ${name}`)!]))
-  return { loss: results.get('loss'), gradFn: network.loss?.gradFn ?? null, outputs, stats }
+  const nonFinite = isOdd(results) ? locateNonFinite({ forward: records.map(({ value }) => value), gradients: [] }, allInputs(setup), { spec, model: setup.model }, engine.compile) : undefined
+  return { loss: results.get('loss'), gradFn: network.loss?.gradFn ?? null, outputs, nonFinite, stats }
 }
 
 function outputOf(name: string, value: Dynamic | undefined, known: readonly string[], pointer: string): Value | number {
@@ -114,9 +129,11 @@ export function backward(spec: ForwardSpec, engine: Engine): BackwardResult {
   const values = gradients(loss.value, [...targets.values()])
   const records = [{ name: 'loss', value: loss.value }, ...[...targets.keys()].map((name, i) => ({ name, value: values[i]! }))]
   const { results, stats } = runOnce(setup, records, engine)
+  const nonFinite = isOdd(results) ? locateNonFinite({ forward: [loss.value], gradients: values }, allInputs(setup), { spec, model }, engine.compile) : undefined
   return {
     loss: results.get('loss')!,
     gradFn: loss.gradFn,
+    nonFinite,
     gradients: new Map([...targets.keys()].map((name) => [name, results.get(name)!])),
     stats,
   }
@@ -142,7 +159,8 @@ export function gradientTargets(spec: ForwardSpec, model: Model, network: Networ
   return targets
 }
 
-function runOnce(setup: Setup, records: readonly Output[], engine: Engine): { results: Map<string, TensorResult>; stats: Stats } {
+/** Runs the network once for what is to be recorded. */
+export function runOnce(setup: Setup, records: readonly Output[], engine: Engine): { results: Map<string, TensorResult>; stats: Stats } {
   const { model, data, drawing, network } = setup
   const graph: StepGraph = {
     bindings: [
@@ -164,6 +182,10 @@ function runOnce(setup: Setup, records: readonly Output[], engine: Engine): { re
   prepared.release(runtime)
   const { memoryBytes, kernels } = prepared.compiled
   return { results, stats: { fromCache: prepared.fromCache, memoryBytes, kernels: kernels.length, nodes: network.graph.values.length } }
+}
+
+function isOdd(results: ReadonlyMap<string, TensorResult>): boolean {
+  return [...results.values()].some(({ dtype, elements }) => isFloat(dtype) && firstNonFinite(elements) >= 0)
 }
 
 /** Writes data and initial parameters into their buffers. */

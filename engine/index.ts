@@ -1,7 +1,10 @@
 /** The only door to the engine. */
 export type { BackwardResult, Engine, ForwardResult, Stats, TensorResult } from './evaluate.ts'
 export { backward, forward } from './evaluate.ts'
-export type { TrainOptions, TrainStep } from './train.ts'
+export type { GraphEdge, GraphNode, GraphResult } from './graph.ts'
+export { callGraph } from './graph.ts'
+export type { Summary } from './summary.ts'
+export type { StepNonFinite, TrainOptions, TrainStep } from './train.ts'
 export { Training } from './train.ts'
 export type { NonFinite } from './locate.ts'
 export { ProgramCache } from './cache.ts'

@@ -3,7 +3,8 @@ import { SpecError, invariant, showShape, suggestion } from './errors.ts'
 import type { Fault } from './errors.ts'
 import type { DType, Shape, Value } from './ir/value.ts'
 import { numel, sameShape } from './ir/value.ts'
-import type { Dynamic, TraceContext } from './lang/values.ts'
+import { apply as applyCall } from './functions/define.ts'
+import type { Argument, Dynamic, TraceContext } from './lang/values.ts'
 import { Tensor } from './lang/values.ts'
 import { inits, layerTypes } from './nn/index.ts'
 import type { Layer, Options } from './nn/index.ts'
@@ -154,17 +155,13 @@ function apply(part: Part, input: Tensor, ctx: TraceContext, values: ReadonlyMap
   if (isList(part)) return part.reduce((x, inner) => apply(inner, x, ctx, values, caller), input)
   const { layer, options, prefix, pointer } = part
   const place = caller ?? { pointer }
-  return ctx.graph.at(place, () => {
-    const value = layer.forward(input.value, options, {
-      ctx,
-      parameter: (name) => values.get(`${prefix}.${name}`)!,
-      mismatch: (option, message) => {
-        throw new SpecError('shape_mismatch', message, { ...place, pointer: `${pointer}/${option}` })
-      },
-    })
-    const flows = input.requiresGrad || layer.parameters(options).length > 0
-    return new Tensor(value, flows ? layer.gradFn : null, flows)
-  })
+  const parameter = (name: string): Value => values.get(`${prefix}.${name}`)!
+  const own = layer.parameters(options).map(({ name }): Argument => [name, new Tensor(parameter(name), null, true)])
+  const call = { name: layer.type, gradFn: layer.gradFn, inputs: [['input', input] as const, ...own], module: prefix }
+  const mismatch = (option: string, message: string): never => {
+    throw new SpecError('shape_mismatch', message, { ...place, pointer: `${pointer}/${option}` })
+  }
+  return ctx.graph.at(place, () => applyCall(ctx, call, () => layer.forward(input.value, options, { ctx, parameter, mismatch }))) as Tensor
 }
 
 function isList(part: Part): part is readonly Part[] {

@@ -1,12 +1,13 @@
 /** A spec as a graph: data and parameters as inputs, the forward pass, the loss. */
 import { SpecError, suggestion } from './errors.ts'
+import { apply } from './functions/define.ts'
 import type { Binding } from './compile.ts'
 import type { DType, Shape, Value } from './ir/value.ts'
 import { Graph, isFloat, numel } from './ir/value.ts'
 import { parse } from './lang/parse.ts'
 import type { Scope, TraceResult } from './lang/trace.ts'
 import { trace } from './lang/trace.ts'
-import type { Dynamic, TraceContext } from './lang/values.ts'
+import type { Dynamic, Recorder, TraceContext } from './lang/values.ts'
 import { Tensor, describe } from './lang/values.ts'
 import type { Model } from './model.ts'
 import { asTensor, escape } from './model.ts'
@@ -51,25 +52,38 @@ export interface Network {
   readonly loss: Tensor | undefined
 }
 
+export interface NetworkOptions {
+  readonly batch?: number | undefined
+  readonly decide?: TraceContext['decide']
+  /** What the program draws is added. */
+  readonly draws?: Draw[]
+  readonly recorder?: Recorder | undefined
+}
+
 /**
- * Traces the spec. With `batch`, tensors with dimensions are read through the rows of a minibatch of that size. What the
- * program draws is added to `draws`.
+ * Traces the spec. With `batch`, tensors with dimensions are read through the rows of a minibatch of that size. The
+ * recorder is told of all leaves and calls.
  */
-export function buildNetwork(spec: ForwardSpec, model: Model, data: readonly DataTensor[], limits: EngineLimits, batch?: number, decide?: TraceContext['decide'], draws: Draw[] = []): Network {
+export function buildNetwork(spec: ForwardSpec, model: Model, data: readonly DataTensor[], limits: EngineLimits, options: NetworkOptions = {}): Network {
   const graph = new Graph({ maxNodes: limits.maxNodes, maxElements: limits.maxElements })
-  const ctx: TraceContext = { graph, dtype: spec.dtype, draws, decide }
+  const { batch, decide, draws = [], recorder } = options
+  const ctx: TraceContext = { graph, dtype: spec.dtype, draws, decide, recorder }
   const scope: Scope = new Map()
   const rows = batch === undefined ? undefined : input(graph, batchRows, [batch], 'int32')
   const marked = new Set(spec.retain_grad ?? [])
   for (const { name, shape, dtype } of data) {
     const whole = input(graph, `data ${name}`, shape, dtype)
     const value = rows && shape.length > 0 ? takeRows(whole, rows) : whole
-    scope.set(name, new Tensor(marked.has(name) && isFloat(dtype) ? mark(value, name) : value, null, false))
+    const tensor = new Tensor(marked.has(name) && isFloat(dtype) ? mark(value, name) : value, null, false)
+    scope.set(name, tensor)
+    recorder?.leaf('data', name, tensor, `/data/${escape(name)}`)
   }
   const parameters = new Map<string, Value>()
   for (const parameter of model.parameters) {
     parameters.set(parameter.name, input(graph, `parameter ${parameter.name}`, parameter.shape, parameter.dtype))
-    if (parameter.pointer.startsWith('/model/parameters/')) addName(scope, parameter.name, asTensor(parameters, parameter), parameter.pointer)
+    const tensor = asTensor(parameters, parameter)
+    recorder?.leaf('parameter', parameter.name, tensor, parameter.pointer)
+    if (parameter.pointer.startsWith('/model/parameters/')) addName(scope, parameter.name, tensor, parameter.pointer)
   }
   for (const [name, module] of model.callables(ctx, parameters)) addName(scope, name, module, `/model/modules/${escape(name)}`)
 
@@ -114,6 +128,7 @@ function forwardPass(spec: ForwardSpec, model: Model, scope: Scope, ctx: TraceCo
   if (!(x instanceof Tensor)) throw new SpecError('unknown_name', 'layers are applied to the data tensor "x", which is not given', { pointer: '/data' })
   const output = model.applyLayers(x, ctx, parameters)
   const marked = spec.retain_grad?.includes('y_hat') ? new Tensor(mark(output.value, 'y_hat'), output.gradFn, output.requiresGrad) : output
+  ctx.recorder?.assigned('y_hat', output, false)
   scope.set('y_hat', marked)
   return { variables: scope, lastAssigned: 'y_hat', lastExpression: undefined }
 }
@@ -123,7 +138,10 @@ function lossOf(spec: NonNullable<ForwardSpec['loss']>, scope: Scope, ctx: Trace
   if (!isFloat(loss.value.dtype) || numel(loss.value.shape) !== 1) {
     throw new SpecError('loss_not_scalar', `the loss must be one floating-point number, got a ${describe(loss)}; reduce it, as in loss.mean()`, { pointer: '/loss' })
   }
-  return loss.value.shape.length === 0 ? loss : new Tensor(reshape(loss.value, []), loss.gradFn, loss.requiresGrad)
+  if (loss.value.shape.length === 0) return loss
+  const scalar = new Tensor(reshape(loss.value, []), loss.gradFn, loss.requiresGrad)
+  ctx.recorder?.same(scalar, loss)
+  return scalar
 }
 
 function isLines(spec: NonNullable<ForwardSpec['loss']>): spec is readonly string[] {
@@ -151,10 +169,8 @@ function recordLoss(spec: { readonly type: string }, scope: Scope, ctx: TraceCon
     throw new SpecError('dtype_mismatch', `the loss ${spec.type} takes a floating-point y_hat, got ${describe(prediction)}`, { pointer: '/loss' })
   }
   const { type: _type, ...options } = spec
-  return ctx.graph.at({ pointer: '/loss' }, () => {
-    const value = loss.forward(ctx, prediction.value, target.value, options)
-    return new Tensor(value, prediction.requiresGrad ? loss.gradFn : null, prediction.requiresGrad)
-  })
+  const call = { name: spec.type, gradFn: loss.gradFn, inputs: [['input', prediction], ['target', target]] as const }
+  return ctx.graph.at({ pointer: '/loss' }, () => apply(ctx, call, () => loss.forward(ctx, prediction.value, target.value, options))) as Tensor
 }
 
 /** The loss, or an error that says that there is none. */

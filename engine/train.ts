@@ -1,9 +1,10 @@
 /** Gradient descent: the steps of `POST /v1/train`. */
+import { gradients } from './autodiff.ts'
 import { Batches } from './batches.ts'
 import type { BatchPlan } from './batches.ts'
 import { SpecError, invariant, suggestion } from './errors.ts'
 import type { Engine, Stats, TensorResult } from './evaluate.ts'
-import { bind, gradientTargets } from './evaluate.ts'
+import { bind, gradientTargets, inputElements } from './evaluate.ts'
 import { indexError } from './faults.ts'
 import type { Shape } from './ir/value.ts'
 import type { NonFinite } from './locate.ts'
@@ -33,6 +34,11 @@ export interface TrainStep {
   readonly gradients: ReadonlyMap<string, TensorResult>
 }
 
+/** Where a number first stopped being finite, and in which step. */
+export interface StepNonFinite extends NonFinite {
+  readonly step: number
+}
+
 export interface TrainOptions {
   /** Whether the steps' gradients are recorded. */
   readonly gradients: boolean
@@ -52,7 +58,7 @@ export class Training {
   readonly gradientNames: readonly string[]
   readonly gradientShapes: readonly Shape[]
   status: 'running' | 'succeeded' | 'diverged' = 'running'
-  nonFinite: NonFinite | undefined
+  nonFinite: StepNonFinite | undefined
   #done = 0
   readonly #generator: Mt19937
   readonly #variants: Variants
@@ -60,7 +66,7 @@ export class Training {
   #bound = false
   #last: Variant | undefined
   /** Where a number first stopped being finite, while the losses still are. */
-  #suspect: NonFinite | undefined
+  #suspect: StepNonFinite | undefined
   /** The state before the steps of the last call. */
   #before: Uint8Array | undefined
   /** Steps to try at once where the path can change: doubled while it stays the same. */
@@ -248,16 +254,16 @@ export class Training {
   }
 
   /** Where in step `row` of the last call a number stopped being finite. Leaves the state as it was. */
-  #locate(variant: Variant, runtime: Runtime, rows: readonly TrainStep[], row: number): NonFinite | undefined {
+  #locate(variant: Variant, runtime: Runtime, rows: readonly TrainStep[], row: number): StepNonFinite | undefined {
     const { state, steps } = variant.prepared.compiled
-    const inputs = new Map<string, Elements>()
-    for (const tensor of this.data) inputs.set(`data ${tensor.name}`, tensor.elements)
-    for (const parameter of this.model.parameters) inputs.set(`parameter ${parameter.name}`, parameter.initial)
+    const inputs = inputElements(this.data, this.model)
     this.#rewind(runtime, row)
     for (const slot of state) inputs.set(slot.name, runtime.read(slot))
     for (const column of steps.columns) inputs.set(column.name, runtime.stepInput(column, row))
     this.#rewind(runtime, rows.length)
-    const found = locateNonFinite(requireLoss(variant.network).value, gradientTargets(this.spec, this.model, variant.network), inputs, this.engine)
+    const loss = requireLoss(variant.network).value
+    const targets = [...gradientTargets(this.spec, this.model, variant.network).values()]
+    const found = locateNonFinite({ forward: [loss], gradients: gradients(loss, targets) }, inputs, this, this.engine.compile)
     return found && { ...found, step: rows[row]!.step }
   }
 

@@ -61,7 +61,7 @@ export class Variants {
     const drawing = new Drawing(generator.copy())
     const conditions = new Conditions(known, (name) => inputs(name) ?? drawing.read(name), this.#engine)
     const batch = this.#spec.batch_size === undefined ? undefined : size
-    const network = buildNetwork(this.#spec, this.#model, this.#data, this.#engine.limits, batch, (condition, live) => conditions.decide(condition, live), drawing.draws)
+    const network = buildNetwork(this.#spec, this.#model, this.#data, this.#engine.limits, { batch, decide: (condition, live) => conditions.decide(condition, live), draws: drawing.draws })
     const same = this.#variants.find((variant) => variant.size === size && equal(variant.path, conditions.taken))
     if (same) return this.#use(same)
     const graph = stepGraph(this.#spec, this.#model, network, { ...this.#options, size, conditions })

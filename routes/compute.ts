@@ -1,4 +1,4 @@
-/** POST /v1/forward, /v1/backward and /v1/train: the body goes to a worker, its answer comes back. */
+/** POST /v1/forward, /v1/backward, /v1/graph and /v1/train: the body goes to a worker, its answer comes back. */
 import { PassThrough } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { problem } from '../src/errors.ts'
@@ -10,9 +10,10 @@ import { validateText } from '../src/validate.ts'
 import { operationDocs } from '../src/operations.ts'
 
 export default async function computeRoutes(app: FastifyInstance): Promise<void> {
-  for (const operation of ['forward', 'backward', 'train'] as const) {
+  for (const operation of ['forward', 'backward', 'graph', 'train'] as const) {
     app.post(`/v1/${operation}`, { config: { api: operationDocs[operation] } }, async (request, reply) => {
-      const format = formatOf(operation, request)
+      // The form of a graph is a field of the request.
+      const format = operation === 'graph' ? 'json' : formatOf(operation, request)
       const job = jobOf(operation, request, app.settings.INLINE_BODY_BYTES)
       await answer(app, operation, format, job, request, reply)
       return reply
@@ -68,7 +69,7 @@ async function answer(app: FastifyInstance, operation: Operation, format: Format
     })
     logStats(request, operation, result.stats)
     if (stream) stream.end(result)
-    else reply.type('application/json').send(result.body)
+    else reply.type(result.contentType).send(result.body)
   } catch (error) {
     if (error instanceof AbortedError) {
       request.logFields['aborted'] = true

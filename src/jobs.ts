@@ -1,10 +1,14 @@
 /** What a worker does with a request: runs the engine and writes the answer as bytes of JSON. */
-import type { Engine } from '../engine/index.ts'
-import { SpecError, Training, backward, forward } from '../engine/index.ts'
+import type { Engine, GraphResult, NonFinite } from '../engine/index.ts'
+import { SpecError, Training, backward, callGraph, forward } from '../engine/index.ts'
 import type { DebugLadder } from './debug.ts'
+import { graphDot } from './graph/dot.ts'
+import { graphJson } from './graph/json.ts'
+import { graphMermaid } from './graph/mermaid.ts'
+import { graphSvg } from './graph/svg.ts'
 import type { Format, JobStats } from './protocol.ts'
 import { NonFiniteList, estimateText, stepText, tensorText, tensorsText } from './serialize.ts'
-import type { BackwardRequest, ForwardRequest, TrainRequest } from './spec.ts'
+import type { BackwardRequest, ForwardRequest, GraphRequest, TrainRequest } from './spec.ts'
 
 /** How a job talks to the rest of the worker. */
 export interface JobContext {
@@ -23,6 +27,8 @@ export interface JobContext {
 export interface JobResult {
   /** The body, or the last piece of a streamed answer. */
   readonly text: string
+  /** By default JSON. */
+  readonly contentType?: string
   readonly stats: JobStats
 }
 
@@ -44,7 +50,7 @@ export function runForward(request: ForwardRequest, ctx: JobContext): JobResult 
     parts.push(`"loss":${tensorText(result.loss, 'nested')}`, `"grad_fn":${JSON.stringify(result.gradFn)}`)
   }
   parts.push(`"outputs":${tensorsText(result.outputs, form, '/outputs', bad)}`)
-  return { text: `{${parts.join(',')}${bad.field}}`, stats: passStats(result.stats, ctx.now() - began) }
+  return { text: `{${parts.join(',')}${bad.field}${firstNonFiniteText(result.nonFinite)}}`, stats: passStats(result.stats, ctx.now() - began) }
 }
 
 export function runBackward(request: BackwardRequest, ctx: JobContext): JobResult {
@@ -57,9 +63,36 @@ export function runBackward(request: BackwardRequest, ctx: JobContext): JobResul
   const loss = tensorText(result.loss, 'nested')
   const gradients = tensorsText(result.gradients, form, '/gradients', bad)
   return {
-    text: `{"loss":${loss},"grad_fn":${JSON.stringify(result.gradFn)},"gradients":${gradients}${bad.field}}`,
+    text: `{"loss":${loss},"grad_fn":${JSON.stringify(result.gradFn)},"gradients":${gradients}${bad.field}${firstNonFiniteText(result.nonFinite)}}`,
     stats: passStats(result.stats, ctx.now() - began),
   }
+}
+
+/** `,"first_non_finite":{…}`, or nothing. */
+function firstNonFiniteText(found: NonFinite | undefined, step?: number): string {
+  if (!found) return ''
+  const { phase, operation, value, place, index } = found
+  return `,"first_non_finite":${JSON.stringify({ step, phase, operation, value, pointer: place?.pointer, line: place?.line, column: place?.column, index })}`
+}
+
+/** How a graph can be written. */
+const graphFormats: Readonly<Record<GraphRequest['format'], { readonly contentType: string; readonly write: (graph: GraphResult) => string | Promise<string> }>> = {
+  json: { contentType: 'application/json', write: graphJson },
+  dot: { contentType: 'text/vnd.graphviz; charset=utf-8', write: graphDot },
+  mermaid: { contentType: 'text/vnd.mermaid; charset=utf-8', write: graphMermaid },
+  svg: { contentType: 'image/svg+xml; charset=utf-8', write: graphSvg },
+}
+
+/** Characters that a node and an edge take in the longest form, roughly. */
+const drawnCharacters = { node: 2000, edge: 600 } as const
+
+export async function runGraph(request: GraphRequest, ctx: JobContext): Promise<JobResult> {
+  const began = ctx.now()
+  const graph = callGraph(request, request.backward, ctx.engine)
+  requireRoom(graph.nodes.length * drawnCharacters.node + graph.edges.length * drawnCharacters.edge, ctx)
+  const { contentType, write } = graphFormats[request.format]
+  ctx.checkCancelled()
+  return { text: await write(graph), contentType, stats: passStats(graph.stats, ctx.now() - began) }
 }
 
 function passStats(stats: { fromCache: boolean; memoryBytes: number; kernels: number }, ms: number): JobStats {
@@ -131,12 +164,7 @@ function endText(training: Training, request: TrainRequest): string {
   const parts: string[] = []
   if (request.report.parameters === 'values') parts.push(`"state":${tensorsText(training.state(), request.report.tensors, '/state', bad)}`)
   parts.push(`"status":"${training.status}"`)
-  const { nonFinite } = training
-  if (nonFinite) {
-    const { pointer, line, column } = nonFinite.place ?? {}
-    parts.push(`"first_non_finite":${JSON.stringify({ step: nonFinite.step, phase: nonFinite.phase, operation: nonFinite.operation, value: nonFinite.value, pointer, line, column })}`)
-  }
-  return parts.join(',') + bad.field
+  return parts.join(',') + firstNonFiniteText(training.nonFinite, training.nonFinite?.step) + bad.field
 }
 
 /** Frames steps and the end for each format. */

@@ -1,6 +1,6 @@
 /** What the documentation says of the compute operations, with examples that the tests post. */
 import type { ExampleDoc, OperationDoc } from './openapi.ts'
-import { backwardResponse, forwardResponse, trainResponse } from './responses.ts'
+import { backwardResponse, forwardResponse, graphResponse, trainResponse } from './responses.ts'
 import type { Operation } from './spec.ts'
 import { requestSchemas } from './spec.ts'
 
@@ -45,6 +45,36 @@ const backwardExamples: Record<string, ExampleDoc> = {
   },
 }
 
+const one = { min: 1, max: 1, mean: 1, norm: 1, zeros: 0, non_finite: 0 }
+const two = { min: 2, max: 2, mean: 2, norm: 2, zeros: 0, non_finite: 0 }
+const minus = (x: number): typeof one => ({ min: -x, max: -x, mean: -x, norm: x, zeros: 0, non_finite: 0 })
+const scalar = { shape: [], dtype: 'float32' }
+
+const graphExamples: Record<string, ExampleDoc> = {
+  notebook: {
+    summary: 'The graph of the notebook',
+    request: notebook,
+    response: {
+      nodes: [
+        { id: 0, kind: 'data', name: 'x', grad_fn: null, ...scalar, requires_grad: false, pointer: '/data/x', value: one },
+        { id: 1, kind: 'data', name: 'y', grad_fn: null, ...scalar, requires_grad: false, pointer: '/data/y', value: two },
+        { id: 2, kind: 'parameter', name: 'w', grad_fn: 'AccumulateGrad', ...scalar, requires_grad: true, pointer: '/model/parameters/w', value: one, gradient: minus(2) },
+        { id: 3, kind: 'call', name: 'mul', variable: 'y_hat', grad_fn: 'MulBackward0', ...scalar, requires_grad: true, pointer: '/model/forward', line: 1, column: 9, value: one, gradient: minus(2) },
+        { id: 4, kind: 'call', name: 'sub', grad_fn: 'SubBackward0', ...scalar, requires_grad: true, pointer: '/loss', line: 1, column: 2, value: minus(1), gradient: minus(2) },
+        { id: 5, kind: 'call', name: 'pow', grad_fn: 'PowBackward0', ...scalar, requires_grad: true, pointer: '/loss', line: 1, column: 1, value: one, gradient: one },
+      ],
+      edges: [
+        { from: 2, to: 3, argument: 'input' },
+        { from: 0, to: 3, argument: 'other' },
+        { from: 3, to: 4, argument: 'input' },
+        { from: 1, to: 4, argument: 'other' },
+        { from: 4, to: 5, argument: 'input' },
+      ],
+      loss: 5,
+    },
+  },
+}
+
 const trainExamples: Record<string, ExampleDoc> = {
   notebook: {
     summary: 'One step of gradient descent',
@@ -64,6 +94,10 @@ const trainExamples: Record<string, ExampleDoc> = {
     },
   },
 }
+
+const graphDescription = `Follows the program and returns its calls as a graph: functions, operators and layers as they were written, with what each tensor and its gradient are like.
+
+With \`"format"\` the graph comes as text instead, under its own media type: \`dot\` (text/vnd.graphviz), \`mermaid\` (text/vnd.mermaid) or \`svg\` (image/svg+xml), drawn by Graphviz up to 1000 nodes.`
 
 const trainDescription = `Trains the model and returns the loss and the gradients of every step, then the final state.
 
@@ -94,6 +128,17 @@ export const operationDocs: Record<Operation, OperationDoc> = {
     answers: { 200: { description: 'The loss and the gradients', content: { 'application/json': backwardResponse } } },
     problems,
     examples: backwardExamples,
+  },
+  graph: {
+    operationId: 'graph',
+    tag: 'Compute',
+    summary: 'The calls of a program as a graph',
+    description: graphDescription,
+    request: requestSchemas.graph,
+    // One media type, as with the streams of training: the drawn forms are told in words.
+    answers: { 200: { description: 'The graph', content: { 'application/json': graphResponse } } },
+    problems: problems.filter((status) => status !== 406),
+    examples: graphExamples,
   },
   train: {
     operationId: 'train',

@@ -64,6 +64,7 @@ export interface JobRequest {
 
 export interface JobAnswer {
   readonly body: Uint8Array
+  readonly contentType: string
   readonly stats: JobStats
 }
 
@@ -167,7 +168,7 @@ export class Pool {
       }
       case 'done':
         this.#finish(member)
-        job.resolve({ body: message.body, stats: message.stats })
+        job.resolve({ body: message.body, contentType: message.contentType, stats: message.stats })
         return
       case 'refused':
         this.#finish(member)

@@ -56,7 +56,7 @@ export type FromWorker =
   | { readonly type: 'started'; readonly id: number }
   | { readonly type: 'chunk'; readonly id: number; readonly bytes: Uint8Array<ArrayBuffer> }
   /** The end of the answer; its whole body when it is not streamed. */
-  | { readonly type: 'done'; readonly id: number; readonly body: Uint8Array<ArrayBuffer>; readonly stats: JobStats }
+  | { readonly type: 'done'; readonly id: number; readonly body: Uint8Array<ArrayBuffer>; readonly contentType: string; readonly stats: JobStats }
   | { readonly type: 'refused'; readonly id: number; readonly problem: Problem }
   | { readonly type: 'cancelled'; readonly id: number }
   | { readonly type: 'failed'; readonly id: number; readonly message: string; readonly stack: string | undefined }

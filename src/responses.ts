@@ -37,6 +37,22 @@ const nonFinite = z
   .optional()
   .describe('Where null stands for numbers that are not finite, and what the first of them was')
 
+const origin = {
+  phase: z.enum(['forward', 'backward']),
+  operation: z.string().describe("PyTorch's name of the call whose result (backward: whose gradient) is not finite; `data` or `parameter` where it was given so"),
+  value: z.enum(['NaN', 'Infinity', '-Infinity']),
+  pointer: z.string().optional().describe('Where in the request, as a JSON pointer'),
+  line: z.int().optional().describe('Line of the program, from 1'),
+  column: z.int().optional().describe('Column of the program, from 1'),
+  index: z.array(z.int32()).optional().describe('Which element of the given tensor'),
+}
+
+const firstNonFinite = z
+  .strictObject(origin)
+  .meta({ id: 'FirstNonFinite' })
+  .optional()
+  .describe('Where the first number arose that made a result not finite. Absent where the search would need more memory than is allowed')
+
 const gradFn = z.string().nullable().describe("PyTorch's name of the function that made the loss; null where no gradient flows")
 
 export const forwardResponse = z
@@ -45,6 +61,7 @@ export const forwardResponse = z
     grad_fn: gradFn.optional(),
     outputs: tensors.describe('The asked variables'),
     non_finite: nonFinite,
+    first_non_finite: firstNonFinite,
   })
   .meta({ id: 'ForwardResponse' })
 
@@ -54,8 +71,51 @@ export const backwardResponse = z
     grad_fn: gradFn,
     gradients: tensors.describe('Gradient of the loss for each parameter, and for what retain_grad names'),
     non_finite: nonFinite,
+    first_non_finite: firstNonFinite,
   })
   .meta({ id: 'BackwardResponse' })
+
+const summaryNumber = z.number().nullable()
+
+export const summary = z
+  .strictObject({
+    min: summaryNumber,
+    max: summaryNumber,
+    mean: summaryNumber,
+    norm: summaryNumber.describe('2-norm'),
+    zeros: z.int().describe('Elements that are 0'),
+    non_finite: z.int().describe('Elements that are NaN or infinite'),
+  })
+  .describe('What the elements are like. The first four are those of the finite elements, null where there are none')
+  .meta({ id: 'Summary' })
+
+export const graphNode = z
+  .strictObject({
+    id: z.int().describe('From 0, in the order of the program'),
+    kind: z.enum(['data', 'parameter', 'constant', 'call']).describe('constant: a call that takes no tensor, such as torch.zeros'),
+    name: z.string().describe("Of data and parameters their name, of a call PyTorch's name of the function or layer"),
+    variable: z.string().optional().describe('The variable that it was first assigned to'),
+    module: z.string().optional().describe('Where a layer stands in the model'),
+    output: z.int().optional().describe('Which of several results of the call'),
+    grad_fn: z.string().nullable().describe("PyTorch's name of the node of the backward pass; AccumulateGrad for leaves, such as parameters; null where no gradient flows"),
+    shape: z.array(z.int32()),
+    dtype: z.enum(['float32', 'float64', 'int64', 'int32', 'bool']),
+    requires_grad: z.boolean(),
+    pointer: z.string().optional().describe('Where in the request, as a JSON pointer'),
+    line: z.int().optional(),
+    column: z.int().optional(),
+    value: summary,
+    gradient: summary.optional().describe('Absent without a backward pass, and where the loss does not depend on it'),
+  })
+  .meta({ id: 'GraphNode' })
+
+export const graphResponse = z
+  .strictObject({
+    nodes: z.array(graphNode).describe('Data, parameters, and what each call of the program gave'),
+    edges: z.array(z.strictObject({ from: z.int(), to: z.int(), argument: z.string().describe('The parameter of the function, as `input`, `tensors[1]`') })),
+    loss: z.int().optional().describe('The node of the loss'),
+  })
+  .meta({ id: 'GraphResponse' })
 
 export const trainStep = z
   .strictObject({
@@ -72,15 +132,8 @@ const end = {
   state: tensors.optional().describe('The parameters after the run, by their state_dict names'),
   status: z.enum(['succeeded', 'diverged']).describe('diverged: a loss was not finite; the state is the one that this loss was computed from'),
   first_non_finite: z
-    .strictObject({
-      step: z.int(),
-      phase: z.enum(['forward', 'backward']),
-      operation: z.string(),
-      value: z.enum(['NaN', 'Infinity', '-Infinity']),
-      pointer: z.string().optional(),
-      line: z.int().optional(),
-      column: z.int().optional(),
-    })
+    .strictObject({ step: z.int(), ...origin })
+    .meta({ id: 'StepNonFinite' })
     .optional()
     .describe('Where the first number that is not finite arose in a run that diverged'),
   non_finite: nonFinite,

@@ -125,6 +125,13 @@ export const backwardRequest = strict({
   report: strict({ tensors: tensorForm }).default({ tensors: 'nested' }),
 }).meta({ id: 'BackwardRequest' })
 
+export const graphRequest = strict({
+  ...base,
+  loss: loss.optional().describe('Needed for a backward pass'),
+  backward: z.boolean().default(true).describe('Whether a backward pass is done, for the gradients'),
+  format: z.enum(['json', 'dot', 'mermaid', 'svg']).default('json').describe('How the graph is written'),
+}).meta({ id: 'GraphRequest' })
+
 const report = strict({
   every: z.int32().min(1).default(1).describe('Report the steps whose number this divides, and the last one'),
   gradients: z.enum(['values', 'norms', 'none']).default('values').describe('Gradients of the reported steps, their 2-norms, or nothing'),
@@ -151,8 +158,9 @@ export const trainRequest = strict({
 
 export type ForwardRequest = z.infer<typeof forwardRequest>
 export type BackwardRequest = z.infer<typeof backwardRequest>
+export type GraphRequest = z.infer<typeof graphRequest>
 export type TrainRequest = z.infer<typeof trainRequest>
 export type TensorForm = z.infer<typeof tensorForm>
 
-export const requestSchemas = { forward: forwardRequest, backward: backwardRequest, train: trainRequest } as const
+export const requestSchemas = { forward: forwardRequest, backward: backwardRequest, graph: graphRequest, train: trainRequest } as const
 export type Operation = keyof typeof requestSchemas

@@ -5,10 +5,10 @@ import type { Engine } from '../engine/index.ts'
 import { DebugLadder } from './debug.ts'
 import type { Problem } from './errors.ts'
 import type { JobContext, JobResult } from './jobs.ts'
-import { runBackward, runForward, runTrain } from './jobs.ts'
+import { runBackward, runForward, runGraph, runTrain } from './jobs.ts'
 import type { FromWorker, Job, ToWorker, WorkerSetup } from './protocol.ts'
 import { selfTest } from './self-test.ts'
-import type { BackwardRequest, ForwardRequest, TrainRequest } from './spec.ts'
+import type { BackwardRequest, ForwardRequest, GraphRequest, TrainRequest } from './spec.ts'
 import { problemOf, validateText } from './validate.ts'
 
 const setup = workerData as WorkerSetup
@@ -88,6 +88,8 @@ async function run(job: Job): Promise<JobResult> {
       return runForward(request as ForwardRequest, ctx)
     case 'backward':
       return runBackward(request as BackwardRequest, ctx)
+    case 'graph':
+      return runGraph(request as GraphRequest, ctx)
     case 'train':
       return runTrain(request as TrainRequest, job.format, ctx)
   }
@@ -103,10 +105,10 @@ function checkedRequest(job: Job): unknown {
 async function handle(job: Job): Promise<void> {
   flow.inFlight = 0
   try {
-    const { text, stats } = await run(job)
+    const { text, contentType = 'application/json', stats } = await run(job)
     if (debug.on) debug.ran(job.operation, stats)
     const body = new TextEncoder().encode(text)
-    post({ type: 'done', id: job.id, body, stats }, [body.buffer])
+    post({ type: 'done', id: job.id, body, contentType, stats }, [body.buffer])
   } catch (error) {
     if (error instanceof Cancelled) post({ type: 'cancelled', id: job.id })
     else if (error instanceof Refused) post({ type: 'refused', id: job.id, problem: error.problem })

@@ -3,7 +3,7 @@ import { dependsOn, gradients } from '../autodiff.ts'
 import { showShape } from '../errors.ts'
 import type { Value } from '../ir/value.ts'
 import { isFloat, numel, sameShape } from '../ir/value.ts'
-import type { Dynamic, TraceContext } from '../lang/values.ts'
+import type { Argument, Dynamic, TraceContext } from '../lang/values.ts'
 import { Tensor, describe, fail, itemsOf, none, tuple } from '../lang/values.ts'
 import { add, detach, mark, mul } from '../ops/elementwise.ts'
 import { constant } from '../ops/source.ts'
@@ -71,16 +71,17 @@ function grad({ outputs, inputs, grad_outputs: weights, create_graph: createGrap
   }
   const total = weighted(ctx, outputs, weights)
   const values = gradients(total, inputs.map(({ value }) => value))
-  return tuple(
-    inputs.map(({ value }, i) => {
-      if (!zeros && !dependsOn(total, [value])) {
-        if (allowUnused !== true) fail(ctx, 'bad_argument', `torch.autograd.grad(): outputs do not depend on inputs[${i}]; with allow_unused=True its gradient is None`)
-        return none
-      }
-      const result = values[i]!
-      return createGraph ? new Tensor(result, gradFnOf(result), true) : new Tensor(detach(result), null, false)
-    }),
-  )
+  const results = inputs.map(({ value }, i): Dynamic => {
+    if (!zeros && !dependsOn(total, [value])) {
+      if (allowUnused !== true) fail(ctx, 'bad_argument', `torch.autograd.grad(): outputs do not depend on inputs[${i}]; with allow_unused=True its gradient is None`)
+      return none
+    }
+    const result = values[i]!
+    return createGraph ? new Tensor(ctx.recorder?.own(result) ?? result, gradFnOf(result), true) : new Tensor(detach(result), null, false)
+  })
+  const taken: Argument[] = [['outputs', tuple(outputs)], ['inputs', tuple(inputs)], ['grad_outputs', tuple(weights?.filter((weight) => weight !== undefined) ?? [])]]
+  ctx.recorder?.called({ name: 'grad', gradFn: null, inputs: taken }, results.filter((result) => result instanceof Tensor), ctx.graph.place)
+  return tuple(results)
 }
 
 /** The backward pass has no calls to name it after: the name of its last operation. */

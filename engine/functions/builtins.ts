@@ -5,7 +5,7 @@ import { Tensor, bool, describe, fail, float, int, itemsOf, tuple } from '../lan
 import { numel } from '../ir/value.ts'
 import * as ew from '../ops/elementwise.ts'
 import { reshape } from '../ops/view.ts'
-import { define, signature, wrap } from './define.ts'
+import { apply, define, signature } from './define.ts'
 import { add } from './elementwise.ts'
 import type { Kind } from './parameters.ts'
 import { integer, number, operand, optional, withDefault } from './parameters.ts'
@@ -75,7 +75,7 @@ function plus(ctx: TraceContext, a: Dynamic, b: Dynamic): Dynamic {
     const [x, y] = numbersOf(ctx, 'sum', [a, b]) as [Num, Num]
     return x.whole && y.whole ? int(x.value + y.value) : float(x.value + y.value)
   }
-  return wrap(add(ctx, operand.convert(a, ctx, 'sum()'), operand.convert(b, ctx, 'sum()')), 'AddBackward0', [a, b])
+  return apply(ctx, { name: 'add', gradFn: 'AddBackward0', inputs: [['input', a], ['other', b]] }, () => add(ctx, operand.convert(a, ctx, 'sum()'), operand.convert(b, ctx, 'sum()')))
 }
 
 builtin('sum', 'The sum of items: numbers, or tensors one after the other', signature({ iterable: anything, start: withDefault<Dynamic>(anything, int(0), '0') }, ({ iterable, start }, ctx) => {

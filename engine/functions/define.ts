@@ -5,20 +5,33 @@
 import { suggestion } from '../errors.ts'
 import type { Value } from '../ir/value.ts'
 import { isFloat } from '../ir/value.ts'
-import type { CallArguments, Dynamic, TraceContext } from '../lang/values.ts'
+import type { Argument, Call, CallArguments, Dynamic, TraceContext } from '../lang/values.ts'
 import { Tensor, fail, itemsOf, tuple } from '../lang/values.ts'
 import type { Kind } from './parameters.ts'
 
 /** `torch.f`, `F.f`, `x.f()`, `torch.linalg.f`, `math.f`, or a plain name such as `range`. */
 export type Home = 'torch' | 'F' | 'Tensor' | 'linalg' | 'autograd' | 'math' | 'builtin'
 
-/** A tensor, several of them (a tuple in the program), or a value that is known while tracing. */
-export type Result = Value | readonly Value[] | NamedResult | { readonly static: Dynamic }
+/** A tensor, or several of them: a tuple in the program. */
+type Values = Value | readonly Value[] | NamedResult
+
+/** What a call gives: tensors, or a value that is known while tracing. */
+export type Result = Values | MadeBy | { readonly static: Dynamic }
 
 /** Several tensors that also have names. */
 export interface NamedResult {
   readonly names: readonly string[]
   readonly values: readonly Value[]
+}
+
+/** Tensors whose `grad_fn` depends on the arguments. */
+interface MadeBy {
+  readonly gradFn: string
+  readonly result: Values
+}
+
+export function madeBy(gradFn: string, result: Values): MadeBy {
+  return { gradFn, result }
 }
 
 type Kinds = Readonly<Record<string, Kind<unknown>>>
@@ -88,20 +101,30 @@ export function define(definition: Definition, ...signatures: readonly Signature
 export function callFunction(entry: TorchFunction, args: CallArguments, ctx: TraceContext, shown: string): Dynamic {
   const [first, ...others] = entry.signatures
   const chosen = others.length === 0 ? first! : (entry.signatures.find((candidate) => fits(candidate, args)) ?? first!)
-  const result = chosen.call(bind(chosen, args, ctx, shown), ctx)
-  return wrap(result, entry.gradFn, [...args.positional, ...args.named.values()])
+  const { name, gradFn } = entry
+  return apply(ctx, { name, gradFn, inputs: givenArguments(chosen, args) }, () => chosen.call(bind(chosen, args, ctx, shown), ctx))
 }
 
-/** Makes tensors of results; they require a gradient when an argument does. */
-export function wrap(result: Result, gradFn: string | null, inputs: readonly Dynamic[]): Dynamic {
-  if ('static' in result) return result.static
-  const flows = gradFn !== null && inputs.some(requiresGrad)
-  const one = (value: Value): Tensor => {
-    const grad = flows && isFloat(value.dtype)
-    return new Tensor(value, grad ? gradFn : null, grad)
-  }
-  if ('names' in result) return { kind: 'named', names: result.names, items: result.values.map(one) }
-  return isValue(result) ? one(result) : tuple(result.map(one))
+/** Follows a call: what `body` gives becomes tensors, which require a gradient when an argument does. */
+export function apply(ctx: TraceContext, call: Call, body: () => Result): Dynamic {
+  const given = ctx.graph.calling(call.name, body)
+  if ('static' in given) return given.static
+  const [gradFn, result] = 'gradFn' in given ? [given.gradFn, given.result] : [call.gradFn, given]
+  const tensors = asTensors(ctx, { ...call, gradFn }, 'names' in result ? result.values : isValue(result) ? [result] : result)
+  if ('names' in result) return { kind: 'named', names: result.names, items: tensors }
+  return isValue(result) ? tensors[0]! : tuple(tensors)
+}
+
+/** The results of a call as tensors, of which the recorder is told. */
+function asTensors(ctx: TraceContext, call: Call, values: readonly Value[]): Tensor[] {
+  const { recorder } = ctx
+  const flows = call.inputs.some(([, value]) => requiresGrad(value))
+  const tensors = values.map((value) => {
+    const gradFn = flows && isFloat(value.dtype) ? call.gradFn : null
+    return new Tensor(recorder && gradFn !== null ? recorder.own(value) : value, gradFn, gradFn !== null)
+  })
+  recorder?.called(call, tensors, ctx.graph.place)
+  return tensors
 }
 
 function isValue(result: Value | readonly Value[]): result is Value {
@@ -125,6 +148,15 @@ function fits({ parameters }: Signature, args: CallArguments): boolean {
   if (names.some((name) => !filled.has(name) && !parameters[name]!.default)) return false
   const positional = args.positional.every((value, i) => (variadic >= 0 && i >= variadic) || parameters[names[i]!]!.fits(value))
   return positional && [...args.named].every(([name, value]) => parameters[name]!.fits(value))
+}
+
+/** The arguments by the names of their parameters; the items of a variadic one are numbered. */
+function givenArguments({ parameters }: Signature, { positional, named }: CallArguments): Argument[] {
+  const names = Object.keys(parameters)
+  const variadic = names.findIndex((name) => parameters[name]!.variadic)
+  const several = variadic >= 0 && positional.length > variadic + 1
+  const nameOf = (i: number): string => (several && i >= variadic ? `${names[variadic]}[${i - variadic}]` : names[i]!)
+  return [...positional.map((value, i): Argument => [nameOf(i), value]), ...named]
 }
 
 function bind({ parameters }: Signature, args: CallArguments, ctx: TraceContext, shown: string): Record<string, unknown> {

@@ -105,6 +105,8 @@ export interface Value {
   readonly dtype: DType
   /** Where in the spec the value was first asked for. */
   readonly place: Place | undefined
+  /** The call of the program that it was made for, by torch's name: `softmax`. */
+  readonly call: string | undefined
 }
 
 /** An index that is checked when the program runs, by its number. */
@@ -125,8 +127,9 @@ export interface GraphLimits {
 export class Graph {
   readonly values: Value[] = []
   readonly indexSites: IndexSite[] = []
-  /** Given to every node that is added while it is set. */
+  /** Given to every node that is added while they are set. */
   place: Place | undefined
+  call: string | undefined
   readonly #known = new Map<string, Value>()
   readonly limits: GraphLimits
 
@@ -151,7 +154,7 @@ export class Graph {
         this.place,
       )
     }
-    const value: Value = { id: this.values.length, graph: this, op, inputs, attrs, shape, dtype, place: this.place }
+    const value: Value = { id: this.values.length, graph: this, op, inputs, attrs, shape, dtype, place: this.place, call: this.call }
     this.values.push(value)
     this.#known.set(key, value)
     return value
@@ -166,6 +169,22 @@ export class Graph {
     } finally {
       this.place = before
     }
+  }
+
+  /** Runs `body` with nodes that belong to a call of this name. */
+  calling<T>(name: string | undefined, body: () => T): T {
+    const before = this.call
+    this.call = name
+    try {
+      return body()
+    } finally {
+      this.call = before
+    }
+  }
+
+  /** Runs `body` with nodes that belong where `value` does: to its place and its call. */
+  like<T>(value: Value, body: () => T): T {
+    return this.calling(value.call, () => this.at(value.place, body))
   }
 }
 

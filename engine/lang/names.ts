@@ -1,10 +1,10 @@
 /** What names outside of the program mean: modules, their functions, attributes and methods of tensors. */
 import { suggestion } from '../errors.ts'
 import { mathConstants } from '../functions/builtins.ts'
-import { wrap } from '../functions/define.ts'
+import { apply } from '../functions/define.ts'
 import type { Home } from '../functions/index.ts'
 import { callFunction, findFunction, functionNames } from '../functions/index.ts'
-import type { DType } from '../ir/value.ts'
+import type { DType, Value } from '../ir/value.ts'
 import { detach } from '../ops/elementwise.ts'
 import { permute, transposeLast } from '../ops/view.ts'
 import type { Dynamic, TraceContext } from './values.ts'
@@ -66,6 +66,7 @@ export function attributeOf(object: Dynamic, name: string, ctx: TraceContext): D
 function tensorAttribute(tensor: Tensor, name: string, ctx: TraceContext): Dynamic {
   const { value } = tensor
   const rank = value.shape.length
+  const made = (attribute: string, gradFn: string | null, body: () => Value): Dynamic => apply(ctx, { name: attribute, gradFn, inputs: [['input', tensor]] }, body)
   switch (name) {
     case 'shape':
       return tuple(value.shape.map(int))
@@ -76,13 +77,13 @@ function tensorAttribute(tensor: Tensor, name: string, ctx: TraceContext): Dynam
     case 'requires_grad':
       return bool(tensor.requiresGrad)
     case 'data':
-      return wrap(detach(value), null, [tensor])
+      return made('data', null, () => detach(value))
     case 'T':
-      return wrap(permute(value, [...Array(rank).keys()].toReversed()), 'PermuteBackward0', [tensor])
+      return made('T', 'PermuteBackward0', () => permute(value, [...Array(rank).keys()].toReversed()))
     case 'mT':
       if (rank === 0) return tensor
       if (rank < 2) return fail(ctx, 'shape_mismatch', `.mT needs at least 2 dimensions, got ${describe(tensor)}`)
-      return wrap(transposeLast(value), 'TransposeBackward0', [tensor])
+      return made('mT', 'TransposeBackward0', () => transposeLast(value))
   }
   const entry = findFunction('Tensor', name)
   if (!entry) {

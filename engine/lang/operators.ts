@@ -1,27 +1,33 @@
 /** Python's operators over tensors and over values that are known while tracing. */
 import { bitwise, add, compare, div, floorDivide, invert, mul, pow, remainder, sub } from '../functions/elementwise.ts'
-import { wrap } from '../functions/define.ts'
+import { apply } from '../functions/define.ts'
 import { matmul } from '../functions/products.ts'
 import type { TensorOrNumber } from '../functions/parameters.ts'
 import { truthOf } from '../functions/builtins.ts'
 import * as ew from '../ops/elementwise.ts'
 import type { BinaryOperator, CompareOperator } from './ast.ts'
-import type { Dynamic, Num, TraceContext } from './values.ts'
+import type { Call, Dynamic, Num, TraceContext } from './values.ts'
 import { Tensor, bool, describe, fail, float, int, itemsOf, tuple } from './values.ts'
 
-/** What `grad_fn` of a result is called. */
-const gradFns: Record<BinaryOperator, string | null> = {
-  '+': 'AddBackward0',
-  '-': 'SubBackward0',
-  '*': 'MulBackward0',
-  '/': 'DivBackward0',
-  '//': null,
-  '%': 'RemainderBackward0',
-  '**': 'PowBackward0',
-  '@': 'MmBackward0',
-  '&': null,
-  '|': null,
-  '^': null,
+/** torch's function for each operator, and what `grad_fn` of its result is called. */
+const functions: Record<BinaryOperator, readonly [name: string, gradFn: string | null]> = {
+  '+': ['add', 'AddBackward0'],
+  '-': ['sub', 'SubBackward0'],
+  '*': ['mul', 'MulBackward0'],
+  '/': ['div', 'DivBackward0'],
+  '//': ['floor_divide', null],
+  '%': ['remainder', 'RemainderBackward0'],
+  '**': ['pow', 'PowBackward0'],
+  '@': ['matmul', 'MmBackward0'],
+  '&': ['bitwise_and', null],
+  '|': ['bitwise_or', null],
+  '^': ['bitwise_xor', null],
+}
+
+const comparisons = { '==': 'eq', '!=': 'ne', '<': 'lt', '<=': 'le', '>': 'gt', '>=': 'ge' } as const
+
+function operation(name: string, gradFn: string | null, a: Dynamic, b?: Dynamic): Call {
+  return { name, gradFn, inputs: [['input', a], ...(b ? [[name === 'pow' ? 'exponent' : 'other', b] as const] : [])] }
 }
 
 /** A Python number; True and False count as 1 and 0. */
@@ -61,8 +67,9 @@ function tensorBinary(ctx: TraceContext, operator: BinaryOperator, a: Dynamic, b
   const x = a instanceof Tensor ? a.value : asNumber(a)
   const y = b instanceof Tensor ? b.value : asNumber(b)
   if (!x || !y) return refuse(ctx, operator, a, b)
-  const gradFn = operator === '@' && a instanceof Tensor && b instanceof Tensor ? productGradFn(a, b) : gradFns[operator]
-  return wrap(tensorFormula(ctx, operator, x, y, a, b), gradFn, [a, b])
+  const [name, usual] = functions[operator]
+  const gradFn = operator === '@' && a instanceof Tensor && b instanceof Tensor ? productGradFn(a, b) : usual
+  return apply(ctx, operation(name, gradFn, a, b), () => tensorFormula(ctx, operator, x, y, a, b))
 }
 
 function productGradFn(a: Tensor, b: Tensor): string {
@@ -134,9 +141,9 @@ export function unary(ctx: TraceContext, operator: '-' | '+' | '~' | 'not', x: D
   if (operator === 'not') return bool(!truthOf(ctx, x))
   if (x instanceof Tensor) {
     if (operator === '+') return x
-    if (operator === '~') return wrap(invert(ctx, x.value), null, [x])
+    if (operator === '~') return apply(ctx, operation('bitwise_not', null, x), () => invert(ctx, x.value))
     if (x.value.dtype === 'bool') fail(ctx, 'dtype_mismatch', '- of a bool tensor; use ~')
-    return wrap(ew.neg(x.value), 'NegBackward0', [x])
+    return apply(ctx, operation('neg', 'NegBackward0', x), () => ew.neg(x.value))
   }
   const found = asNumber(x)
   if (!found || (operator === '~' && !found.whole)) return fail(ctx, 'bad_operand', `the operator ${operator} does not take ${describe(x)}`)
@@ -168,7 +175,7 @@ function compareValues(ctx: TraceContext, operator: '==' | '!=' | '<' | '<=' | '
     const x = a instanceof Tensor ? a.value : asNumber(a)
     const y = b instanceof Tensor ? b.value : asNumber(b)
     if (!x || !y) return refuse(ctx, operator, a, b)
-    return wrap(compare(ctx, operator, x, y), null, [a, b])
+    return apply(ctx, operation(comparisons[operator], null, a, b), () => compare(ctx, operator, x, y))
   }
   if (operator === '==' || operator === '!=') return bool(equals(a, b) === (operator === '=='))
   const x = asNumber(a)

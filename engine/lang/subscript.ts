@@ -1,14 +1,15 @@
 /** `x[…]`: basic and advanced indexing of tensors, items of sequences. */
 import { broadcastShapes } from '../functions/promote.ts'
 import { select } from '../functions/shaping.ts'
-import { wrap } from '../functions/define.ts'
+import type { Result } from '../functions/define.ts'
+import { apply, madeBy } from '../functions/define.ts'
 import type { Value } from '../ir/value.ts'
 import { isFloat, numel } from '../ir/value.ts'
 import * as ew from '../ops/elementwise.ts'
 import { checkIndex, gather } from '../ops/indexing.ts'
 import { literal } from '../ops/source.ts'
 import { expand, permute, reshape, slice } from '../ops/view.ts'
-import type { Dynamic, Slice, TraceContext } from './values.ts'
+import type { Argument, Dynamic, Slice, TraceContext } from './values.ts'
 import { Tensor, describe, fail, itemsOf } from './values.ts'
 
 export function subscript(ctx: TraceContext, object: Dynamic, index: Dynamic): Dynamic {
@@ -50,6 +51,11 @@ interface Advanced {
 
 function indexTensor(ctx: TraceContext, object: Tensor, index: Dynamic): Dynamic {
   const parts = !(index instanceof Tensor) && (index.kind === 'tuple' || index.kind === 'named') ? index.items : [index]
+  const inputs: Argument[] = [['input', object], ...parts.map((part, i): Argument => [`index[${i}]`, part])]
+  return apply(ctx, { name: 'getitem', gradFn: 'AliasBackward0', inputs }, () => indexed(ctx, object, parts))
+}
+
+function indexed(ctx: TraceContext, object: Tensor, parts: readonly Dynamic[]): Result {
   const consuming = parts.filter((part) => part instanceof Tensor || (part.kind !== 'ellipsis' && part.kind !== 'none')).length
   const rank = object.value.shape.length
   if (consuming > rank) fail(ctx, 'bad_index', `too many indices (${consuming}) for ${describe(object)}`)
@@ -63,7 +69,6 @@ function indexTensor(ctx: TraceContext, object: Tensor, index: Dynamic): Dynamic
     if (part instanceof Tensor || itemsOf(part)) {
       advanced.push({ axis, index: indexValues(ctx, part, x.shape[axis]!) })
       axis++
-      gradFn = 'IndexBackward0'
     } else if (part.kind === 'ellipsis') {
       axis += rank - consuming
     } else if (part.kind === 'none') {
@@ -71,9 +76,11 @@ function indexTensor(ctx: TraceContext, object: Tensor, index: Dynamic): Dynamic
       axis++
       gradFn = 'UnsqueezeBackward0'
     } else if (part.kind === 'slice') {
+      const before = x
       x = sliced(ctx, x, axis, part)
       axis++
-      gradFn = 'SliceBackward0'
+      // A slice that takes all is none.
+      if (x !== before) gradFn = 'SliceBackward0'
     } else {
       const place = wholeNumber(part)
       if (place === undefined) return fail(ctx, 'bad_index', `a tensor is indexed by ints, slices, None, ... and tensors, got ${describe(part)}`)
@@ -81,7 +88,7 @@ function indexTensor(ctx: TraceContext, object: Tensor, index: Dynamic): Dynamic
       gradFn = 'SelectBackward0'
     }
   }
-  return wrap(advanced.length > 0 ? gatherAt(ctx, x, advanced) : x, gradFn, [object])
+  return advanced.length > 0 ? madeBy('IndexBackward0', gatherAt(ctx, x, advanced)) : madeBy(gradFn, x)
 }
 
 function sliced(ctx: TraceContext, x: Value, axis: number, part: Slice): Value {

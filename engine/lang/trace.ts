@@ -189,6 +189,7 @@ class Tracer {
   }
 
   #assign(name: string, value: Dynamic, scope: Scope): void {
+    this.ctx.recorder?.assigned(name, value, this.#calls > 0)
     scope.set(name, this.#marked(name, value))
     if (this.#calls === 0) this.#lastAssigned = name
   }
@@ -199,7 +200,9 @@ class Tracer {
   #marked(name: string, value: Dynamic): Dynamic {
     const { marked } = this.limits
     if (this.#calls > 0 || !(value instanceof Tensor) || !(marked === 'all' || marked?.has(name))) return value
-    return new Tensor(mark(value.value, name), value.gradFn, value.requiresGrad)
+    const own = new Tensor(mark(value.value, name), value.gradFn, value.requiresGrad)
+    this.ctx.recorder?.same(own, value)
+    return own
   }
 
   #function(statement: Extract<Statement, { kind: 'def' }>, scope: Scope): Callable {

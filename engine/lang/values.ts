@@ -1,6 +1,6 @@
 /** What expressions of a program evaluate to while it is traced. */
 import { SpecError, showShape } from '../errors.ts'
-import type { ErrorCode } from '../errors.ts'
+import type { ErrorCode, Place } from '../errors.ts'
 import type { DType, Graph, Value } from '../ir/value.ts'
 import type { Draw } from '../random/program.ts'
 
@@ -105,6 +105,32 @@ export function tuple(items: readonly Dynamic[]): Sequence {
   return { kind: 'tuple', items }
 }
 
+/** A call of a function, operator, attribute or layer, as the program wrote it. */
+export interface Call {
+  /** torch's name: `mul` for `*`, `relu`, `Linear`. */
+  readonly name: string
+  /** What `grad_fn` of the result is called, or null where no gradient flows. */
+  readonly gradFn: string | null
+  /** What it takes, with the names of the arguments. */
+  readonly inputs: readonly Argument[]
+  /** Where a layer stands in the model: `0`, `fc1`. */
+  readonly module?: string
+}
+
+export type Argument = readonly [name: string, value: Dynamic]
+
+/** Told of the calls that make tensors, where somebody wants to see them. */
+export interface Recorder {
+  readonly leaf: (kind: 'data' | 'parameter', name: string, tensor: Tensor, pointer: string) => void
+  /** A result as a node of its own: equal expressions are one value, and as many tensors as the program makes. */
+  readonly own: (value: Value) => Value
+  readonly called: (call: Call, results: readonly Tensor[], place: Place | undefined) => void
+  /** A variable was assigned; `local` to a function of the program, or not. */
+  readonly assigned: (name: string, value: Dynamic, local: boolean) => void
+  /** `other` is the tensor `original` as the program knows it. */
+  readonly same: (other: Tensor, original: Tensor) => void
+}
+
 /** What the functions of a program share. */
 export interface TraceContext {
   readonly graph: Graph
@@ -116,6 +142,8 @@ export interface TraceContext {
   readonly decide?: ((condition: Value, live: Iterable<Value>) => boolean) | undefined
   /** Values that the rest of the program can use. */
   readonly live?: () => Iterable<Value>
+  /** Told of leaves and calls. */
+  readonly recorder?: Recorder | undefined
 }
 
 /** Throws at the place that is being traced. */

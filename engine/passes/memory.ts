@@ -18,6 +18,8 @@ export const pairAddress = 256
 const firstBuffer = 1024
 /** Alignment of buffers, and room behind the last one for reads past the end of a partial vector. */
 const alignment = 64
+/** Buffers that are kept to the end find room among the temporaries, unless there are so many that the search is too long. */
+const maxKeptShared = 1000
 
 export interface MemoryPlan {
   readonly addresses: ReadonlyMap<Access['base'], number>
@@ -58,7 +60,12 @@ export function planMemory(persistent: readonly Value[], plan: Schedule, kept: R
     sizes.set(next, sizes.get(state)!)
   }
   const intervals = lifetimes(plan.kernels, addresses, kept)
-  end = assign(intervals, addresses, end)
+  const apart = kept.size > maxKeptShared
+  for (const { base, bytes } of intervals.filter((interval) => apart && kept.has(interval.base as Value))) {
+    addresses.set(base, end)
+    end += bytes
+  }
+  end = assign(intervals.filter(({ base }) => !addresses.has(base)), addresses, end)
   for (const { base, bytes } of intervals) sizes.set(base, bytes)
   const panel = panelSize(plan.kernels, wide)
   return { addresses, sizes, panelAddress: end, end: end + panel + alignment }

@@ -89,6 +89,7 @@ describe('forward', () => {
         { pointer: '/loss', count: 1, first: 'NaN' },
         { pointer: '/outputs/y_hat', count: 2, first: '-Infinity' },
       ],
+      first_non_finite: { phase: 'forward', operation: 'log', value: '-Infinity', pointer: '/model/forward', line: 1, column: 9 },
     })
   })
 })
@@ -233,7 +234,7 @@ describe('train', () => {
   it('a gradient that is not finite is found in the step before', async () => {
     const spec = { model: { parameters: { w: { value: 0 } }, forward: 'y_hat = torch.sqrt(w * w)' }, loss: 'y_hat', data: {}, optimizer: sgd, steps: 5 }
     const { body } = await service.post('/v1/train', spec)
-    expect(body).toMatchObject({ status: 'diverged', first_non_finite: { step: 1, phase: 'backward', operation: 'div', value: 'Infinity', line: 1, column: 9 } })
+    expect(body).toMatchObject({ status: 'diverged', first_non_finite: { step: 1, phase: 'backward', operation: 'sqrt', value: 'Infinity', line: 1, column: 9 } })
     expect(body.steps).toHaveLength(2)
   })
 })
