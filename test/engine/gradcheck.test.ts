@@ -12,9 +12,13 @@ import { primitives } from '../../engine/ops/define.ts'
 import * as ew from '../../engine/ops/elementwise.ts'
 import { amax, amin } from '../../engine/ops/extrema.ts'
 import { checkIndex, gather, scatterAdd } from '../../engine/ops/indexing.ts'
+import { cholesky, triangularSolve } from '../../engine/ops/triangular.ts'
+import { cofactors, determinant, scaledDeterminant } from '../../engine/ops/determinant.ts'
+import { identityMatrix } from '../../engine/ops/triangle.ts'
+import { inverse, solve } from '../../engine/ops/solve.ts'
 import { argsort } from '../../engine/ops/sorting.ts'
 import { constant, input, iota, literal } from '../../engine/ops/source.ts'
-import { concat, expand, permute, reshape, slice, sum } from '../../engine/ops/view.ts'
+import { concat, expand, permute, reshape, slice, sum, transposeLast } from '../../engine/ops/view.ts'
 import '../../engine/functions/index.ts'
 import { TestRandom, expectAgreement, runCompiled } from './agree.ts'
 
@@ -30,6 +34,12 @@ interface Row {
 const shapes: readonly Shape[] = [[], [1], [5], [3, 1, 4], [8, 16], [2, 33], [0, 3]]
 
 const one = (build: (x: Value) => Value, cases: readonly Shape[] = shapes): Row => ({ cases: cases.map((shape) => [shape]), build: ([x]) => build(x!) })
+
+/** Single matrices, batches, a size of 1, none at all. */
+const squares: readonly Shape[] = [[1, 1], [2, 2], [3, 3], [2, 3, 5, 5], [17, 17], [0, 3, 3], [2, 0, 0]]
+/** Far enough from singular, with pivots that have to be looked for. */
+const regular = (x: Value): Value => ew.add(x, ew.mul(permuteRows(identityMatrix(x.graph, x.shape, x.dtype)), x.shape.at(-1)! + 2))
+const permuteRows = (x: Value): Value => (x.shape.at(-1)! < 2 ? x : slice(x, x.shape.length - 2, x.shape.at(-1)! - 1, x.shape.at(-1)!, -1))
 
 const rows: Record<string, Row> = {
   input: one((x) => x),
@@ -51,6 +61,22 @@ const rows: Record<string, Row> = {
   matmul: {
     cases: [[[3, 4], [4, 5]], [[1, 7], [7, 1]], [[2, 3, 4], [2, 4, 2]], [[7, 19], [19, 33]], [[13, 64], [64, 17]], [[2, 2, 3, 1], [2, 2, 1, 3]], [[0, 3], [3, 2]]],
     build: ([x, y]) => matmul(x!, y!),
+  },
+  solve: { cases: [...squares.map((shape) => [shape, shape]), [[3, 3], [3, 1]], [[2, 3, 3], [2, 3, 5]]], build: ([x, y]) => solve(regular(x!), y!) },
+  inverse: one((x) => inverse(regular(x)), squares),
+  determinant: one((x) => determinant(ew.mul(regular(x), 0.2)), squares),
+  cofactors: one((x) => cofactors(ew.mul(regular(x), 0.2)), squares),
+  scaled_determinant: one((x) => {
+    const { mantissa, exponent } = scaledDeterminant(regular(x))
+    return ew.add(ew.log(ew.abs(mantissa)), ew.mul(exponent, Math.LN2))
+  }, squares),
+  cholesky: one((x) => cholesky(ew.add(matmul(x, transposeLast(x)), identityMatrix(x.graph, x.shape, x.dtype))), squares),
+  triangular_solve: {
+    cases: squares.map((shape) => [shape, shape]),
+    build: ([x, y]) => {
+      const a = ew.add(ew.mul(x!, 0.2), identityMatrix(x!.graph, x!.shape, x!.dtype))
+      return concat([[true, true], [true, false], [false, true], [false, false]].map(([upper, unit]) => triangularSolve(a, y!, { upper: upper!, unit: unit! })), x!.shape.length - 2)
+    },
   },
   argsort: {
     cases: [[[5]], [[3, 4]], [[2, 3, 17]], [[4, 1]], [[3, 0]], [[2, 100]]],
