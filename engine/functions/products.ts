@@ -10,8 +10,8 @@ import { expand, reshape, sum, transposeLast } from '../ops/view.ts'
 import type { Home } from './define.ts'
 import { define, signature } from './define.ts'
 import { add, mul } from './elementwise.ts'
-import { number, operand, optional, tensor, withDefault } from './parameters.ts'
-import { broadcastShapes, resultType } from './promote.ts'
+import { integer, optional, resolveDim, tensor, withDefault } from './parameters.ts'
+import { broadcastShapes } from './promote.ts'
 
 const everywhere: readonly Home[] = ['torch', 'Tensor']
 
@@ -20,8 +20,8 @@ export function matmul(ctx: TraceContext, a: Value, b: Value): Value {
   if (a.shape.length === 0 || b.shape.length === 0) {
     fail(ctx, 'shape_mismatch', `both arguments of a matrix product need at least 1 dimension, got shapes ${showShape(a.shape)} and ${showShape(b.shape)}; use * for numbers`)
   }
-  const dtype = resultType(ctx, [a, b])
   if (a.dtype !== b.dtype) fail(ctx, 'dtype_mismatch', `a matrix product takes tensors of one dtype, got ${a.dtype} and ${b.dtype}`)
+  if (a.dtype === 'bool') fail(ctx, 'dtype_mismatch', 'a matrix product takes numbers, got bool; use .float() or .long()')
   const left = a.shape.length === 1 ? reshape(a, [1, a.shape[0]!]) : a
   const right = b.shape.length === 1 ? reshape(b, [b.shape[0]!, 1]) : b
   const k = left.shape.at(-1)!
@@ -30,7 +30,7 @@ export function matmul(ctx: TraceContext, a: Value, b: Value): Value {
   }
   const [m, n] = [left.shape.at(-2)!, right.shape.at(-1)!]
   const batch = broadcastShapes(ctx, [left.shape.slice(0, -2), right.shape.slice(0, -2)])
-  const result = isFloat(dtype) ? batched(left, right, batch) : sumOfProducts(left, right, batch)
+  const result = isFloat(a.dtype) ? batched(left, right, batch) : sumOfProducts(left, right, batch)
   const shape = [...batch]
   if (a.shape.length > 1) shape.push(m)
   if (b.shape.length > 1) shape.push(n)
@@ -62,8 +62,9 @@ export function linear(ctx: TraceContext, input: Value, weight: Value, bias: Val
   return bias ? add(ctx, result, bias) : result
 }
 
-function requireRank(ctx: TraceContext, name: string, x: Value, rank: number): void {
-  if (x.shape.length !== rank) fail(ctx, 'shape_mismatch', `${name}() takes tensors of ${rank} dimensions, got shape ${showShape(x.shape)}`)
+/** Fails where a tensor of another number of dimensions is given. */
+export function requireRank(ctx: TraceContext, name: string, x: Value, rank: number): void {
+  if (x.shape.length !== rank) fail(ctx, 'shape_mismatch', `${name}() takes ${['numbers', 'vectors', 'matrices', 'batches of matrices'][rank]} (${rank} dimensions), got shape ${showShape(x.shape)}`)
 }
 
 function product(name: string, second: string, doc: string, gradFn: string, ranks: readonly [number, number]): void {
@@ -73,32 +74,36 @@ function product(name: string, second: string, doc: string, gradFn: string, rank
       const other = args[second] as Value
       requireRank(ctx, name, input, ranks[0])
       requireRank(ctx, name, other, ranks[1])
+      if (ranks[0] === 3 && input.shape[0] !== other.shape[0]) {
+        fail(ctx, 'shape_mismatch', `${name}() takes batches of one size, got shapes ${showShape(input.shape)} and ${showShape(other.shape)}; use torch.matmul to broadcast`)
+      }
       return matmul(ctx, input, other)
     }))
 }
 
-define({ names: 'matmul', homes: everywhere, doc: 'Matrix product, with broadcast batches', gradFn: 'MmBackward0' },
+define({ names: 'matmul', homes: ['torch', 'Tensor', 'linalg'], doc: 'Matrix product, with broadcast batches', gradFn: 'MmBackward0' },
   signature({ input: tensor, other: tensor }, ({ input, other }, ctx) => matmul(ctx, input, other)))
 product('mm', 'mat2', 'Product of two matrices', 'MmBackward0', [2, 2])
 product('bmm', 'mat2', 'Products of two batches of matrices', 'BmmBackward0', [3, 3])
 product('mv', 'vec', 'Product of a matrix and a vector', 'MvBackward0', [2, 1])
 product('dot', 'tensor', 'Dot product of two vectors', 'DotBackward0', [1, 1])
+product('vdot', 'other', 'Dot product of two vectors', 'VdotBackward0', [1, 1])
+
+/** All products of elements of two vectors. */
+export function outer(ctx: TraceContext, name: string, a: Value, b: Value): Value {
+  requireRank(ctx, name, a, 1)
+  requireRank(ctx, name, b, 1)
+  return mul(ctx, reshape(a, [a.shape[0]!, 1]), b)
+}
 
 define({ names: ['outer', 'ger'], homes: everywhere, doc: 'All products of elements of two vectors', gradFn: 'MulBackward0' },
-  signature({ input: tensor, vec2: tensor }, ({ input, vec2 }, ctx) => {
-    requireRank(ctx, 'outer', input, 1)
-    requireRank(ctx, 'outer', vec2, 1)
-    return mul(ctx, reshape(input, [input.shape[0]!, 1]), vec2)
-  }))
+  signature({ input: tensor, vec2: tensor }, ({ input, vec2 }, ctx) => outer(ctx, 'outer', input, vec2)))
 
 define({ names: 'linear', homes: ['F'], doc: 'input @ weight.T + bias', gradFn: 'AddmmBackward0' },
   signature({ input: tensor, weight: tensor, bias: optional(tensor) }, ({ input, weight, bias }, ctx) => linear(ctx, input, weight, bias)))
 
-define({ names: 'addmm', homes: everywhere, doc: 'beta * input + alpha * (mat1 @ mat2)', gradFn: 'AddmmBackward0' },
-  signature({ input: operand, mat1: tensor, mat2: tensor, beta: withDefault(number, 1), alpha: withDefault(number, 1) }, ({ input, mat1, mat2, beta, alpha }, ctx) => {
-    requireRank(ctx, 'addmm', mat1, 2)
-    requireRank(ctx, 'addmm', mat2, 2)
-    const scaled = (x: Value, factor: number): Value => (factor === 1 ? x : ew.mul(x, factor))
-    const total = scaled(matmul(ctx, mat1, mat2), alpha)
-    return 'kind' in input ? add(ctx, total, { ...input, value: input.value * beta }) : add(ctx, scaled(input, beta), total)
+define({ names: 'vecdot', homes: ['linalg'], doc: 'Dot products along dim, with broadcasting', gradFn: 'SumBackward1' },
+  signature({ x: tensor, y: tensor, dim: withDefault(integer, -1) }, ({ x, y, dim }, ctx) => {
+    const products = mul(ctx, x, y)
+    return sum(products, [resolveDim(ctx, dim, products.shape.length)])
   }))

@@ -51,10 +51,9 @@ const scaled = (x: Numbers, factor: number): Numbers => (Array.isArray(x) ? x.ma
 /** Functions, layers and optimizers that are not there yet: a clear error, never a wrong number. */
 const missingFunctions = new Set(
   `unary/asin unary/acos unary/asinh unary/acosh unary/atanh unary/logit unary/erfc unary/sinc unary/lgamma unary/digamma
-   linalg/einsum-ij linalg/einsum-bhqd
    shape/pad shape/sort shape/topk nn/conv2d nn/conv2d/stride nn/conv2d/groups nn/conv1d nn/conv_transpose2d
    nn/max_pool2d nn/avg_pool2d nn/adaptive_avg_pool2d nn/layer_norm nn/group_norm nn/batch_norm nn/normalize
-   nn/cosine_similarity nn/attention loss/poisson_nll loss/gaussian_nll`.split(/\s+/),
+   nn/cosine_similarity loss/poisson_nll loss/gaussian_nll`.split(/\s+/),
 )
 const missingTraining = new Set(
   `optim/RMSprop/4 optim/Adagrad/5 optim/Adadelta/6 optim/Adamax/7 optim/NAdam/8 optim/RAdam/9 optim/Rprop/10
