@@ -4,6 +4,7 @@ import type { Fault } from './errors.ts'
 import type { DType, Shape, Value } from './ir/value.ts'
 import { numel, sameShape } from './ir/value.ts'
 import { apply as applyCall } from './functions/define.ts'
+import { gradFnOf } from './functions/grad-fn.ts'
 import type { Argument, Dynamic, TraceContext } from './lang/values.ts'
 import { Tensor } from './lang/values.ts'
 import { inits, layerTypes } from './nn/index.ts'
@@ -157,7 +158,8 @@ function apply(part: Part, input: Tensor, ctx: TraceContext, values: ReadonlyMap
   const place = caller ?? { pointer }
   const parameter = (name: string): Value => values.get(`${prefix}.${name}`)!
   const own = layer.parameters(options).map(({ name }): Argument => [name, new Tensor(parameter(name), null, true)])
-  const call = { name: layer.type, gradFn: layer.gradFn, inputs: [['input', input] as const, ...own], module: prefix }
+  const inputs: Argument[] = [['input', input], ...own]
+  const call = { name: layer.type, gradFn: gradFnOf(layer.type, layer.gradFn, new Map(inputs)), inputs, module: prefix }
   const mismatch = (option: string, message: string): never => {
     throw new SpecError('shape_mismatch', message, { ...place, pointer: `${pointer}/${option}` })
   }

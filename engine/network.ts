@@ -1,13 +1,14 @@
 /** A spec as a graph: data and parameters as inputs, the forward pass, the loss. */
 import { SpecError, suggestion } from './errors.ts'
 import { apply } from './functions/define.ts'
+import { gradFnOf, optionArguments } from './functions/grad-fn.ts'
 import type { Binding } from './compile.ts'
 import type { DType, Shape, Value } from './ir/value.ts'
 import { Graph, isFloat, numel } from './ir/value.ts'
 import { parse } from './lang/parse.ts'
 import type { Scope, TraceResult } from './lang/trace.ts'
 import { trace } from './lang/trace.ts'
-import type { Dynamic, Recorder, TraceContext } from './lang/values.ts'
+import type { Argument, Dynamic, Recorder, TraceContext } from './lang/values.ts'
 import { Tensor, describe } from './lang/values.ts'
 import type { Model } from './model.ts'
 import { asTensor, escape } from './model.ts'
@@ -169,7 +170,8 @@ function recordLoss(spec: { readonly type: string }, scope: Scope, ctx: TraceCon
     throw new SpecError('dtype_mismatch', `the loss ${spec.type} takes a floating-point y_hat, got ${describe(prediction)}`, { pointer: '/loss' })
   }
   const { type: _type, ...options } = spec
-  const call = { name: spec.type, gradFn: loss.gradFn, inputs: [['input', prediction], ['target', target]] as const }
+  const inputs: Argument[] = [['input', prediction], ['target', target]]
+  const call = { name: spec.type, gradFn: gradFnOf(spec.type, loss.gradFn, new Map([...optionArguments(options), ...inputs])), inputs }
   return ctx.graph.at({ pointer: '/loss' }, () => apply(ctx, call, () => loss.forward(ctx, prediction.value, target.value, options))) as Tensor
 }
 

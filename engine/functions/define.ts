@@ -7,6 +7,7 @@ import type { Value } from '../ir/value.ts'
 import { isFloat } from '../ir/value.ts'
 import type { Argument, Call, CallArguments, Dynamic, TraceContext } from '../lang/values.ts'
 import { Tensor, fail, itemsOf, tuple } from '../lang/values.ts'
+import { gradFnOf, hasGradFnRule, mayGiveBack } from './grad-fn.ts'
 import type { Kind } from './parameters.ts'
 
 /** `torch.f`, `F.f`, `x.f()`, `torch.linalg.f`, `math.f`, or a plain name such as `range`. */
@@ -101,18 +102,37 @@ export function define(definition: Definition, ...signatures: readonly Signature
 export function callFunction(entry: TorchFunction, args: CallArguments, ctx: TraceContext, shown: string): Dynamic {
   const [first, ...others] = entry.signatures
   const chosen = others.length === 0 ? first! : (entry.signatures.find((candidate) => fits(candidate, args)) ?? first!)
-  const { name, gradFn } = entry
-  return apply(ctx, { name, gradFn, inputs: givenArguments(chosen, args) }, () => chosen.call(bind(chosen, args, ctx, shown), ctx))
+  const { name } = entry
+  const inputs = givenArguments(chosen, args)
+  return apply(ctx, { name, gradFn: gradFnOf(ruleName(entry, shown), entry.gradFn, new Map(inputs)), inputs }, () => chosen.call(bind(chosen, args, ctx, shown), ctx))
+}
+
+/** Some functions of torch.linalg have names of functions of torch, and some other names of a function a grad_fn of their own. */
+function ruleName({ name, homes }: TorchFunction, shown: string): string {
+  const called = shown.slice(shown.lastIndexOf('.') + 1)
+  return [homes.includes('linalg') ? `linalg.${name}` : called, called].find(hasGradFnRule) ?? name
 }
 
 /** Follows a call: what `body` gives becomes tensors, which require a gradient when an argument does. */
 export function apply(ctx: TraceContext, call: Call, body: () => Result): Dynamic {
   const given = ctx.graph.calling(call.name, body)
   if ('static' in given) return given.static
+  const same = givenBack(ctx, call, given)
+  if (same) return same
   const [gradFn, result] = 'gradFn' in given ? [given.gradFn, given.result] : [call.gradFn, given]
   const tensors = asTensors(ctx, { ...call, gradFn }, 'names' in result ? result.values : isValue(result) ? [result] : result)
   if ('names' in result) return { kind: 'named', names: result.names, items: tensors }
   return isValue(result) ? tensors[0]! : tuple(tensors)
+}
+
+/** The argument, where the call has nothing to do: a function gives the same tensor, a layer is shown as a call. */
+function givenBack(ctx: TraceContext, call: Call, result: Result): Tensor | undefined {
+  const [, input] = call.inputs[0] ?? []
+  if (!mayGiveBack(call.name) || !(input instanceof Tensor) || result !== input.value) return undefined
+  if (call.module === undefined) return input
+  const tensor = new Tensor(input.value, input.gradFn, input.requiresGrad)
+  ctx.recorder?.called(call, [tensor], ctx.graph.place)
+  return tensor
 }
 
 /** The results of a call as tensors, of which the recorder is told. */

@@ -1,6 +1,7 @@
 /** Python's operators over tensors and over values that are known while tracing. */
 import { bitwise, add, compare, div, floorDivide, invert, mul, pow, remainder, sub } from '../functions/elementwise.ts'
 import { apply } from '../functions/define.ts'
+import { gradFnOf } from '../functions/grad-fn.ts'
 import { matmul } from '../functions/products.ts'
 import type { TensorOrNumber } from '../functions/parameters.ts'
 import { truthOf } from '../functions/builtins.ts'
@@ -23,6 +24,9 @@ const functions: Record<BinaryOperator, readonly [name: string, gradFn: string |
   '|': ['bitwise_or', null],
   '^': ['bitwise_xor', null],
 }
+
+/** What `grad_fn` is called where a number stands on the left: 1 - x is rsub, 1 / x the reciprocal times 1. */
+const reflected: Partial<Record<BinaryOperator, string>> = { '-': 'RsubBackward1', '/': 'MulBackward0', '**': 'PowBackward1' }
 
 const comparisons = { '==': 'eq', '!=': 'ne', '<': 'lt', '<=': 'le', '>': 'gt', '>=': 'ge' } as const
 
@@ -68,15 +72,10 @@ function tensorBinary(ctx: TraceContext, operator: BinaryOperator, a: Dynamic, b
   const y = b instanceof Tensor ? b.value : asNumber(b)
   if (!x || !y) return refuse(ctx, operator, a, b)
   const [name, usual] = functions[operator]
-  const gradFn = operator === '@' && a instanceof Tensor && b instanceof Tensor ? productGradFn(a, b) : usual
-  return apply(ctx, operation(name, gradFn, a, b), () => tensorFormula(ctx, operator, x, y, a, b))
-}
-
-function productGradFn(a: Tensor, b: Tensor): string {
-  const [left, right] = [a.value.shape.length, b.value.shape.length]
-  if (left === 1 && right === 1) return 'DotBackward0'
-  if (left === 2 && right === 1) return 'MvBackward0'
-  return left <= 2 && right <= 2 ? 'MmBackward0' : 'UnsafeViewBackward0'
+  const call = operation(name, usual, a, b)
+  // Where a number stands on the left Python asks the tensor, which has its own ways.
+  const gradFn = (a instanceof Tensor ? undefined : reflected[operator]) ?? gradFnOf(name, usual, new Map(call.inputs))
+  return apply(ctx, { ...call, gradFn }, () => tensorFormula(ctx, operator, x, y, a, b))
 }
 
 function tensorFormula(ctx: TraceContext, operator: BinaryOperator, x: TensorOrNumber, y: TensorOrNumber, a: Dynamic, b: Dynamic): ReturnType<typeof add> {

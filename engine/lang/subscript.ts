@@ -76,11 +76,12 @@ function indexed(ctx: TraceContext, object: Tensor, parts: readonly Dynamic[]): 
       axis++
       gradFn = 'UnsqueezeBackward0'
     } else if (part.kind === 'slice') {
-      const before = x
+      const size = x.shape[axis]!
       x = sliced(ctx, x, axis, part)
       axis++
-      // A slice that takes all is none.
-      if (x !== before) gradFn = 'SliceBackward0'
+      // PyTorch passes over a slice that says in numbers that it takes all, where it is one of several indices.
+      const all = parts.length > 1 && (part.start ?? 0) === 0 && part.stop === size && part.step === 1
+      if (!all) gradFn = 'SliceBackward0'
     } else {
       const place = wholeNumber(part)
       if (place === undefined) return fail(ctx, 'bad_index', `a tensor is indexed by ints, slices, None, ... and tensors, got ${describe(part)}`)

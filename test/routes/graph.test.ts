@@ -127,7 +127,7 @@ describe('calls', () => {
       'y_hat = cat(tensors[0]=k, tensors[1]=%10)',
       '%12 = sum(input=y_hat)',
     ])
-    expect(graph.nodes.map((node) => node.grad_fn)).toEqual([null, 'AccumulateGrad', 'AccumulateGrad', 'PermuteBackward0', 'MmBackward0', 'AddBackward0', 'ReluBackward0', 'SelectBackward0', 'NegBackward0', 'MulBackward0', 'MeanBackward0', 'CatBackward0', 'SumBackward0'])
+    expect(graph.nodes.map((node) => node.grad_fn)).toEqual([null, 'AccumulateGrad', 'AccumulateGrad', 'PermuteBackward0', 'MmBackward0', 'AddBackward0', 'ReluBackward0', 'SelectBackward0', 'NegBackward0', 'MulBackward0', 'MeanBackward1', 'CatBackward0', 'SumBackward0'])
     expect(graph.loss).toBe(12)
   })
 

@@ -1,0 +1,184 @@
+/**
+ * What PyTorch calls grad_fn where that depends on the arguments: which overload was taken (SumBackward0 of all,
+ * SumBackward1 along dim), or which of its functions a composed one ends with. Names are those of PyTorch 1.13.
+ */
+import type { Dynamic } from '../lang/values.ts'
+import { Tensor, itemsOf } from '../lang/values.ts'
+
+/** The arguments that a call was given, by name. */
+export type Given = ReadonlyMap<string, Dynamic>
+
+type Rule = (given: Given, usual: string | null) => string | null
+
+function isTensor(given: Given, name: string): boolean {
+  return given.get(name) instanceof Tensor
+}
+
+/** Given, and not None. */
+function has(given: Given, name: string): boolean {
+  const value = given.get(name)
+  return value !== undefined && (value instanceof Tensor || value.kind !== 'none')
+}
+
+function textOf(given: Given, name: string): string | undefined {
+  const value = given.get(name)
+  return value && !(value instanceof Tensor) && value.kind === 'string' ? value.value : undefined
+}
+
+function numberOf(given: Given, name: string): number | undefined {
+  const value = given.get(name)
+  return value && !(value instanceof Tensor) && value.kind === 'number' ? value.value : undefined
+}
+
+function isTrue(given: Given, name: string): boolean {
+  const value = given.get(name)
+  return value !== undefined && !(value instanceof Tensor) && value.kind === 'boolean' && value.value
+}
+
+function rankOf(given: Given, name: string): number | undefined {
+  const value = given.get(name)
+  return value instanceof Tensor ? value.value.shape.length : undefined
+}
+
+function countOf(given: Given, name: string): number | undefined {
+  const value = given.get(name)
+  return value && itemsOf(value)?.length
+}
+
+/** `yes` where the argument is given, else the usual name. */
+function where(name: string, yes: string, test: (given: Given, name: string) => boolean = has): Rule {
+  return (given, usual) => (test(given, name) ? yes : usual)
+}
+
+// ---- families
+
+/** Of all elements or along dim: sum(dim=None) is along all dimensions. */
+const alongDim = (yes: string): Rule => where('dim', yes, (given, name) => given.has(name))
+
+function extreme(whole: string, pair: string): Rule {
+  return (given, usual) => (has(given, 'other') ? pair : has(given, 'dim') ? usual : whole)
+}
+
+function product(left: number | undefined, right: number | undefined): string {
+  if (left === 1 && right === 1) return 'DotBackward0'
+  if (left === 2 && right === 1) return 'MvBackward0'
+  if (left === 1 && right === 2) return 'SqueezeBackward3'
+  return left === 2 && right === 2 ? 'MmBackward0' : 'UnsafeViewBackward0'
+}
+
+const linear: Rule = (given) => {
+  const rank = rankOf(given, 'input')
+  if (!has(given, 'bias')) return product(rank, rankOf(given, 'weight'))
+  return rank === 2 ? 'AddmmBackward0' : rank === 3 ? 'ViewBackward0' : 'AddBackward0'
+}
+
+/** Norms of order 1, -1, inf and -inf of matrices are sums, then an extreme. */
+function matrixNorm(isMatrix: (given: Given) => boolean): Rule {
+  return (given, usual) => {
+    const order = numberOf(given, 'ord')
+    if (order === undefined || !isMatrix(given)) return usual
+    return order > 0 ? 'AmaxBackward0' : 'AminBackward0'
+  }
+}
+
+function reduced(given: Given, names: { readonly mean: string; readonly sum: string; readonly none: string; readonly batchmean?: string }): string | null {
+  return names[(textOf(given, 'reduction') ?? 'mean') as keyof typeof names] ?? null
+}
+
+const l1Loss: Rule = (given) => reduced(given, { mean: 'MeanBackward0', sum: 'SumBackward0', none: 'AbsBackward0' })
+
+const klDiv: Rule = (given) =>
+  reduced(given, { mean: 'MeanBackward0', sum: 'SumBackward0', batchmean: 'DivBackward0', none: isTrue(given, 'log_target') ? 'MulBackward0' : 'SubBackward0' })
+
+/** PyTorch has one function for vectors and matrices and one for images; other shapes are brought to images. */
+const nllLoss: Rule = (given) => {
+  const rank = rankOf(given, 'input') ?? 0
+  if (rank <= 2) return 'NllLossBackward0'
+  return rank !== 4 && textOf(given, 'reduction') === 'none' ? 'ViewBackward0' : 'NllLoss2DBackward0'
+}
+
+const crossEntropy: Rule = (given, usual) => {
+  const [input, target] = [given.get('input'), given.get('target')]
+  const probabilities = input instanceof Tensor && target instanceof Tensor && target.value.dtype.startsWith('float') && String(input.value.shape) === String(target.value.shape)
+  if (probabilities) return reduced(given, { mean: 'DivBackward1', sum: 'NegBackward0', none: 'NegBackward0' })
+  return (numberOf(given, 'label_smoothing') ?? 0) > 0 ? 'AddBackward0' : nllLoss(given, usual)
+}
+
+const rules: Readonly<Record<string, Rule>> = {
+  clamp: (given, usual) => (isTensor(given, 'min') || isTensor(given, 'max') ? 'ClampBackward0' : usual),
+  div: where('rounding_mode', 'DivBackward2'),
+  fmod: where('other', 'FmodBackward1', isTensor),
+  lerp: where('weight', 'LerpBackward1', isTensor),
+  masked_fill: where('value', 'MaskedFillBackward1', isTensor),
+  pow: (given, usual) => (isTensor(given, 'exponent') ? (isTensor(given, 'input') ? 'PowBackward1' : 'PowBackward2') : usual),
+  remainder: where('other', 'RemainderBackward1', isTensor),
+  rsub: where('other', 'RsubBackward0', isTensor),
+  sgn: () => 'SgnBackward0',
+  xlogy: (given, usual) => (isTensor(given, 'input') ? (isTensor(given, 'other') ? usual : 'XlogyBackward2') : 'XlogyBackward1'),
+
+  sum: alongDim('SumBackward1'),
+  mean: alongDim('MeanBackward1'),
+  prod: alongDim('ProdBackward1'),
+  max: extreme('MaxBackward1', 'MaximumBackward0'),
+  min: extreme('MinBackward1', 'MinimumBackward0'),
+  norm: (given, usual) => ((!given.has('p') || textOf(given, 'p') === 'fro') && countOf(given, 'dim') === 2 ? 'SqrtBackward0' : usual),
+  'linalg.norm': matrixNorm((given) => (has(given, 'dim') ? countOf(given, 'dim') : rankOf(given, 'A')) === 2),
+  'linalg.matrix_norm': matrixNorm(() => true),
+  trapezoid: where('x', 'DivBackward1'),
+  trapz: where('x', 'DivBackward1'),
+  cumulative_trapezoid: where('x', 'DivBackward1'),
+  corrcoef: (given, usual) => (rankOf(given, 'input') === 1 ? 'DivBackward0' : usual),
+
+  flatten: () => 'ReshapeAliasBackward0',
+  reshape_as: () => 'ReshapeAliasBackward0',
+  split: (given, usual) => (countOf(given, 'split_size_or_sections') === undefined ? usual : 'SplitWithSizesBackward0'),
+  squeeze: where('dim', 'SqueezeBackward1'),
+
+  matmul: (given) => product(rankOf(given, 'input'), rankOf(given, 'other')),
+  linear,
+  Linear: linear,
+
+  // A single sample is made a batch of one, and the result is squeezed.
+  dropout1d: (given, usual) => (rankOf(given, 'input') === 2 ? 'SqueezeBackward1' : usual),
+  dropout3d: (given, usual) => (rankOf(given, 'input') === 4 ? 'SqueezeBackward1' : usual),
+  gumbel_softmax: where('hard', 'AddBackward0', isTrue),
+  bernoulli: (given, usual) => (has(given, 'p') ? null : usual),
+  normal: (given) => (isTensor(given, 'mean') ? (isTensor(given, 'std') ? 'NormalBackward3' : 'NormalBackward1') : 'NormalBackward2'),
+
+  l1_loss: l1Loss,
+  L1Loss: l1Loss,
+  kl_div: klDiv,
+  KLDivLoss: klDiv,
+  nll_loss: nllLoss,
+  NLLLoss: nllLoss,
+  cross_entropy: crossEntropy,
+  CrossEntropyLoss: crossEntropy,
+}
+
+/** The name of `grad_fn` for a call of `name` (`linalg.norm`, `CrossEntropyLoss`); `usual` where no rule says otherwise. */
+export function gradFnOf(name: string, usual: string | null, given: Given): string | null {
+  const rule = Object.hasOwn(rules, name) ? rules[name] : undefined
+  return rule ? rule(given, usual) : usual
+}
+
+export function hasGradFnRule(name: string): boolean {
+  return Object.hasOwn(rules, name)
+}
+
+/** Functions that give back their argument where there is nothing to do: it keeps its own grad_fn. */
+const idle: ReadonlySet<string> = new Set(['contiguous', 'flatten', 'float', 'double', 'long', 'bool', 'int', 'to', 'type', 'type_as', 'Flatten', 'Identity'])
+
+export function mayGiveBack(name: string): boolean {
+  return idle.has(name)
+}
+
+/** Options of a layer or loss as arguments. */
+export function optionArguments(options: Readonly<Record<string, unknown>>): Given {
+  const given = new Map<string, Dynamic>()
+  for (const [name, value] of Object.entries(options)) {
+    if (typeof value === 'string') given.set(name, { kind: 'string', value })
+    else if (typeof value === 'number') given.set(name, { kind: 'number', value, whole: Number.isInteger(value) })
+    else if (typeof value === 'boolean') given.set(name, { kind: 'boolean', value })
+  }
+  return given
+}

@@ -1,0 +1,49 @@
+/** grad_fn of the results of calls is called as PyTorch calls it. */
+import { readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import type { TensorJson } from '../../engine/index.ts'
+import { ProgramCache, callGraph, defaultCompileOptions, defaultLimits } from '../../engine/index.ts'
+
+const { inputs, grad_fn: cases } = JSON.parse(readFileSync(new URL('../golden/grad_fn.json', import.meta.url), 'utf8')) as {
+  inputs: { parameters: Record<string, { value: TensorJson }>; data: Record<string, TensorJson> }
+  grad_fn: Record<string, string | null>
+}
+const engine = { cache: new ProgramCache(), limits: defaultLimits, compile: defaultCompileOptions }
+
+describe('grad_fn', () => {
+  it.each(Object.entries(cases))('%s', (text, name) => {
+    const spec = { model: { parameters: inputs.parameters, forward: `out = ${text}` }, data: inputs.data, seed: 0, dtype: 'float64' as const }
+    const { nodes } = callGraph(spec, false, engine)
+    // A call that gives back a parameter, as +a does, is no node.
+    const out = nodes.find((node) => node.variable === 'out')
+    expect(out ? out.gradFn : 'AccumulateGrad').toBe(name)
+  })
+
+  const last = (model: object): (string | null)[] => {
+    const spec = { model, loss: 'y_hat.sum()', data: { x: { data: [1, 2, 3, 4, 5, 6], shape: [2, 3] }, v: [1, 2, 3] }, seed: 0, dtype: 'float64' as const }
+    return callGraph(spec as never, true, engine).nodes.filter((node) => node.module !== undefined).map((node) => node.gradFn)
+  }
+
+  it('of layers', () => {
+    const linear = (options: object): object => ({ type: 'Linear', in_features: 3, out_features: 2, bias: true, ...options })
+    expect(last({ layers: [linear({}), { type: 'Identity' }, { type: 'Flatten', start_dim: 1, end_dim: -1 }, { type: 'Flatten', start_dim: 0, end_dim: -1 }] })).toEqual(['AddmmBackward0', 'AddmmBackward0', 'AddmmBackward0', 'ReshapeAliasBackward0'])
+    expect(last({ modules: { fc: linear({ bias: false }) }, forward: ['y_hat = fc(x)'] })).toEqual(['MmBackward0'])
+    expect(last({ modules: { fc: linear({}) }, forward: ['y_hat = fc(x[None])'] })).toEqual(['ViewBackward0'])
+    expect(last({ modules: { fc: linear({}) }, forward: ['y_hat = fc(v)'] })).toEqual(['AddBackward0'])
+  })
+
+  it('of loss classes', () => {
+    const made = (type: string, options: object = {}, y: object = { data: [0.5, 0.25, 0.25, 0.3, 0.3, 0.4], shape: [2, 3] }): string | null => {
+      const spec = { model: { parameters: { w: { value: 1 } }, forward: 'y_hat = w * x' }, loss: { type, ...options }, data: { x: { data: [1, 2, 3, 4, 5, 6], shape: [2, 3] }, y }, seed: 0, dtype: 'float64' as const }
+      const { nodes, loss } = callGraph(spec as never, true, engine)
+      return nodes[loss!]!.gradFn
+    }
+    const options = { weight: null, ignore_index: -100, reduction: 'mean', label_smoothing: 0 }
+    const labels = { data: [1, 0], dtype: 'int64' }
+    expect(made('L1Loss', { reduction: 'mean' })).toBe('MeanBackward0')
+    expect(made('KLDivLoss', { reduction: 'batchmean', log_target: false })).toBe('DivBackward0')
+    expect(made('CrossEntropyLoss', options, labels)).toBe('NllLossBackward0')
+    expect(made('CrossEntropyLoss', options)).toBe('DivBackward1')
+    expect(made('CrossEntropyLoss', { ...options, label_smoothing: 0.1 }, labels)).toBe('AddBackward0')
+  })
+})
