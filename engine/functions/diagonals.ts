@@ -139,7 +139,8 @@ function lowerRows(rows: number, columns: number, offset: number): LowerRows {
   return { start, first, growing, inGrowing, count: inGrowing + (rows - start - growing) * columns }
 }
 
-function triangleIndices(ctx: TraceContext, name: string, upper: boolean, rows: number, columns: number, offset: number, type: DType): Value {
+/** The rows and columns of the places of a triangle, [2, count], row by row. */
+export function triangleIndices(ctx: TraceContext, name: string, upper: boolean, rows: number, columns: number, offset: number, type: DType): Value {
   if (rows < 0 || columns < 0) fail(ctx, 'bad_argument', `${name}(): ${showShape([rows, columns])} are no sizes`)
   // The upper triangle is the lower one of the matrix read from its end.
   const at = lowerRows(rows, columns, upper ? columns - rows - offset : offset)

@@ -8,7 +8,7 @@ import { numel, sameShape } from '../ir/value.ts'
 import { numberAttr, register, reject } from './define.ts'
 import { eq, where } from './choice.ts'
 import { fullLike } from './map.ts'
-import { iota } from './source.ts'
+import { constant, iota } from './source.ts'
 import { expand, reshape } from './view.ts'
 
 /** Whole numbers as checked indices into `size` places; out of range stops the run with an error. */
@@ -81,6 +81,7 @@ export const scatterAddOp: KernelOp = register({
  * row-major order of the source, so the result does not depend on scheduling.
  */
 export function scatterAdd(source: Value, index: Value, axis: number, size: number): Value {
+  if (numel(source.shape) === 0) return expand(constant(source.graph, 0, source.dtype), source.shape.with(axis, size))
   if (source.shape[axis] === 1) {
     // One place per row: a comparison instead of a scatter, which fuses with its neighbours.
     const shape = source.shape.with(axis, size)
