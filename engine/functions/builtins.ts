@@ -8,7 +8,7 @@ import { reshape } from '../ops/view.ts'
 import { apply, define, signature } from './define.ts'
 import { add } from './elementwise.ts'
 import type { Kind } from './parameters.ts'
-import { integer, number, operand, optional, withDefault } from './parameters.ts'
+import { number, operand, optional, pythonInteger as integer, withDefault } from './parameters.ts'
 
 const anything: Kind<Dynamic> = { type: 'object', fits: () => true, convert: (value) => value }
 

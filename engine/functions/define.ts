@@ -50,6 +50,8 @@ export interface TorchFunction {
   readonly doc: string
   /** What `grad_fn` of the result is called, or null where no gradient flows. */
   readonly gradFn: string | null
+  /** Why the function is not in the language. */
+  readonly refusal?: string
   /** Tried in order; the first whose arguments fit in number and name is taken. */
   readonly signatures: readonly Signature[]
 }
@@ -62,7 +64,7 @@ export function findFunction(home: Home, name: string): TorchFunction | undefine
 }
 
 export function functionNames(home: Home): string[] {
-  return [...(tables.get(home)?.keys() ?? [])]
+  return [...(tables.get(home) ?? [])].flatMap(([name, { refusal }]) => (refusal === undefined ? [name] : []))
 }
 
 /** Helps TypeScript to know the converted arguments from the parameters. */
@@ -81,14 +83,16 @@ interface Definition {
 /** Adds a function to the table. */
 export function define(definition: Definition, ...signatures: readonly Signature[]): void {
   const names = typeof definition.names === 'string' ? [definition.names] : definition.names
-  const entry: TorchFunction = {
-    name: names[0]!,
-    homes: definition.homes,
-    doc: definition.doc,
-    gradFn: definition.gradFn ?? null,
-    signatures,
-  }
-  for (const home of definition.homes) {
+  enter(names, { name: names[0]!, homes: definition.homes, doc: definition.doc, gradFn: definition.gradFn ?? null, signatures })
+}
+
+/** A function of torch that cannot be part of a program; `refusal` says why, and what to use instead. */
+export function refuse(names: readonly string[], homes: readonly Home[], refusal: string): void {
+  enter(names, { name: names[0]!, homes, doc: `Not in a program: ${refusal}`, gradFn: null, refusal, signatures: [] })
+}
+
+function enter(names: readonly string[], entry: TorchFunction): void {
+  for (const home of entry.homes) {
     const table = tables.get(home) ?? new Map<string, TorchFunction>()
     tables.set(home, table)
     for (const name of names) {
@@ -99,7 +103,9 @@ export function define(definition: Definition, ...signatures: readonly Signature
 }
 
 /** Calls `entry` with the arguments of a program; `shown` is how the program wrote the function. */
-export function callFunction(entry: TorchFunction, args: CallArguments, ctx: TraceContext, shown: string): Dynamic {
+export function callFunction(entry: TorchFunction, written: CallArguments, ctx: TraceContext, shown: string): Dynamic {
+  if (entry.refusal !== undefined) fail(ctx, 'value_dependent', `${shown}() is not part of a program: ${entry.refusal}`)
+  const args = withTorchNames(entry, written)
   const [first, ...others] = entry.signatures
   const chosen = others.length === 0 ? first! : (entry.signatures.find((candidate) => fits(candidate, args)) ?? first!)
   const { name } = entry
@@ -111,6 +117,18 @@ export function callFunction(entry: TorchFunction, args: CallArguments, ctx: Tra
 function ruleName({ name, homes }: TorchFunction, shown: string): string {
   const called = shown.slice(shown.lastIndexOf('.') + 1)
   return [homes.includes('linalg') ? `linalg.${name}` : called, called].find(hasGradFnRule) ?? name
+}
+
+/** NumPy's names of arguments, which PyTorch takes too. */
+const numpyNames: Readonly<Record<string, string>> = { axis: 'dim', keepdims: 'keepdim', x: 'input', a: 'input', x1: 'input', x2: 'other' }
+
+function withTorchNames({ signatures }: TorchFunction, { positional, named }: CallArguments): CallArguments {
+  const takes = (name: string): boolean => signatures.some(({ parameters }) => name in parameters)
+  const torchName = (name: string): string => {
+    const other = numpyNames[name]
+    return other !== undefined && !takes(name) && takes(other) && !named.has(other) ? other : name
+  }
+  return { positional, named: new Map([...named].map(([name, value]) => [torchName(name), value])) }
 }
 
 /** Follows a call: what `body` gives becomes tensors, which require a gradient when an argument does. */

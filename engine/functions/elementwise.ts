@@ -170,10 +170,14 @@ floats('xlogy', 'input * ln(other), 0 where input is 0', 'XlogyBackward0', (x, y
 define({ names: 'lerp', homes: everywhere, doc: 'input + weight * (end - input)', gradFn: 'LerpBackward0' },
   signature({ input: floatTensor, end: floatTensor, weight: operand }, ({ input, end, weight }, ctx) => {
     const [x, y, w] = broadcast(ctx, [input, end, weight], input.dtype) as [Value, Value, Value]
-    // PyTorch's formula: from the nearer end.
-    const gap = ew.sub(y, x)
-    return ew.where(ew.lt(ew.abs(w), 0.5), ew.add(x, ew.mul(w, gap)), ew.sub(y, ew.mul(gap, ew.sub(1, w))))
+    return lerp(x, y, w)
   }))
+
+/** x + w (y - x), by PyTorch's formula: from the nearer end. */
+export function lerp(x: Value, y: Value, w: Value): Value {
+  const gap = ew.sub(y, x)
+  return ew.where(ew.lt(ew.abs(w), 0.5), ew.add(x, ew.mul(w, gap)), ew.sub(y, ew.mul(gap, ew.sub(1, w))))
+}
 
 // ---- one argument
 

@@ -1,6 +1,9 @@
 /** Largest and smallest elements with their places. */
+import { showShape } from '../errors.ts'
 import type { Value } from '../ir/value.ts'
 import { numel } from '../ir/value.ts'
+import type { TraceContext } from '../lang/values.ts'
+import { fail } from '../lang/values.ts'
 import * as ew from '../ops/elementwise.ts'
 import { amax, amin } from '../ops/extrema.ts'
 import { checkIndex, gather } from '../ops/indexing.ts'
@@ -33,6 +36,13 @@ export function valuesAt(x: Value, axis: number, place: Value, keepdim: boolean)
   return { names: ['values', 'indices'], values: [values, ew.cast(place, 'int64')].map((value) => keep(value, x, [axis], keepdim)) }
 }
 
+/** An error where there is nothing along `axis` to choose from; where others are empty, the result is empty. */
+export function requireElements(ctx: TraceContext, name: string, x: Value, axis?: number): void {
+  if (axis === undefined ? numel(x.shape) === 0 : x.shape[axis] === 0) {
+    fail(ctx, 'bad_argument', `${name}(): there are no elements to choose from${axis === undefined ? '' : ` along dimension ${axis}`}, got shape ${showShape(x.shape)}`)
+  }
+}
+
 /** The only element of a 0-d tensor and its place. */
 export function onlyElement(x: Value): Result {
   return { names: ['values', 'indices'], values: [x, ew.cast(ew.fullLike(x, 0), 'int64')] }
@@ -43,7 +53,10 @@ const keepdims = withDefault(boolean, false, 'False')
 for (const [name, largest] of [['max', true], ['min', false]] as const) {
   const word = largest ? 'Largest' : 'Smallest'
   define({ names: name, homes: everywhere, doc: `${word} element of all, along dim (values and indices), or of two tensors`, gradFn: largest ? 'MaxBackward0' : 'MinBackward0' },
-    signature({ input: tensor }, ({ input }) => extreme(input, [...input.shape.keys()], largest)),
+    signature({ input: tensor }, ({ input }, ctx) => {
+      requireElements(ctx, name, input)
+      return extreme(input, [...input.shape.keys()], largest)
+    }),
     signature({ input: tensor, other: tensor }, ({ input, other }, ctx) => {
       const [x, y] = broadcast(ctx, [input, other]) as [Value, Value]
       if (x.dtype === 'bool') return largest ? ew.logicalOr(x, y) : ew.logicalAnd(x, y)
@@ -51,6 +64,7 @@ for (const [name, largest] of [['max', true], ['min', false]] as const) {
     }),
     signature({ input: tensor, dim: integer, keepdim: keepdims }, ({ input, dim, keepdim }, ctx) => {
       const axis = resolveDim(ctx, dim, input.shape.length)
+      requireElements(ctx, name, input, axis)
       if (input.shape.length === 0) return onlyElement(input)
       const place = checkIndex(extremePlace(input, axis, largest), input.shape[axis]!, 'index')
       return valuesAt(input, axis, place, keepdim)
@@ -58,10 +72,12 @@ for (const [name, largest] of [['max', true], ['min', false]] as const) {
   define({ names: largest ? 'argmax' : 'argmin', homes: everywhere, doc: `Place of the ${word.toLowerCase()} element, of all or along dim` },
     signature({ input: tensor, dim: optional(integer), keepdim: keepdims }, ({ input, dim, keepdim }, ctx) => {
       if (dim === undefined) {
+        requireElements(ctx, largest ? 'argmax' : 'argmin', input)
         const place = ew.cast(extremePlace(reshape(input, [numel(input.shape)]), 0, largest), 'int64')
         return keepdim ? reshape(place, input.shape.map(() => 1)) : place
       }
       const axis = resolveDim(ctx, dim, input.shape.length)
+      requireElements(ctx, largest ? 'argmax' : 'argmin', input, axis)
       if (input.shape.length === 0) return ew.cast(ew.fullLike(input, 0), 'int64')
       return ew.cast(keep(extremePlace(input, axis, largest), input, [axis], keepdim), 'int64')
     }))

@@ -119,6 +119,8 @@ const rules: Readonly<Record<string, Rule>> = {
   sum: alongDim('SumBackward1'),
   mean: alongDim('MeanBackward1'),
   prod: alongDim('ProdBackward1'),
+  median: alongDim('MedianBackward1'),
+  nanmedian: alongDim('NanmedianBackward1'),
   max: extreme('MaxBackward1', 'MaximumBackward0'),
   min: extreme('MinBackward1', 'MinimumBackward0'),
   norm: (given, usual) => ((!given.has('p') || textOf(given, 'p') === 'fro') && countOf(given, 'dim') === 2 ? 'SqrtBackward0' : usual),

@@ -43,8 +43,9 @@ function numberOf(value: Dynamic): Num | undefined {
   return truth ? { kind: 'number', value: Number(truth.value), whole: true } : tagged(value, 'number')
 }
 
+/** An int that is no bool: PyTorch's ints, where `x.sum(True)` is an error. */
 function wholeOf(value: Dynamic): number | undefined {
-  const found = numberOf(value)
+  const found = tagged(value, 'number')
   return found?.whole ? found.value : undefined
 }
 
@@ -75,6 +76,8 @@ export const tensors: Kind<readonly Value[]> = {
 }
 
 export const integer: Kind<number> = kind('int', 'an int', wholeOf)
+/** Python's ints, of which True and False are two. */
+export const pythonInteger: Kind<number> = kind('int', 'an int', (value) => (numberOf(value)?.whole ? numberOf(value)?.value : undefined))
 export const number: Kind<number> = kind('float', 'a number', (value) => numberOf(value)?.value)
 export const boolean: Kind<boolean> = kind('bool', 'True or False', (value) => tagged(value, 'boolean')?.value)
 export const dtype: Kind<DType> = kind('torch.dtype', 'a dtype such as torch.float64', (value) => tagged(value, 'dtype')?.dtype)

@@ -44,6 +44,11 @@ export function cumprod(x: Value, axis: number): Value {
   return scan(x, axis, 1, (a, b) => ew.mul(a, b))
 }
 
+/** The largest element so far; NaN from the first one on. No gradient is needed of it. */
+export function runningMaximum(x: Value, axis: number): Value {
+  return scan(x, axis, undefined, (a, b) => ew.maximum(a, b))
+}
+
 /** ln(e^a + e^b), shifted by the larger one, through which no gradient needs to flow; no NaN where both are -inf. */
 function logAdd(a: Value, b: Value): Value {
   const larger = ew.detach(ew.maximum(a, b))
@@ -80,7 +85,7 @@ function runningExtreme(given: Value, axis: number, largest: boolean): Result {
   const best = scan(ew.detach(x), axis, undefined, (a, b) => (largest ? ew.maximum(a, b) : ew.minimum(a, b)))
   const attains = ew.logicalOr(ew.eq(x, best), ew.ne(x, x))
   const places = placesAlong(x, axis)
-  const place = scan(ew.where(attains, places, ew.fullLike(places, 0)), axis, undefined, (a, b) => ew.maximum(a, b))
+  const place = runningMaximum(ew.where(attains, places, ew.fullLike(places, 0)), axis)
   return { names: ['values', 'indices'], values: [gather(given, checkIndex(place, x.shape[axis]!, 'index'), axis), ew.cast(place, 'int64')] }
 }
 

@@ -25,6 +25,11 @@ family.add("sum/int to float", "out = x.sum(1, dtype=torch.float64) / 3 * a", {"
 family.add("sum/empty", "out = a.sum(0) + 1", {"a": uniform(0, 3)})
 family.add("sum/0-d", "out = a.sum(0) * a.sum(-1, True)", {"a": uniform()})
 
+several("NumPy's names", {
+    "sum": "out = torch.sum(a, axis=1, keepdims=True)", "mean": "out = a.mean(axis=(0, 2))", "max": "out = torch.max(a, axis=-1)[0]", "var": "out = a.var(axis=0, keepdims=True)",
+    "x": "out = torch.sum(x=a, axis=0)", "x1 and x2": "out = torch.maximum(x1=a, x2=-a)", "softmax": "out = a.softmax(axis=1)", "cat": "out = torch.cat((a, a * 2), axis=1)",
+}, 2, 3, 4)
+
 several("mean", {
     "all": "out = torch.mean(a)", "dim": "out = a.mean(-1)", "dims": "out = a.mean((0, 2), keepdim=True)", "dtype": "out = torch.mean(a, dim=1, dtype=torch.float64)",
 }, 2, 3, 4)
