@@ -1,7 +1,7 @@
 /** Largest and smallest elements with their places. */
 import { showShape } from '../errors.ts'
 import type { Value } from '../ir/value.ts'
-import { numel } from '../ir/value.ts'
+import { isFloat, numel } from '../ir/value.ts'
 import type { TraceContext } from '../lang/values.ts'
 import { fail } from '../lang/values.ts'
 import * as ew from '../ops/elementwise.ts'
@@ -13,7 +13,7 @@ import type { Home, Result } from './define.ts'
 import { define, signature } from './define.ts'
 import { boolean, integer, optional, resolveDim, tensor, withDefault } from './parameters.ts'
 import { broadcast } from './promote.ts'
-import { extreme, keep, spread } from './reductions.ts'
+import { extreme, keep, spread, sum } from './reductions.ts'
 
 const everywhere: readonly Home[] = ['torch', 'Tensor']
 
@@ -48,6 +48,18 @@ export function onlyElement(x: Value): Result {
   return { names: ['values', 'indices'], values: [x, ew.cast(ew.fullLike(x, 0), 'int64')] }
 }
 
+/**
+ * `value`, found among the elements of `x` over `axes`, with PyTorch's evenly_distribute_backward: elements equal to it
+ * share the gradient, those that are NaN if it is NaN.
+ */
+export function sharedEvenly(value: Value, x: Value, axes: readonly number[]): Value {
+  if (!isFloat(x.dtype)) return value
+  const [fixed, all] = [ew.detach(x), spread(ew.detach(value), x, axes)]
+  const shares = ew.logicalOr(ew.eq(fixed, all), ew.logicalAnd(ew.ne(fixed, fixed), ew.ne(all, all)))
+  const count = sum(ew.cast(shares, x.dtype), axes)
+  return ew.surrogate(value, ew.div(sum(ew.where(shares, x, ew.fullLike(x, 0)), axes), count))
+}
+
 const keepdims = withDefault(boolean, false, 'False')
 
 for (const [name, largest] of [['max', true], ['min', false]] as const) {
@@ -55,7 +67,8 @@ for (const [name, largest] of [['max', true], ['min', false]] as const) {
   define({ names: name, homes: everywhere, doc: `${word} element of all, along dim (values and indices), or of two tensors`, gradFn: largest ? 'MaxBackward0' : 'MinBackward0' },
     signature({ input: tensor }, ({ input }, ctx) => {
       requireElements(ctx, name, input)
-      return extreme(input, [...input.shape.keys()], largest)
+      const axes = [...input.shape.keys()]
+      return sharedEvenly(extreme(ew.detach(input), axes, largest), input, axes)
     }),
     signature({ input: tensor, other: tensor }, ({ input, other }, ctx) => {
       const [x, y] = broadcast(ctx, [input, other]) as [Value, Value]

@@ -8,6 +8,7 @@ import * as ew from '../ops/elementwise.ts'
 import { amax, amin } from '../ops/extrema.ts'
 import { sum } from '../ops/view.ts'
 import { define, signature } from './define.ts'
+import { sharedEvenly } from './extremes.ts'
 import type { Kind } from './parameters.ts'
 import { boolean, dtype, integers, number, oneOf, optional, resolveDim, resolveDims, tensor, withDefault } from './parameters.ts'
 import { countOf, keep, safeSqrt } from './reductions.ts'
@@ -18,8 +19,7 @@ import { countOf, keep, safeSqrt } from './reductions.ts'
  */
 export function vectorNorm(x: Value, p: number, axes: readonly number[]): Value {
   const size = ew.abs(x)
-  if (p === Infinity) return amax(size, axes)
-  if (p === -Infinity) return amin(size, axes)
+  if (Math.abs(p) === Infinity) return sharedEvenly(p > 0 ? amax(ew.detach(size), axes) : amin(ew.detach(size), axes), size, axes)
   if (p === 0) return sum(ew.cast(ew.ne(x, 0), x.dtype), axes)
   if (p === 1) return sum(size, axes)
   if (p === 2) return safeSqrt(sum(ew.mul(x, x), axes))

@@ -11,11 +11,10 @@ import { expand, permute, reshape, sum } from '../ops/view.ts'
 import type { Home } from './define.ts'
 import { define, signature } from './define.ts'
 import { lerp } from './elementwise.ts'
-import { onlyElement, requireElements, valuesAt } from './extremes.ts'
+import { onlyElement, requireElements, sharedEvenly, valuesAt } from './extremes.ts'
 import { atPlaces, orderAlong } from './orders.ts'
 import type { TensorOrNumber } from './parameters.ts'
 import { boolean, floatTensor, integer, oneOf, operand, optional, resolveDim, tensor, withDefault } from './parameters.ts'
-import { spread } from './reductions.ts'
 
 const everywhere: readonly Home[] = ['torch', 'Tensor']
 const keepdims = withDefault(boolean, false, 'False')
@@ -45,11 +44,7 @@ function medianOfAll(ctx: TraceContext, name: string, x: Value, passOverNaN: boo
   const fixed = ew.detach(flat)
   const place = medianPlace(fixed, 0, passOverNaN)
   const median = reshape(gather(fixed, reshape(place, [1]), 0), [])
-  if (!isFloat(x.dtype)) return median
-  const all = spread(median, flat, [0])
-  const shares = ew.logicalOr(ew.eq(fixed, all), ew.logicalAnd(ew.ne(fixed, fixed), ew.ne(all, all)))
-  const count = sum(ew.cast(shares, x.dtype), [0])
-  return ew.surrogate(median, ew.div(sum(ew.where(shares, flat, ew.fullLike(flat, 0)), [0]), count))
+  return sharedEvenly(median, flat, [0])
 }
 
 for (const [name, Name, passOverNaN] of [['median', 'Median', false], ['nanmedian', 'Nanmedian', true]] as const) {

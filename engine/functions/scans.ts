@@ -16,7 +16,7 @@ import type { Home, Result } from './define.ts'
 import { define, signature } from './define.ts'
 import { mul, sub, toFloat } from './elementwise.ts'
 import { onlyElement, placesAlong } from './extremes.ts'
-import { dtype, integer, operand, optional, resolveDim, tensor, withDefault } from './parameters.ts'
+import { dtype, floatTensor, integer, operand, optional, resolveDim, tensor, withDefault } from './parameters.ts'
 import type { TensorOrNumber } from './parameters.ts'
 import { sum, widened } from './reductions.ts'
 import { cat } from './shaping.ts'
@@ -69,9 +69,8 @@ for (const [name, doc, gradFn, formula] of [['cumsum', 'Running sum along dim', 
 }
 
 define({ names: 'logcumsumexp', homes: everywhere, doc: 'ln of the running sum of exponentials along dim', gradFn: 'LogcumsumexpBackward0' },
-  signature({ input: tensor, dim: integer }, ({ input, dim }, ctx) => {
-    const axis = resolveDim(ctx, dim, input.shape.length)
-    const x = toFloat(ctx, input)
+  signature({ input: floatTensor, dim: integer }, ({ input: x, dim }, ctx) => {
+    const axis = resolveDim(ctx, dim, x.shape.length)
     return x.shape.length === 0 ? x : scan(x, axis, -Infinity, logAdd)
   }))
 

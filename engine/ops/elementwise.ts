@@ -78,7 +78,7 @@ export const maximum = binary({
   formula: 'max(a, b)',
   domain: [[-2, -0.1], [0.1, 2]],
   lower: (s, a, b) => s.max(a, b),
-  grad: (g, a, b) => shareTie(g, a, b, gt(a, b)),
+  grad: (g, a, b) => shareTie(g, a, b, [lt(a, b), gt(a, b)]),
 })
 
 /** The smaller one; NaN if either is NaN. At a tie each side gets half of the gradient. */
@@ -87,14 +87,15 @@ export const minimum = binary({
   formula: 'min(a, b)',
   domain: [[-2, -0.1], [0.1, 2]],
   lower: (s, a, b) => s.min(a, b),
-  grad: (g, a, b) => shareTie(g, a, b, lt(a, b)),
+  grad: (g, a, b) => shareTie(g, a, b, [gt(a, b), lt(a, b)]),
 })
 
-function shareTie(g: Value, a: Value, b: Value, first: Value): readonly [Value, Value] {
+/** The side that loses gets nothing; where one is NaN, none loses and each gets the whole gradient, as in PyTorch. */
+function shareTie(g: Value, a: Value, b: Value, [aLoses, bLoses]: readonly [Value, Value]): readonly [Value, Value] {
   const half = mul(g, 0.5)
   const zero = fullLike(g, 0)
   const tie = eq(a, b)
-  return [where(tie, half, where(first, g, zero)), where(tie, half, where(first, zero, g))]
+  return [where(tie, half, where(aLoses, zero, g)), where(tie, half, where(bLoses, zero, g))]
 }
 
 /** Remainder with the sign of the dividend (C's fmod). d/da = 1, d/db = -trunc(a / b). */

@@ -1,7 +1,7 @@
 /** Largest and smallest elements along axes. */
 import type { ReduceOp, Value } from '../ir/value.ts'
 import { listAttr, register, reject } from './define.ts'
-import { cast, div, eq, fullLike, where } from './elementwise.ts'
+import { cast, div, eq, mul } from './elementwise.ts'
 import { expand, keepAxes, sum, withoutAxes } from './view.ts'
 
 type Extremum = 'amax' | 'amin'
@@ -30,13 +30,12 @@ const identities = {
   amin: { float: Infinity, int32: 2 ** 31 - 1, int64: 2 ** 63 },
 } as const
 
-/** Elements that equal the extremum share its gradient evenly, as in PyTorch's amax. */
+/** Elements that equal the extremum share its gradient evenly, as in PyTorch's amax: a NaN, which nothing equals, makes it 0 / 0. */
 function shareTies(g: Value, x: Value, y: Value): Value {
   const axes = listAttr(y.attrs, 'axes')
-  const isExtremum = eq(x, expand(keepAxes(y, x.shape, axes), x.shape))
-  const ties = sum(cast(isExtremum, g.dtype), axes)
-  const share = expand(keepAxes(div(g, ties), x.shape, axes), x.shape)
-  return where(isExtremum, share, fullLike(share, 0))
+  const isExtremum = cast(eq(x, expand(keepAxes(y, x.shape, axes), x.shape)), g.dtype)
+  const share = div(g, sum(isExtremum, axes))
+  return mul(isExtremum, expand(keepAxes(share, x.shape, axes), x.shape))
 }
 
 export const amaxOp = extremum('amax')

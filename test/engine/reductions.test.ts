@@ -59,6 +59,7 @@ describe('refused', () => {
     ['i.mean()', 'dtype_mismatch', 'a floating-point tensor expected, got int64'],
     ['i.var()', 'dtype_mismatch', 'a floating-point tensor expected, got int64'],
     ['i.norm()', 'dtype_mismatch', 'a floating-point tensor expected, got int64'],
+    ['i.logcumsumexp(0)', 'dtype_mismatch', 'a floating-point tensor expected, got int64'],
     ['i.quantile(0.5)', 'dtype_mismatch', 'a floating-point tensor expected, got int64'],
     // Shapes that depend on values.
     ['torch.nonzero(w)', 'value_dependent', 'torch.nonzero() is not part of a program: how many places it gives depends on the values'],

@@ -80,6 +80,12 @@ for name, other in (("max", "min"), ("min", "max")):
     family.add(f"arg{name}/ties", f"out = (x.arg{name}(1) + 1) * a", {"a": uniform(2)}, {"x": ties})
     family.add(f"arg{name}/of parameters", f"out = (a.arg{name}() + 1) * a", {"a": uniform(5)})
 
+# Gradients where an element is NaN: shared by the NaN ones (max of all), the whole to both sides (maximum).
+hole = torch.tensor([[1.0, 0.0, 3.0], [2.0, 5.0, 0.5]])
+for name in ("max", "min"):
+    family.add(f"{name}/NaN of all", ["x = a + torch.tensor([[0.0, math.nan, 0.0], [0.0, 0.0, math.nan]])", f"d, = torch.autograd.grad(x.{name}(), a)", "out = d + a"], {"a": hole})
+    family.add(f"{name}/NaN of two", ["x = a + torch.tensor([[0.0, math.nan, 0.0], [0.0, 0.0, math.nan]])", f"d, e = torch.autograd.grad(torch.{name}(x, b).sum(), (a, b))", "out = d + 2 * e + a"], {"a": hole, "b": uniform(2, 3)})
+
 several("logsumexp", {"dim": "out = torch.logsumexp(a, 1)", "keepdim": "out = a.logsumexp(-1, keepdim=True)", "dims": "out = a.logsumexp(dim=(0, 2))", "all dims": "out = torch.logsumexp(a, (0, 1, 2), True)"}, 2, 3, 4)
 family.add("logsumexp/large", "out = torch.logsumexp(a * 500, 0)", {"a": uniform(4)})
 family.add("logsumexp/some are -inf", "out = torch.logsumexp(torch.where(m, a, -math.inf), 1)", {"a": uniform(3, 4)}, {"m": torch.tensor([[True, False, True, True], [True, True, True, False], [False, False, False, True]])})
@@ -120,6 +126,8 @@ for name, order in {"1": "1", "2": "2", "3": "3", "1.5": "1.5", "half": "0.5", "
 family.add("norm/zeros, order -1", "out = a.norm(-1, 1)", {"a": zero_rows})
 family.add("norm/ties, order inf", "out = a.norm(math.inf, 1)", {"a": torch.tensor([[3.0, -3.0, 1.0], [1.0, 2.0, 2.0]])})
 family.add("norm/ties, order -inf", "out = a.norm(-math.inf, 1)", {"a": torch.tensor([[3.0, -3.0, 1.0], [-1.0, 2.0, 1.0]])})
+family.add("norm/NaN, order inf", ["x = a + torch.tensor([[0.0, math.nan, 0.0], [0.0, 0.0, 0.0]])", "d, = torch.autograd.grad(x.norm(math.inf, 1).sum(), a)", "out = d + a"], {"a": hole})
+family.add("amax/NaN", ["x = a + torch.tensor([[0.0, math.nan, 0.0], [0.0, 0.0, 0.0]])", "d, = torch.autograd.grad(x.amax(1).sum(), a)", "out = torch.where(torch.isnan(d), 7.0, d) + a"], {"a": hole})
 family.add("norm/empty", "out = a.norm(2, 0) + 1", {"a": uniform(0, 2)})
 family.add("norm/0-d", "out = a.norm() + a.norm(1) + a.norm(3, 0)", {"a": uniform()})
 
