@@ -10,6 +10,7 @@ import { Tensor } from './lang/values.ts'
 import { inits, layerTypes } from './nn/index.ts'
 import type { Layer, Options } from './nn/index.ts'
 import type { Fill, InitContext } from './nn/init.ts'
+import { select } from './optim/groups.ts'
 import type { FloatArray } from './random/draw.ts'
 import type { Mt19937 } from './random/mt19937.ts'
 import type { ForwardSpec, LayerSpec, ModelSpec } from './spec.ts'
@@ -20,7 +21,7 @@ export interface Parameter {
   readonly name: string
   readonly shape: Shape
   readonly dtype: DType
-  readonly requiresGrad: boolean
+  requiresGrad: boolean
   initial: FloatArray | BigInt64Array<ArrayBuffer> | Uint8Array<ArrayBuffer>
   readonly pointer: string
 }
@@ -63,7 +64,14 @@ export class Model {
         this.#draw(name, shape, initOf(json.init, pointer), json.requires_grad ?? true, pointer, ctx, maxElements)
       }
     }
+    this.#freeze(spec.freeze ?? [])
     this.#restore(spec, maxElements)
+  }
+
+  #freeze(patterns: readonly string[]): void {
+    for (const [i, pattern] of patterns.entries()) {
+      for (const name of select(pattern, [...this.#byName.keys()], `/freeze/${i}`)) this.#byName.get(name)!.requiresGrad = false
+    }
   }
 
   #build(spec: LayerSpec, prefix: string, pointer: string, ctx: InitContext, maxElements: number): Part {

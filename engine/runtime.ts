@@ -76,6 +76,14 @@ export class Runtime {
     writeElements(this.memory, start + row * stride + column.offset, column.dtype, elements)
   }
 
+  /** The same for one floating-point number. */
+  writeStepNumber(column: Column, row: number, value: number): void {
+    const view = new DataView(this.memory.buffer)
+    const at = this.compiled.steps.start + row * this.compiled.steps.stride + column.offset
+    if (column.dtype === 'float32') view.setFloat32(at, value, true)
+    else view.setFloat64(at, value, true)
+  }
+
   /** What a per-step input was for step `row` of the last run. */
   stepInput(column: Column, row: number): Elements {
     const { start, stride } = this.compiled.steps

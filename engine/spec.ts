@@ -39,11 +39,20 @@ export interface ForwardSpec {
   readonly model: ModelSpec
   readonly loss?: ProgramText | TypedOptions | undefined
   readonly data: Readonly<Record<string, TensorJson>>
+  /** Patterns of parameters that are not trained. */
+  readonly freeze?: readonly string[] | undefined
   readonly state?: Readonly<Record<string, TensorJson>> | undefined
   readonly seed: number
   readonly dtype: 'float32' | 'float64'
   readonly outputs?: readonly string[] | undefined
   readonly retain_grad?: readonly string[] | undefined
+}
+
+export interface ScheduleSpec {
+  readonly type: string
+  /** After what it steps. */
+  readonly every: 'step' | 'epoch'
+  readonly [option: string]: unknown
 }
 
 export interface TrainSpec extends ForwardSpec {
@@ -53,6 +62,9 @@ export interface TrainSpec extends ForwardSpec {
   readonly batch_size?: number | undefined
   readonly shuffle: boolean
   readonly drop_last: boolean
+  /** Minibatches whose mean gradient makes a step. */
+  readonly accumulate?: number | undefined
+  readonly scheduler?: ScheduleSpec | undefined
   readonly clip_grad_norm?: number | undefined
   readonly clip_grad_value?: number | undefined
 }

@@ -1,24 +1,29 @@
 /** The graph of a training step: loss, gradients, clipping, the optimizer's update, and what is recorded of them. */
-import { gradients } from './autodiff.ts'
+import { reachedGradients } from './autodiff.ts'
 import type { Binding, StepGraph } from './compile.ts'
 import type { Conditions } from './conditions.ts'
 import { gradientTargets } from './evaluate.ts'
 import type { Output } from './ir/print.ts'
 import type { Value } from './ir/value.ts'
 import { reachable } from './ir/value.ts'
-import type { Model } from './model.ts'
+import type { Model, Parameter } from './model.ts'
 import type { Network } from './network.ts'
 import { batchRows, requireLoss } from './network.ts'
 import { logicalAnd, not, where } from './ops/choice.ts'
 import * as ew from './ops/elementwise.ts'
 import { constant, input } from './ops/source.ts'
 import { expand, sum } from './ops/view.ts'
-import type { Optimizer } from './optim/optimizers.ts'
+import type { Group } from './optim/groups.ts'
+import type { Optimizer } from './optim/index.ts'
 import { drawnInputs } from './random/program.ts'
 import type { TrainSpec } from './spec.ts'
 
 export interface StepOptions {
   readonly optimizer: Optimizer
+  /** With the options that hold at the start of the run: whether there is a momentum, for instance. */
+  readonly groups: readonly Group[]
+  /** The numbers that each group's update reads, by name. */
+  readonly numbers: readonly (readonly string[])[]
   /** Rows of the minibatch; 0 where the step sees all the data. */
   readonly size: number
   /** Whether the gradients are recorded. */
@@ -33,37 +38,50 @@ const watched = 'watch'
 /** Records `loss` and `grad_norm` first; then each `gradient …`; then each `condition …` whose outcome can change from step to step. */
 export function stepGraph(spec: TrainSpec, model: Model, network: Network, options: StepOptions): StepGraph {
   const loss = requireLoss(network)
+  const accumulate = spec.accumulate ?? 1
   const targets = gradientTargets(spec, model, network)
   const names = [...targets.keys()]
-  const values = gradients(loss.value, [...targets.values()])
+  const reached = reachedGradients(loss.value, [...targets.values()])
+  const values = names.map((name) => reached.get(targets.get(name)!) ?? ew.fullLike(targets.get(name)!, 0))
   network.graph.place = undefined
   const trained = model.parameters.filter((parameter) => parameter.requiresGrad)
-  const own = trained.map(({ name }) => values[names.indexOf(name)]!)
+  const frozen = model.parameters.filter((parameter) => !parameter.requiresGrad)
+  const bindings: Binding[] = [...network.data, ...frozen.map(({ name, dtype, shape }) => ({ name: `parameter ${name}`, dtype, shape, role: 'data' as const }))]
+  const state = (name: string, { dtype, shape }: Parameter): Value => {
+    bindings.push({ name, dtype, shape, role: 'state' })
+    return input(network.graph, name, shape, dtype)
+  }
+  const number = (name: string): Value => input(network.graph, `number ${name}`, [], spec.dtype)
+  const updates: Output[] = []
+
+  const parameters = trained.map((parameter) => state(`parameter ${parameter.name}`, parameter))
+  const micro = trained.map(({ name }) => values[names.indexOf(name)]!)
+  const own = accumulate > 1 ? trained.map((parameter, i) => accumulated(micro[i]!, state(`accumulated ${parameter.name}`, parameter), accumulate, number('keep'))) : micro
+  if (accumulate > 1) updates.push(...own.map((value, i) => ({ name: `accumulated ${trained[i]!.name}`, value })))
   const norm = totalNorm(own)
   const clipped = clip(spec, own, norm)
 
-  const bindings: Binding[] = [...network.data]
   const records: Output[] = [{ name: 'loss', value: loss.value }, { name: 'grad_norm', value: norm }]
-  if (options.gradients) records.push(...names.map((name, i) => ({ name: `gradient ${name}`, value: values[i]! })))
-  const updates: Output[] = []
-  const frozen = model.parameters.filter((parameter) => !parameter.requiresGrad)
-  for (const { name, dtype, shape } of frozen) bindings.push({ name: `parameter ${name}`, dtype, shape, role: 'data' })
-  const { optimizer } = options
-  const numbers = numberInputs(spec, network, optimizer)
-  for (const [i, { name, dtype, shape }] of trained.entries()) {
-    const parameter = network.parameters.get(name)!
-    bindings.push({ name: `parameter ${name}`, dtype, shape, role: 'state' })
-    const slots: Record<string, Value> = {}
-    for (const slot of optimizer.slots(spec.optimizer)) {
-      const slotName = `${slot} ${name}`
-      bindings.push({ name: slotName, dtype, shape, role: 'state' })
-      slots[slot] = input(network.graph, slotName, shape, dtype)
+  const reported = new Map([...names.map((name, i) => [name, values[i]!] as const), ...trained.map(({ name }, i) => [name, own[i]!] as const)])
+  if (options.gradients) records.push(...names.map((name) => ({ name: `gradient ${name}`, value: reported.get(name)! })))
+  const { optimizer, groups } = options
+  for (const [i, parameter] of trained.entries()) {
+    const { name } = parameter
+    const group = groups.findIndex((item) => item.parameters.includes(name))
+    const slots = Object.fromEntries(Object.keys(optimizer.slots(groups[group]!.options)).map((slot) => [slot, state(`${slot} ${name}`, parameter)]))
+    // What no gradient reaches is left as it is, as torch leaves a parameter whose grad is None.
+    if (accumulate === 1 && !reached.has(targets.get(name)!)) continue
+    const numbers = Object.fromEntries(options.numbers[group]!.map((item) => [item, number(`${group} ${item}`)]))
+    const next = optimizer.update(groups[group]!.options, clipped[i]!, parameters[i]!, slots, numbers)
+    const update = (slot: string, before: Value, after: Value): void => {
+      // Only the last of the accumulated minibatches moves anything.
+      const value = accumulate > 1 ? where(ew.gt(expand(number('last'), after.shape), 0), after, before) : after
+      updates.push({ name: slot, value })
     }
-    const next = optimizer.update(spec.optimizer, clipped[i]!, parameter, slots, numbers)
-    updates.push({ name: `parameter ${name}`, value: next.parameter })
-    for (const [slot, value] of Object.entries(next.slots)) updates.push({ name: `${slot} ${name}`, value })
+    update(`parameter ${name}`, parameters[i]!, next.parameter)
+    for (const [slot, value] of Object.entries(next.slots)) update(`${slot} ${name}`, slots[slot]!, value)
   }
-  const given: Binding[] = Object.keys(numbers).map((name) => ({ name: `number ${name}`, dtype: spec.dtype, shape: [], role: 'step' }))
+  const given: Binding[] = numberNames(options.numbers, accumulate).map((name) => ({ name: `number ${name}`, dtype: spec.dtype, shape: [], role: 'step' }))
   if (spec.batch_size !== undefined) given.push({ name: batchRows, dtype: 'int32', shape: [options.size], role: 'step' })
   for (const { name, dtype, shape } of drawnInputs(network.ctx.draws)) given.push({ name, dtype, shape, role: 'step' })
   bindings.push(...given)
@@ -78,13 +96,15 @@ export function stepGraph(spec: TrainSpec, model: Model, network: Network, optio
   return { bindings, records, updates, stopOn: watched }
 }
 
-function numberInputs(spec: TrainSpec, network: Network, optimizer: Optimizer): Record<string, Value> {
-  const names = Object.keys(optimizer.numbers(spec.optimizer, 1, learningRate(spec)))
-  return Object.fromEntries(names.map((name) => [name, input(network.graph, `number ${name}`, [], spec.dtype)]))
+/** The numbers that change from step to step: `0 lr` is the rate of group 0. */
+function numberNames(groups: readonly (readonly string[])[], accumulate: number): string[] {
+  const names = groups.flatMap((items, i) => items.map((item) => `${i} ${item}`))
+  return accumulate > 1 ? [...names, 'keep', 'last'] : names
 }
 
-export function learningRate(spec: TrainSpec): number {
-  return spec.optimizer['lr'] as number
+/** The mean gradient of the minibatches so far; `keep` is 0 at the first of them and then 1. */
+function accumulated(gradient: Value, before: Value, count: number, keep: Value): Value {
+  return ew.add(ew.mul(before, expand(keep, before.shape)), ew.mul(gradient, 1 / count))
 }
 
 /** torch.nn.utils.clip_grad_norm_ (with its 1e-6) and clip_grad_value_. */

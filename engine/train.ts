@@ -12,15 +12,17 @@ import { locateNonFinite } from './locate.ts'
 import { Model } from './model.ts'
 import type { DataTensor } from './network.ts'
 import { batchRows, readData, requireLoss } from './network.ts'
-import type { Optimizer } from './optim/optimizers.ts'
-import { optimizerTypes } from './optim/optimizers.ts'
+import type { Group } from './optim/groups.ts'
+import { groupsOf } from './optim/groups.ts'
+import { optimizerTypes } from './optim/index.ts'
 import type { KernelInfo } from './passes/describe.ts'
+import type { Progress } from './progress.ts'
+import { Course } from './progress.ts'
 import { Mt19937 } from './random/mt19937.ts'
 import { Drawing, drawnInputs } from './random/program.ts'
 import type { Elements, RunFault, Runtime } from './runtime.ts'
 import { newMemory } from './runtime.ts'
 import type { TrainSpec } from './spec.ts'
-import { learningRate } from './step.ts'
 import type { Variant } from './variants.ts'
 import { Variants, strayCondition } from './variants.ts'
 
@@ -28,7 +30,8 @@ export interface TrainStep {
   /** From 1. */
   readonly step: number
   readonly loss: number
-  readonly lr: number
+  /** Of each parameter group. */
+  readonly rates: readonly number[]
   /** Total 2-norm of the gradients, before clipping. */
   readonly gradNorm: number
   readonly gradients: ReadonlyMap<string, TensorResult>
@@ -50,7 +53,6 @@ export class Training {
   readonly options: TrainOptions
   readonly model: Model
   readonly data: readonly DataTensor[]
-  readonly optimizer: Optimizer
   readonly batches: Batches
   /** Steps that the run will have when nothing stops it. */
   readonly totalSteps: number
@@ -59,7 +61,17 @@ export class Training {
   readonly gradientShapes: readonly Shape[]
   status: 'running' | 'succeeded' | 'diverged' = 'running'
   nonFinite: StepNonFinite | undefined
+  /** Minibatches that are done. A step takes as many of them as are accumulated. */
   #done = 0
+  readonly #accumulate: number
+  readonly #course: Course
+  readonly #groups: readonly Group[]
+  #progress: Progress
+  /** The progress after each minibatch of the last call. */
+  #ahead: Progress[] = []
+  /** Losses of the minibatches of a step that is not done, and of the steps of an epoch that a scheduler watches. */
+  #losses: number[] = []
+  #epochLosses: number[] = []
   readonly #generator: Mt19937
   readonly #variants: Variants
   #memory: WebAssembly.Memory | undefined
@@ -76,17 +88,35 @@ export class Training {
     this.spec = spec
     this.engine = engine
     this.options = options
-    const found = optimizerTypes.get(spec.optimizer.type)
-    if (!found) {
+    const optimizer = optimizerTypes.get(spec.optimizer.type)
+    if (!optimizer) {
       throw new SpecError('unknown_optimizer', `there is no optimizer "${spec.optimizer.type}"${suggestion(spec.optimizer.type, optimizerTypes.keys())}`, { pointer: '/optimizer/type' })
     }
-    this.optimizer = found
     this.data = readData(spec, engine.limits.maxElements)
     this.#generator = new Mt19937(spec.seed)
     this.model = new Model(spec, this.#generator, engine.limits.maxElements)
     this.batches = new Batches(spec, this.data, this.#generator)
+    this.#accumulate = spec.accumulate ?? 1
     this.totalSteps = this.#countSteps()
-    this.#variants = new Variants(spec, engine, this.model, this.data, { optimizer: this.optimizer, gradients: options.gradients })
+    const trained = this.model.parameters.filter((parameter) => parameter.requiresGrad)
+    for (const { name, shape } of trained) {
+      const wrong = optimizer.refuses(shape)
+      if (wrong !== undefined) throw new SpecError('shape_mismatch', `${wrong} (parameter "${name}")`, { pointer: '/optimizer/type' })
+    }
+    this.#groups = groupsOf(spec.optimizer, trained.map(({ name }) => name))
+    for (const { options: given } of this.#groups) {
+      const wrong = optimizer.check(given)
+      if (wrong !== undefined) throw new SpecError('bad_option', wrong, { pointer: '/optimizer' })
+    }
+    const epochSteps = Math.floor((this.totalSteps * this.#accumulate) / this.batches.perEpoch)
+    this.#course = new Course(optimizer, this.#groups, spec.scheduler, spec.dtype, spec.scheduler?.every === 'epoch' ? epochSteps : this.totalSteps)
+    this.#progress = this.#course.start
+    this.#variants = new Variants(spec, engine, this.model, this.data, {
+      optimizer,
+      groups: this.#groups.map(({ parameters }, i) => ({ parameters, options: this.#progress.groups[i]! })),
+      numbers: this.#course.numbers(this.#progress).numbers.map((numbers) => Object.keys(numbers)),
+      gradients: options.gradients,
+    })
     const [usual, ...others] = this.batches.sizes
     const atFirst = (name: string): Elements | undefined => this.#number(name, () => this.batches.plan(0, 1))
     const first = this.#variants.trace(usual!, [], atFirst, this.#generator)
@@ -100,7 +130,7 @@ export class Training {
   }
 
   get doneSteps(): number {
-    return this.#done
+    return Math.floor(this.#done / this.#accumulate)
   }
 
   get stats(): Stats {
@@ -109,10 +139,10 @@ export class Training {
 
   #countSteps(): number {
     const { steps, epochs } = this.spec
-    const total = epochs === undefined ? (steps ?? 1) : epochs * this.batches.perEpoch
+    const total = epochs === undefined ? (steps ?? 1) : Math.floor((epochs * this.batches.perEpoch) / this.#accumulate)
     const { maxSteps } = this.engine.limits
     if (total > maxSteps) {
-      const shown = epochs === undefined ? `${total} steps` : `${epochs} epochs of ${this.batches.perEpoch} steps`
+      const shown = epochs === undefined ? `${total} steps` : `${epochs} epochs of ${this.batches.perEpoch} minibatches`
       throw new SpecError('too_many_steps', `${shown} are more than the limit of ${maxSteps}`, { pointer: epochs === undefined ? '/steps' : '/epochs' })
     }
     return total
@@ -123,7 +153,7 @@ export class Training {
   /** Does up to `steps` steps, at least one, and gives those that were done. Fewer than asked: the run has ended, or a program's chunk has. */
   advance(steps: number): TrainStep[] {
     invariant(this.status === 'running', 'the run goes on')
-    const plan = this.batches.plan(this.#done, Math.min(steps, this.totalSteps - this.#done))
+    const plan = this.batches.plan(this.#done, Math.min(steps * this.#accumulate, this.totalSteps * this.#accumulate - this.#done))
     const generator = this.#generator.copy()
     const tried = new Set<Variant>()
     let variant = this.#variants.latest(plan.size) ?? this.#follow(plan, [])
@@ -163,10 +193,10 @@ export class Training {
     const runtime = this.#runtimeOf(variant)
     const most = variant.open ? (variant.network.ctx.draws.length > 0 ? 1 : this.#stretch) : Infinity
     const count = Math.min(plan.count, runtime.compiled.chunk, most)
-    this.#writeNumbers(runtime, count, plan.rows)
-    this.#writeDraws(runtime, count, variant.network)
+    const rows = this.#writeNumbers(runtime, count, plan.rows)
+    this.#writeDraws(runtime, rows, variant.network)
     this.#before = runtime.copyState(this.#before)
-    return { done: runtime.run(count), fault: runtime.takeFault() }
+    return { done: runtime.run(rows), fault: runtime.takeFault() }
   }
 
   /** The step of the last call that took another path than the program's, and what its conditions were until there. */
@@ -178,21 +208,59 @@ export class Training {
     return known && { row: done - 1, known }
   }
 
+  /** What the last call gave, of its first `done` minibatches. */
   #finish(variant: Variant, done: number): TrainStep[] {
     const runtime = this.#runtimeOf(variant)
-    const rows = Array.from({ length: done }, (_, i) => this.#readStep(variant, runtime, i))
-    const odd = rows.findIndex((row) => !Number.isFinite(row.loss) || !Number.isFinite(row.gradNorm))
-    if (odd >= 0) this.#suspect ??= this.#locate(variant, runtime, rows, odd)
-    if (done > 0 && !Number.isFinite(rows.at(-1)!.loss)) {
+    const steps: TrainStep[] = []
+    for (let row = 0; row < done; row++) {
+      const read = this.#read(variant, runtime, row)
+      const finite = Number.isFinite(read.loss)
+      if (!finite || !Number.isFinite(read.gradNorm)) this.#suspect ??= this.#locate(variant, runtime, done, row)
+      this.#losses.push(read.loss)
+      if (finite && !this.#isLast(this.#done + row)) continue
+      const loss = this.#losses.reduce((a, b) => a + b) / this.#losses.length
+      this.#losses = []
+      if (this.#course.watches) this.#epochLosses.push(loss)
+      steps.push({ ...read, loss, step: Math.floor((this.#done + row) / this.#accumulate) + 1, rates: this.#rates(row) })
+    }
+    if (done > 0 && !Number.isFinite(runtime.recordNumber(variant.prepared.compiled.records.columns[0]!, done - 1))) {
       this.status = 'diverged'
       this.nonFinite = this.#suspect
       // The state of the answer is the one that the last loss was computed from.
       this.#rewind(runtime, done - 1)
     }
+    if (done > 0) this.#progress = this.#ahead[done - 1]!
     this.#done += done
+    this.#schedule()
     this.#stretch = Math.max(this.#stretch, 2 * done)
-    if (this.status === 'running' && this.#done === this.totalSteps) this.status = 'succeeded'
-    return rows
+    if (this.status === 'running' && this.doneSteps === this.totalSteps) this.status = 'succeeded'
+    return steps
+  }
+
+  /** A scheduler that watches the loss steps when the loss is known. */
+  #schedule(): void {
+    const last = this.#done - 1
+    if (!this.#course.watches || last < 0 || !this.#isLast(last)) return
+    const mean = this.#epochLosses.reduce((a, b) => a + b, 0) / this.#epochLosses.length
+    const schedules = this.#course.schedules(this.#endsEpoch(last))
+    if (schedules) this.#epochLosses = []
+    this.#progress = this.#course.after(this.#progress, this.#progress.kept, schedules, mean)
+  }
+
+  /** Whether the optimizer steps after minibatch `at`. */
+  #isLast(at: number): boolean {
+    return (at + 1) % this.#accumulate === 0
+  }
+
+  /** Whether the step that ends with minibatch `at` has an epoch's last minibatch. */
+  #endsEpoch(at: number): boolean {
+    const { perEpoch } = this.batches
+    return Math.floor((at + 1) / perEpoch) > Math.floor((at + 1 - this.#accumulate) / perEpoch)
+  }
+
+  /** The rates of the step of row `row` of the last call. */
+  #rates(row: number): number[] {
+    return (row === 0 ? this.#progress : this.#ahead[row - 1]!).groups.map((group) => group['lr'] as number)
   }
 
   #runtimeOf(variant: Variant): Runtime {
@@ -203,26 +271,48 @@ export class Training {
     if (this.#last !== variant) variant.runtime.writeLiterals()
     if (!this.#bound) {
       bind(variant.runtime, this.data, this.model)
-      for (const slot of variant.runtime.compiled.state) if (!slot.name.startsWith('parameter ')) variant.runtime.write(slot, zeros(variant.runtime.read(slot)))
+      for (const slot of variant.runtime.compiled.state) {
+        if (!slot.name.startsWith('parameter ')) variant.runtime.write(slot, variant.runtime.read(slot).fill(this.#slotStart(slot.name) as never))
+      }
       this.#bound = true
     }
     this.#last = variant
     return variant.runtime
   }
 
-  #writeNumbers(runtime: Runtime, count: number, rows: (row: number) => Int32Array): void {
-    for (const column of runtime.compiled.steps.columns) {
-      if (column.name !== batchRows && !column.name.startsWith('number ')) continue
-      for (let row = 0; row < count; row++) {
-        if (column.name === batchRows) {
-          runtime.writeStep(column, row, rows(row))
-          continue
-        }
-        const numbers = this.optimizer.numbers(this.spec.optimizer, this.#done + row + 1, learningRate(this.spec))
-        const value = numbers[column.name.slice('number '.length)]!
-        runtime.writeStep(column, row, column.dtype === 'float32' ? Float32Array.of(value) : Float64Array.of(value))
-      }
+  /** What the elements of a tensor of the optimizer start as: `exp_avg 0.weight` is Adam's for the first layer. */
+  #slotStart(slotName: string): number {
+    const at = slotName.indexOf(' ')
+    const group = this.#groups.findIndex(({ parameters }) => parameters.includes(slotName.slice(at + 1)))
+    return this.#course.optimizer.slots(this.#course.start.groups[group]!)[slotName.slice(0, at)] ?? 0
+  }
+
+  /** The numbers of the next `count` minibatches; fewer where the scheduler has to see a loss first. Gives how many. */
+  #writeNumbers(runtime: Runtime, count: number, rows: (row: number) => Int32Array): number {
+    const { columns } = runtime.compiled.steps
+    const batch = columns.find(({ name }) => name === batchRows)
+    const ofGroups = columns.flatMap((column) => {
+      const [, group, name] = /^number (\d+) (.+)$/.exec(column.name) ?? []
+      return name === undefined ? [] : [{ column, group: Number(group), name }]
+    })
+    const [keep, last] = ['number keep', 'number last'].map((name) => columns.find((column) => column.name === name))
+    let progress = this.#progress
+    this.#ahead = []
+    for (let row = 0; row < count; row++) {
+      const at = this.#done + row
+      const { numbers, kept } = this.#course.numbers(progress)
+      for (const { column, group, name } of ofGroups) runtime.writeStepNumber(column, row, numbers[group]![name]!)
+      if (batch) runtime.writeStep(batch, row, rows(row))
+      if (keep) runtime.writeStepNumber(keep, row, Number(at % this.#accumulate > 0))
+      if (last) runtime.writeStepNumber(last, row, Number(this.#isLast(at)))
+      if (this.#isLast(at)) {
+        const schedules = this.#course.schedules(this.#endsEpoch(at))
+        progress = this.#course.after(progress, kept, schedules && !this.#course.watches, Number.NaN)
+        this.#ahead.push(progress)
+        if (schedules && this.#course.watches) return row + 1
+      } else this.#ahead.push(progress)
     }
+    return count
   }
 
   /** Draws for the next `count` steps, one after the other: what is drawn ahead is what each step would draw. */
@@ -235,13 +325,11 @@ export class Training {
     }
   }
 
-  #readStep(variant: Variant, runtime: Runtime, row: number): TrainStep {
+  #read(variant: Variant, runtime: Runtime, row: number): Pick<TrainStep, 'loss' | 'gradNorm' | 'gradients'> {
     const [loss, norm, ...others] = variant.prepared.compiled.records.columns
     const recorded = others.filter((column) => column.name.startsWith('gradient '))
     return {
-      step: this.#done + row + 1,
       loss: runtime.recordNumber(loss!, row),
-      lr: learningRate(this.spec),
       gradNorm: runtime.recordNumber(norm!, row),
       gradients: new Map(recorded.map((column) => [column.name.slice('gradient '.length), { shape: column.shape, dtype: column.dtype, elements: runtime.record(column, row) }])),
     }
@@ -254,17 +342,17 @@ export class Training {
   }
 
   /** Where in step `row` of the last call a number stopped being finite. Leaves the state as it was. */
-  #locate(variant: Variant, runtime: Runtime, rows: readonly TrainStep[], row: number): StepNonFinite | undefined {
+  #locate(variant: Variant, runtime: Runtime, done: number, row: number): StepNonFinite | undefined {
     const { state, steps } = variant.prepared.compiled
     const inputs = inputElements(this.data, this.model)
     this.#rewind(runtime, row)
     for (const slot of state) inputs.set(slot.name, runtime.read(slot))
     for (const column of steps.columns) inputs.set(column.name, runtime.stepInput(column, row))
-    this.#rewind(runtime, rows.length)
+    this.#rewind(runtime, done)
     const loss = requireLoss(variant.network).value
     const targets = [...gradientTargets(this.spec, this.model, variant.network).values()]
     const found = locateNonFinite({ forward: [loss], gradients: gradients(loss, targets) }, inputs, this, this.engine.compile)
-    return found && { ...found, step: rows[row]!.step }
+    return found && { ...found, step: Math.floor((this.#done + row) / this.#accumulate) + 1 }
   }
 
   /** The parameters as they are now: after the last step, or before the step whose loss was not finite. */
@@ -295,8 +383,4 @@ export class Training {
   close(): void {
     this.#variants.release()
   }
-}
-
-function zeros(like: Elements): Elements {
-  return like.fill(0 as never)
 }

@@ -27,6 +27,9 @@ export interface Variant {
   runtime: Runtime | undefined
 }
 
+/** What all programs of a run have in common. */
+export type StepChoices = Omit<StepOptions, 'size' | 'conditions'>
+
 /** Programs that a run keeps; of a path that comes back later, the compiled code may still be in the cache. */
 const kept = 64
 
@@ -35,12 +38,12 @@ export class Variants {
   readonly #engine: Engine
   readonly #model: Model
   readonly #data: readonly DataTensor[]
-  readonly #options: Pick<StepOptions, 'optimizer' | 'gradients'>
+  readonly #options: StepChoices
   /** In the order of use, the latest last. */
   #variants: Variant[] = []
   #stats: Stats = { fromCache: true, memoryBytes: 0, kernels: 0, nodes: 0 }
 
-  constructor(spec: TrainSpec, engine: Engine, model: Model, data: readonly DataTensor[], options: Pick<StepOptions, 'optimizer' | 'gradients'>) {
+  constructor(spec: TrainSpec, engine: Engine, model: Model, data: readonly DataTensor[], options: StepChoices) {
     this.#spec = spec
     this.#engine = engine
     this.#model = model

@@ -121,7 +121,8 @@ export const trainStep = z
   .strictObject({
     step: z.int().describe('From 1'),
     loss: number.describe('The loss that the update used; null where it is not finite'),
-    lr: z.number().describe('The learning rate that the update used'),
+    lr: z.number().describe('The learning rate that the update used; with several parameter groups, that of group 0'),
+    lrs: z.array(z.number()).optional().describe('The rate of each parameter group, where there are several: the parameters that no pattern fits come first'),
     grad_norm: number.describe('Total 2-norm of the gradients before clipping; null where it is not finite'),
     gradients: tensors.optional().describe('Gradients that the update used, before clipping, or their norms'),
     non_finite: nonFinite,

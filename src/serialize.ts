@@ -136,7 +136,7 @@ export function stepText(step: TrainStep, report: StepReport): string {
   const bad = new NonFiniteList()
   bad.number('/loss', step.loss)
   bad.number('/grad_norm', step.gradNorm)
-  let text = `{"step":${step.step},"loss":${number(step.loss)},"lr":${float64Text(step.lr)},"grad_norm":${number(step.gradNorm)}`
+  let text = `{"step":${step.step},"loss":${number(step.loss)},"lr":${float64Text(step.rates[0]!)}${step.rates.length > 1 ? `,"lrs":[${step.rates.map(float64Text).join(',')}]` : ''},"grad_norm":${number(step.gradNorm)}`
   if (report.gradients === 'values') text += `,"gradients":${tensorsText(step.gradients, report.tensors, '/gradients', bad)}`
   if (report.gradients === 'norms') {
     const norms = [...step.gradients].map(([name, tensor]) => [name, { shape: [], dtype: tensor.dtype, elements: normOf(tensor) }] as const)

@@ -2,8 +2,8 @@
  * The request schemas, built from the engine's tables. They are the only source of validation and of openapi.yaml.
  */
 import { z } from 'zod'
-import type { TensorJson } from '../engine/index.ts'
-import { inits, layerTypes, lossTypes, nearest, optimizerTypes } from '../engine/index.ts'
+import type { ScheduleSpec, TensorJson } from '../engine/index.ts'
+import { compositeSchedulers, inits, layerTypes, lossTypes, nearest, optimizerTypes, schedulerTypes, simpleSchedulers } from '../engine/index.ts'
 import { checkTensor, tensorSchema } from './tensor-schema.ts'
 
 /** JSON Schema of schemas that zod cannot express, by schema. */
@@ -63,6 +63,24 @@ function unionOf(schemas: readonly z.ZodObject[], id: string): z.ZodType<Typed> 
   return z.discriminatedUnion('type', [first!, ...rest]).meta({ id }) as unknown as z.ZodType<Typed>
 }
 
+/** Parameter groups: options of an optimizer, without their defaults, for the parameters that a pattern fits. */
+function groupsOf(type: string, { options }: TypedRecord): z.ZodType {
+  const own = Object.fromEntries(Object.entries(options).map(([key, option]) => [key, z.optional(option instanceof z.ZodDefault ? option.unwrap() : option)]))
+  const group = strict({ match: z.string().min(1).describe('Names of parameters, such as `fc1.*`; `*` stands for any characters'), ...own }).meta({ id: `${type}_group` })
+  return z.array(group).min(1).max(1000).optional().describe('Options of their own for some parameters; the first pattern that fits a name counts')
+}
+
+/** Schedulers as they are in a request; parts of others have no turn of their own. */
+function schedulerSchemas(): z.ZodType<ScheduleSpec> {
+  const every = z.enum(['step', 'epoch']).default('step').describe('After what it steps: each step of the optimizer, or the last of an epoch')
+  const part = unionOf([...simpleSchedulers].map(([type, record]) => typed(type, record, '_part')), 'SchedulerPart')
+  const schemas = [...schedulerTypes].map(([type, record]) => {
+    const options = compositeSchedulers.has(type) ? { ...record.options, schedulers: z.array(part).min(1).max(100) } : record.options
+    return typed(type, { ...record, options: { ...options, every } })
+  })
+  return unionOf(schemas, 'Scheduler') as z.ZodType<ScheduleSpec>
+}
+
 const sequential = strict({
   type: z.literal('Sequential'),
   get layers(): z.ZodType<Typed[]> {
@@ -74,7 +92,8 @@ const sequential = strict({
 
 export const layer: z.ZodType<Typed> = unionOf([...[...layerTypes].map(([type, record]) => typed(type, record)), sequential], 'Layer')
 const lossRecord = unionOf([...lossTypes].map(([type, record]) => typed(type, record)), 'Loss')
-const optimizer = unionOf([...optimizerTypes].map(([type, record]) => typed(type, record)), 'Optimizer')
+const optimizer = unionOf([...optimizerTypes].map(([type, record]) => typed(type, { ...record, options: { ...record.options, groups: groupsOf(type, record) } })), 'Optimizer')
+const scheduler = schedulerSchemas()
 const init = unionOf(Object.entries(inits).map(([type, record]) => typed(type, record, '_init')), 'Init')
 
 // ---- the model
@@ -103,6 +122,7 @@ const base = {
   model,
   data: tensors.default({}).describe('Named tensors. `layers` are applied to `x`; loss classes compare `y_hat` with `y`'),
   seed: z.int().min(0).max(Number.MAX_SAFE_INTEGER).default(0).describe('As torch.manual_seed: initial parameters and shuffles'),
+  freeze: z.array(z.string().min(1)).max(1000).optional().describe('Parameters that are not trained, such as `0.*`; `*` stands for any characters'),
   state: z.record(z.string(), tensor).optional().describe('Initial parameters by their state_dict names, such as `0.weight`'),
   dtype: z.enum(['float32', 'float64']).default('float32').describe('What parameters and data are held in'),
 }
@@ -148,6 +168,8 @@ export const trainRequest = strict({
   batch_size: z.int32().min(1).optional().describe('Rows of a minibatch; without it every step sees all the data'),
   shuffle: z.boolean().default(false).describe("A new order for each epoch, as torch's DataLoader draws it"),
   drop_last: z.boolean().default(false).describe('Leave out the last minibatch of an epoch when it is smaller'),
+  scheduler: scheduler.optional().describe('How the learning rate changes, by torch.optim.lr_scheduler'),
+  accumulate: z.int32().min(1).max(1_000_000).default(1).describe('Minibatches whose mean gradient makes one step'),
   clip_grad_norm: z.number().nonnegative().optional().describe('Largest total 2-norm of the gradients, as torch.nn.utils.clip_grad_norm_'),
   clip_grad_value: z.number().nonnegative().optional().describe('Largest size of an element of a gradient, as torch.nn.utils.clip_grad_value_'),
   retain_grad: names.optional().describe('Variables or data whose gradients are reported too'),

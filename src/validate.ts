@@ -2,7 +2,7 @@
 import { parse as parseJson } from 'secure-json-parse'
 import type { z } from 'zod'
 import { SpecError, nearest } from '../engine/index.ts'
-import { inits, layerTypes, lossTypes, optimizerTypes } from '../engine/index.ts'
+import { inits, layerTypes, lossTypes, optimizerTypes, schedulerTypes } from '../engine/index.ts'
 import type { FaultItem, Problem } from './errors.ts'
 import { maxFaults, problem } from './errors.ts'
 import type { Operation } from './spec.ts'
@@ -59,6 +59,7 @@ const typeNames: readonly [RegExp, string, () => Iterable<string>][] = [
   [/\/init\/type$/, 'initialisation', () => Object.keys(inits)],
   [/^\/loss\/type$/, 'loss', () => lossTypes.keys()],
   [/^\/optimizer\/type$/, 'optimizer', () => optimizerTypes.keys()],
+  [/^\/scheduler\/(schedulers\/\d+\/)?type$/, 'scheduler', () => schedulerTypes.keys()],
   [/\/type$/, 'layer', () => [...layerTypes.keys(), 'Sequential']],
 ]
 

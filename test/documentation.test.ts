@@ -6,7 +6,7 @@ import { availableParallelism } from 'node:os'
 import { describe, expect, it } from 'vitest'
 import { findFunction } from '../engine/functions/index.ts'
 import type { Home } from '../engine/functions/index.ts'
-import { inits, layerTypes, lossTypes, optimizerTypes } from '../engine/index.ts'
+import { inits, layerTypes, lossTypes, optimizerTypes, schedulerTypes } from '../engine/index.ts'
 import { readConfig, settings } from '../src/config.ts'
 import { useService } from './service.ts'
 
@@ -54,6 +54,7 @@ describe('the README', () => {
     expect(identifiers('layers').filter((name) => !layerTypes.has(name) && !containers.includes(name))).toEqual([])
     expect(identifiers('loss classes').toSorted()).toEqual([...lossTypes.keys()].toSorted())
     expect(names(language.get('optimizers')!).filter((name) => /^[A-Z]/.test(name)).toSorted()).toEqual([...optimizerTypes.keys()].toSorted())
+    expect(identifiers('schedulers').toSorted()).toEqual([...schedulerTypes.keys()].toSorted())
     expect(identifiers('initialisations').toSorted()).toEqual(Object.keys(inits).toSorted())
   })
 

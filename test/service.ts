@@ -1,5 +1,5 @@
 /** The real service, for tests: an app on its own workers. */
-import { afterAll, beforeAll } from 'vitest'
+import { afterAll, beforeAll, expect } from 'vitest'
 import { pino } from 'pino'
 import supertest from 'supertest'
 import type { FastifyInstance } from 'fastify'
@@ -53,4 +53,23 @@ export const notebook = {
   model: { parameters: { w: { value: 1.0 } }, forward: 'y_hat = w * x' },
   loss: '(y_hat - y)**2',
   data: { x: 1.0, y: 2.0 },
+}
+
+export interface ExpectedProblem {
+  readonly status: number
+  readonly code: string
+  /** Fields of the first item of `errors`. */
+  readonly error?: { pointer?: string; code?: string; line?: number; column?: number; message?: RegExp }
+}
+
+/** Posts what must be refused. */
+export async function expectProblem(service: Service, path: string, body: unknown, { status, code, error }: ExpectedProblem): Promise<void> {
+  const response = await service.post(path, body)
+  expect([response.status, response.body.code], JSON.stringify(response.body)).toEqual([status, code])
+  expect(response.headers['content-type']).toMatch(/^application\/problem\+json/)
+  expect(response.body).toMatchObject({ type: `/errors#${code}`, status, title: expect.any(String), detail: expect.any(String), instance: `urn:request:${response.headers['x-request-id']}` })
+  if (!error) return
+  const { message, ...place } = error
+  expect(response.body.errors[0], JSON.stringify(response.body)).toMatchObject(place)
+  if (message) expect(response.body.errors[0].message).toMatch(message)
 }

@@ -2,27 +2,12 @@
 import { request as httpRequest } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
-import { notebook, useService } from '../service.ts'
+import type { ExpectedProblem } from '../service.ts'
+import { notebook, expectProblem as refused, useService } from '../service.ts'
 
 const service = useService({ MAX_BODY_BYTES: String(20 * 2 ** 20), CANCEL_GRACE_MS: '300' })
 
-interface Expected {
-  readonly status: number
-  readonly code: string
-  /** Fields of the first item of `errors`. */
-  readonly error?: { pointer?: string; code?: string; line?: number; column?: number; message?: RegExp }
-}
-
-async function expectProblem(path: string, body: unknown, { status, code, error }: Expected): Promise<void> {
-  const response = await service.post(path, body)
-  expect([response.status, response.body.code], JSON.stringify(response.body)).toEqual([status, code])
-  expect(response.headers['content-type']).toMatch(/^application\/problem\+json/)
-  expect(response.body).toMatchObject({ type: `/errors#${code}`, status, title: expect.any(String), detail: expect.any(String), instance: `urn:request:${response.headers['x-request-id']}` })
-  if (!error) return
-  const { message, ...place } = error
-  expect(response.body.errors[0], JSON.stringify(response.body)).toMatchObject(place)
-  if (message) expect(response.body.errors[0].message).toMatch(message)
-}
+const expectProblem = (path: string, body: unknown, expected: ExpectedProblem): Promise<void> => refused(service, path, body, expected)
 
 const sgd = { type: 'SGD', lr: 0.01 }
 const program = (forward: string | string[], loss = 'y_hat.sum()', data: object = { x: [[1, 2, 3], [4, 5, 6]] }): object => ({
