@@ -1,6 +1,6 @@
 /** torch.nn's loss classes. They are applied to (y_hat, y). */
 import { z } from 'zod'
-import * as f from '../functions/losses.ts'
+import * as f from '../functions/losses/index.ts'
 import { literal } from '../ops/source.ts'
 import type { TraceContext } from '../lang/values.ts'
 import type { Value } from '../ir/value.ts'

@@ -1,0 +1,125 @@
+#!/usr/bin/env python3
+"""Makes losses.json:  python3 test/golden/functions/losses.py"""
+import math
+import torch
+from torch.nn import functional as F
+from golden import Family
+
+family = Family("losses")
+add = family.add
+REDUCTIONS = ("none", "mean", "sum")
+
+
+def each(name, call, parameters, data=None, reference=None):
+    """The case with every reduction; `call` holds R for it."""
+    for how in REDUCTIONS:
+        add(f"{name}/{how}", "out = " + call.replace("R", f"reduction='{how}'"), parameters, data, reference and (lambda how=how, **v: reference(how=how, **v)))
+
+
+def reduced(losses, how):
+    return losses if how == "none" else losses.mean() if how == "mean" else losses.sum()
+
+
+a, b, v = family.uniform(3, 4), family.uniform(3, 4), family.uniform(4)
+both, one = {"a": a, "b": b}, {"a": a}
+positive = {"a": family.uniform(3, 4, low=0.2, high=3)}
+counts = {"y": torch.tensor([[0.0, 1.0, 2.0, 5.0], [3.0, 0.0, 1.0, 7.0], [1.0, 4.0, 2.0, 1.5]])}
+signs = {"y": torch.tensor([[1.0, -1.0, 1.0, -1.0], [-1.0, -1.0, 1.0, 1.0], [1.0, 1.0, -1.0, 1.0]])}
+
+# ---- regression
+
+for name, more in (("mse_loss", ""), ("l1_loss", ""), ("smooth_l1_loss", ", beta=0.7"), ("huber_loss", ", delta=0.6")):
+    each(name, f"F.{name}(a, b, R{more})", both)
+    add(f"{name}/defaults, broadcast target", f"out = F.{name}(a, v)", {"a": a, "v": v})
+    add(f"{name}/equal", f"out = F.{name}(a, a.detach(), reduction='sum'{more}) + a.sum()", one)
+    add(f"{name}/0-d", f"out = F.{name}(a.sum(), b.mean())", both)
+for name in ("mse_loss", "l1_loss", "smooth_l1_loss"):
+    add(f"{name}/size_average and reduce", f"out = F.{name}(a, b, None, False) + F.{name}(a, b, size_average=False) + F.{name}(a, b, True, True) + F.{name}(a, b, None, None, 'sum')", both)
+    add(f"{name}/old name of mean", f"out = F.{name}(a, b, reduction='elementwise_mean')", both)
+add("smooth_l1_loss/beta 0", "out = F.smooth_l1_loss(a, b, beta=0.0)", both)
+add("smooth_l1_loss/at beta", "out = F.smooth_l1_loss(a, b, beta=1.0) + F.huber_loss(a, b, delta=1.0)", {"a": torch.tensor([1.0, -1.0, 0.0])}, {"b": torch.zeros(3)})
+add("huber_loss/positional", "out = F.huber_loss(a, b, 'sum', 0.3)", both)
+weights = {"w": family.uniform(3, 4, low=0.1, high=2)}
+each("mse_loss/weight", "F.mse_loss(a, b, R, weight=w)", both, weights, lambda how, a, b, w: (lambda s: s.sum() / w.sum() if how == "mean" else reduced(s, how))((a - b) ** 2 * w))
+each("l1_loss/weight", "F.l1_loss(a, b, R, weight=w)", both, weights, lambda how, a, b, w: (lambda s: s.sum() / w.sum() if how == "mean" else reduced(s, how))((a - b).abs() * w))
+each("huber_loss/weight", "F.huber_loss(a, b, R, weight=w)", both, weights, lambda how, a, b, w: reduced(F.huber_loss(a, b, reduction="none") * w, how))
+
+each("poisson_nll_loss/log_input", "F.poisson_nll_loss(a, y, R)", one, counts)
+each("poisson_nll_loss/full", "F.poisson_nll_loss(a, y, full=True, R)", one, counts)
+each("poisson_nll_loss/plain", "F.poisson_nll_loss(a, y, log_input=False, R)", positive, counts)
+add("poisson_nll_loss/eps and order", "out = F.poisson_nll_loss(a, y, False, True, None, 0.1) + F.poisson_nll_loss(a, y, False, False, False) + torch.poisson_nll_loss(a, y, False, True, 0.2, 2)", positive, counts)
+add("poisson_nll_loss/gradient of the target", "out = F.poisson_nll_loss(a, b, full=True)", {"a": a, "b": family.uniform(3, 4, low=0.2, high=4)})
+variance = {"a": a, "v": family.uniform(3, 4, low=0.2, high=2)}
+each("gaussian_nll_loss", "F.gaussian_nll_loss(a, b, v, R)", variance, {"b": b})
+each("gaussian_nll_loss/full, one variance a row", "F.gaussian_nll_loss(a, b, v, full=True, R)", {"a": a, "v": family.uniform(3, low=0.2, high=2)}, {"b": b})
+add("gaussian_nll_loss/one variance a row, kept dimension", "out = F.gaussian_nll_loss(a, b, v[:, :1], True, 0.01, 'sum')", variance, {"b": b})
+add("gaussian_nll_loss/clamped variance has its gradient", "out = F.gaussian_nll_loss(a, b, v, eps=0.9)", variance, {"b": b})
+add("gaussian_nll_loss/a number", "out = F.gaussian_nll_loss(a, b, 0.7)", both, reference=lambda a, b: F.gaussian_nll_loss(a, b, torch.full_like(a, 0.7)))
+
+# ---- yes and no
+
+probabilities, targets = {"a": family.uniform(3, 4, low=0.05, high=0.95)}, {"y": family.uniform(3, 4, low=0, high=1)}
+each("binary_cross_entropy", "F.binary_cross_entropy(a, y, R)", probabilities, targets)
+each("binary_cross_entropy/weight", "F.binary_cross_entropy(a, y, w, R)", probabilities, {**targets, "w": family.uniform(4)})
+add("binary_cross_entropy/gradient of the target", "out = F.binary_cross_entropy(a, y, reduction='sum')", {**probabilities, **targets})
+add("binary_cross_entropy/certain", "out = F.binary_cross_entropy(a, y, reduction='sum') * 0.01", {"a": torch.tensor([0.0, 1.0, 0.0, 1.0, 0.5])}, {"y": torch.tensor([0.0, 1.0, 1.0, 0.0, 0.0])})
+add("binary_cross_entropy/old arguments", "out = F.binary_cross_entropy(a, y, None, False) + F.binary_cross_entropy(a, y, reduce=False)", probabilities, targets)
+each("binary_cross_entropy_with_logits", "F.binary_cross_entropy_with_logits(a, y, R)", one, targets)
+each("binary_cross_entropy_with_logits/weights", "F.binary_cross_entropy_with_logits(a, y, weight=w, R, pos_weight=p)", one, {**targets, "w": family.uniform(3, 1), "p": family.uniform(4, low=0.2, high=3)})
+add("binary_cross_entropy_with_logits/torch", "out = torch.binary_cross_entropy_with_logits(a, y, None, p, 2) + torch.binary_cross_entropy_with_logits(a, y)", one, {**targets, "p": family.uniform(4, low=0.2, high=3)})
+add("binary_cross_entropy_with_logits/large, at 0", "out = F.binary_cross_entropy_with_logits(a, y, reduction='none')", {"a": torch.tensor([800.0, -800.0, 0.0])}, {"y": torch.tensor([0.0, 1.0, 0.3])})
+logs = {"a": F.log_softmax(a, 1).detach()}
+each("kl_div", "F.kl_div(a, y, R)", logs, targets)
+each("kl_div/log_target", "F.kl_div(a, y, R, log_target=True)", {**logs, "y": F.log_softmax(b, 1).detach()})
+add("kl_div/batchmean", "out = F.kl_div(a, y, reduction='batchmean') + F.kl_div(a, y.log(), None, None, 'batchmean', True) + torch.kl_div(a, y, 2, log_target=False) + F.kl_div(a, y, False)", logs, targets)
+add("kl_div/zeros in the target", "out = F.kl_div(a, y, reduction='none')", logs, {"y": torch.tensor([[0.0, 0.5, 0.5, 0.0]] * 3)})
+each("soft_margin_loss", "F.soft_margin_loss(a, y, R)", one, signs)
+add("soft_margin_loss/old arguments", "out = F.soft_margin_loss(a, y, False) + F.soft_margin_loss(a, y, None, False)", one, signs)
+bits = {"y": family.bools(3, 4).double()}
+each("multilabel_soft_margin_loss", "F.multilabel_soft_margin_loss(a, y, R)", one, bits)
+each("multilabel_soft_margin_loss/weight", "F.multilabel_soft_margin_loss(a, y, w, R)", one, {**bits, "w": family.uniform(4)})
+add("multilabel_soft_margin_loss/vector and three dimensions", "out = F.multilabel_soft_margin_loss(a[0], y[0]) + F.multilabel_soft_margin_loss(a.reshape(3, 2, 2), y.reshape(3, 2, 2), reduction='none')", one, bits)
+
+# ---- distances
+
+each("hinge_embedding_loss", "F.hinge_embedding_loss(a, y, R)", one, signs)
+add("hinge_embedding_loss/margin and other targets", "out = F.hinge_embedding_loss(a, y, 0.3, reduction='none') + torch.hinge_embedding_loss(a, y, margin=2.0, reduction=2) + torch.hinge_embedding_loss(a, y)", one, {"y": torch.tensor([[1.0, -1.0, 0.0, 3.0]] * 3)})
+add("hinge_embedding_loss/at the margin, broadcast", "out = F.hinge_embedding_loss(a, y, 1.0, None, None, 'none')", {"a": torch.tensor([1.0, 0.25, 2.0])}, {"y": torch.tensor([-1, -1, -1])})
+each("margin_ranking_loss", "F.margin_ranking_loss(a, b, y, R)", both, signs)
+add("margin_ranking_loss/margin", "out = F.margin_ranking_loss(a, b, y, 0.5, reduction='none') + torch.margin_ranking_loss(a, b, y, 0.2, 2) + F.margin_ranking_loss(a, b, y, margin=0.1, size_average=False)", both, signs)
+add("margin_ranking_loss/at the margin", "out = F.margin_ranking_loss(a, a.detach(), y, reduction='sum') + a.sum()", {"a": v}, {"y": torch.tensor([1, -1, 1, -1])})
+rows = {"y": torch.tensor([1, -1, -1])}
+each("cosine_embedding_loss", "F.cosine_embedding_loss(a, b, y, R)", both, rows)
+add("cosine_embedding_loss/margin", "out = F.cosine_embedding_loss(a, b, y, 0.2) + torch.cosine_embedding_loss(a, b, y, margin=-0.5, reduction=0) + F.cosine_embedding_loss(a, b, y * 2)", both, rows)
+add("cosine_embedding_loss/vectors", "out = F.cosine_embedding_loss(a[0], b[1], y[0]) + F.cosine_embedding_loss(a[2], b[0], y[1], reduction='none')", both, rows)
+three = {**both, "c": family.uniform(3, 4)}
+each("triplet_margin_loss", "F.triplet_margin_loss(a, b, c, R)", three)
+each("triplet_margin_loss/swap", "F.triplet_margin_loss(a, b, c, margin=2.5, swap=True, R)", three)
+add("triplet_margin_loss/p and eps", "out = F.triplet_margin_loss(a, b, c, 3.0, 1, 0.01) + F.triplet_margin_loss(a, b, c, p=3, margin=3) + torch.triplet_margin_loss(a, b, c, 3.0, 1.5, 1e-3, True, 2)", three)
+add("triplet_margin_loss/vectors, three dimensions, broadcast", "out = F.triplet_margin_loss(a[0], b[0], c[0], 2.0) + F.triplet_margin_loss(a.reshape(3, 2, 2), b.reshape(3, 2, 2), c.reshape(3, 2, 2), 2.0, reduction='none') + F.triplet_margin_loss(a, b[:1], c, 2.0)", three)
+add("triplet_margin_with_distance_loss/default", "out = F.triplet_margin_with_distance_loss(a, b, c, margin=2.0, swap=True, reduction='none')", three)
+add("triplet_margin_with_distance_loss/a function", ["def distance(x, y):", "    return (x - y).abs().sum(1)", "out = F.triplet_margin_with_distance_loss(a, b, c, distance_function=distance, margin=3.0)"], three)
+
+# ---- sequences of labels
+
+T, N, C, S = 7, 3, 5, 3
+scores, padded = family.uniform(T, N, C), torch.tensor([[1, 2, 2], [3, 4, 0], [2, 0, 0]])
+sequences, joined = {"y": padded}, {"y": torch.tensor([1, 2, 2, 3, 4, 2])}
+logs = {"a": F.log_softmax(scores, 2).detach()}
+LENGTHS = "(7, 7, 7), (3, 2, 1)"
+each("ctc_loss", f"F.ctc_loss(a, y, {LENGTHS}, R)", logs, sequences)
+each("ctc_loss/of logits", f"F.ctc_loss(F.log_softmax(a, 2), y, {LENGTHS}, R)", {"a": scores}, sequences)
+tensors = {**sequences, "n": torch.tensor([7, 5, 4]), "m": torch.tensor([3, 2, 1])}
+each("ctc_loss/lengths as data", "F.ctc_loss(a, y, n, m, R)", logs, tensors)
+add("ctc_loss/lengths as lists", "out = F.ctc_loss(a, y, [7, 5, 4], [3, 2, 1])", logs, sequences)
+add("ctc_loss/lengths as tensors of the program", "out = F.ctc_loss(a, y, torch.full((3,), 7, dtype=torch.long), torch.tensor([3, 2, 1]), reduction='none') + F.ctc_loss(a, j, torch.tensor([6, 6, 7]), torch.tensor([3, 2, 1]))", logs, {**sequences, "j": joined["y"]})
+add("ctc_loss/one after the other", f"out = F.ctc_loss(a, y, {LENGTHS}, reduction='none')", logs, joined)
+add("ctc_loss/one after the other, lengths as data", "out = F.ctc_loss(a, y, n, m, reduction='none')", logs, {**joined, "n": torch.tensor([7, 5, 4]), "m": torch.tensor([3, 2, 1])})
+add("ctc_loss/blank", f"out = F.ctc_loss(a, y - 1, {LENGTHS}, blank=4, reduction='none') + torch.ctc_loss(a, y - 1, {LENGTHS}, 4, 2)", logs, {"y": padded.clamp(min=1)})
+add("ctc_loss/empty targets", "out = F.ctc_loss(a, y, (7, 6, 7), (0, 2, 0), reduction='none') + F.ctc_loss(a, y, (7, 6, 7), (0, 2, 0))", logs, sequences)
+add("ctc_loss/all targets empty", "out = F.ctc_loss(a, y, (7, 6, 7), (0, 0, 0), reduction='none')", logs, sequences)
+add("ctc_loss/empty targets as data", "out = F.ctc_loss(a, y, n, m, reduction='none')", logs, {**sequences, "n": torch.tensor([7, 5, 4]), "m": torch.tensor([0, 2, 0])})
+add("ctc_loss/impossible is zero", "out = F.ctc_loss(a, y, (3, 7, 1), (3, 2, 1), reduction='none', zero_infinity=True) + F.ctc_loss(a, y, n, m, zero_infinity=True)", logs, {**sequences, "n": torch.tensor([2, 7, 7]), "m": torch.tensor([3, 2, 1])})
+add("ctc_loss/a single step", "out = F.ctc_loss(a[:1], y[:, :1], (1, 1, 1), (1, 1, 0), reduction='none')", logs, sequences)
+add("ctc_loss/without a batch", "out = F.ctc_loss(a[:, 0], y[0], (7,), (3,)) + F.ctc_loss(a[:, 1], y[1:2], torch.tensor(6), torch.tensor(2), reduction='none')", logs, sequences)
+family.write()
