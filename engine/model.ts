@@ -22,6 +22,8 @@ export interface Parameter {
   readonly shape: Shape
   readonly dtype: DType
   requiresGrad: boolean
+  /** Part of the state, but moved by the forward pass alone. */
+  readonly buffer: boolean
   initial: FloatArray | BigInt64Array<ArrayBuffer> | Uint8Array<ArrayBuffer>
   readonly pointer: string
 }
@@ -58,7 +60,7 @@ export class Model {
       if (json.value !== undefined) {
         const given = readTensor(json.value, `${pointer}/value`, maxElements)
         const dtype = given.dtype ?? spec.dtype
-        this.#add({ name, shape: given.shape, dtype, requiresGrad: (json.requires_grad ?? true) && dtype.startsWith('float'), initial: toElements(given, dtype), pointer })
+        this.#add({ name, shape: given.shape, dtype, requiresGrad: (json.requires_grad ?? true) && dtype.startsWith('float'), buffer: false, initial: toElements(given, dtype), pointer })
       } else {
         const shape = json.shape ?? []
         this.#draw(name, shape, initOf(json.init, pointer), json.requires_grad ?? true, pointer, ctx, maxElements)
@@ -70,7 +72,8 @@ export class Model {
 
   #freeze(patterns: readonly string[]): void {
     for (const [i, pattern] of patterns.entries()) {
-      for (const name of select(pattern, [...this.#byName.keys()], `/freeze/${i}`)) this.#byName.get(name)!.requiresGrad = false
+      const names = this.parameters.flatMap(({ name, buffer }) => (buffer ? [] : [name]))
+      for (const name of select(pattern, names, `/freeze/${i}`)) this.#byName.get(name)!.requiresGrad = false
     }
   }
 
@@ -84,6 +87,9 @@ export class Model {
     }
     const { type: _type, ...options } = spec
     for (const { name, shape, fill } of layer.parameters(options)) this.#draw(`${prefix}.${name}`, shape, fill, true, pointer, ctx, maxElements)
+    for (const { name, shape, value, dtype = ctx.dtype } of layer.buffers(options)) {
+      this.#add({ name: `${prefix}.${name}`, shape, dtype, requiresGrad: false, buffer: true, initial: toElements({ shape, dtype: undefined, numbers: new Float64Array(numel(shape)).fill(value) }, dtype), pointer })
+    }
     return { layer, options, prefix, pointer }
   }
 
@@ -92,7 +98,7 @@ export class Model {
       throw new SpecError('tensor_too_large', `the parameter ${name} of shape ${showShape(shape)} has ${numel(shape)} elements; the limit is ${maxElements}`, { pointer })
     }
     try {
-      this.#add({ name, shape, dtype: ctx.dtype, requiresGrad, initial: fill(ctx, shape), pointer })
+      this.#add({ name, shape, dtype: ctx.dtype, requiresGrad, buffer: false, initial: fill(ctx, shape), pointer })
     } catch (error) {
       throw error instanceof SpecError ? error.at({ pointer: `${pointer}/init` }) : error
     }
@@ -125,7 +131,7 @@ export class Model {
   }
 
   /** The modules as functions of a program. */
-  callables(ctx: TraceContext, values: ReadonlyMap<string, Value>): Map<string, Dynamic> {
+  callables(ctx: TraceContext, values: Map<string, Value>): Map<string, Dynamic> {
     const scope = new Map<string, Dynamic>()
     for (const [name, part] of this.#modules) {
       const attributes = new Map<string, Dynamic>()
@@ -149,7 +155,7 @@ export class Model {
   }
 
   /** The layers applied to `input`. */
-  applyLayers(input: Tensor, ctx: TraceContext, values: ReadonlyMap<string, Value>): Tensor {
+  applyLayers(input: Tensor, ctx: TraceContext, values: Map<string, Value>): Tensor {
     invariant(this.#layers, 'the model has layers')
     return apply(this.#layers, input, ctx, values, undefined)
   }
@@ -160,18 +166,19 @@ export function asTensor(values: ReadonlyMap<string, Value>, parameter: Paramete
 }
 
 /** Runs a part. Errors point at the layer, and keep the line of the program that called it. */
-function apply(part: Part, input: Tensor, ctx: TraceContext, values: ReadonlyMap<string, Value>, caller: TraceContext['graph']['place']): Tensor {
+function apply(part: Part, input: Tensor, ctx: TraceContext, values: Map<string, Value>, caller: TraceContext['graph']['place']): Tensor {
   if (isList(part)) return part.reduce((x, inner) => apply(inner, x, ctx, values, caller), input)
   const { layer, options, prefix, pointer } = part
   const place = caller ?? { pointer }
   const parameter = (name: string): Value => values.get(`${prefix}.${name}`)!
+  const update = (name: string, value: Value): void => void values.set(`${prefix}.${name}`, value)
   const own = layer.parameters(options).map(({ name }): Argument => [name, new Tensor(parameter(name), null, true)])
   const inputs: Argument[] = [['input', input], ...own]
   const call = { name: layer.type, gradFn: gradFnOf(layer.type, layer.gradFn, new Map(inputs)), inputs, module: prefix }
   const mismatch = (option: string, message: string): never => {
     throw new SpecError('shape_mismatch', message, { ...place, pointer: `${pointer}/${option}` })
   }
-  return ctx.graph.at(place, () => applyCall(ctx, call, () => layer.forward(input.value, options, { ctx, parameter, mismatch }))) as Tensor
+  return ctx.graph.at(place, () => applyCall(ctx, call, () => layer.forward(input.value, options, { ctx, training: ctx.training === true, parameter, update, mismatch }))) as Tensor
 }
 
 function isList(part: Part): part is readonly Part[] {

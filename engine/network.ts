@@ -47,7 +47,10 @@ export interface Network {
   readonly ctx: TraceContext
   /** Inputs in the order of their buffers: data, then parameters. */
   readonly data: readonly Binding[]
+  /** Parameters, and buffers as they were before the pass. */
   readonly parameters: ReadonlyMap<string, Value>
+  /** Buffers that the forward pass has moved. */
+  readonly buffers: ReadonlyMap<string, Value>
   readonly scope: Scope
   readonly forward: TraceResult | undefined
   readonly loss: Tensor | undefined
@@ -59,6 +62,8 @@ export interface NetworkOptions {
   /** What the program draws is added. */
   readonly draws?: Draw[]
   readonly recorder?: Recorder | undefined
+  /** The mode of the layers where it is not the spec's. */
+  readonly training?: boolean
 }
 
 /**
@@ -68,7 +73,7 @@ export interface NetworkOptions {
 export function buildNetwork(spec: ForwardSpec, model: Model, data: readonly DataTensor[], limits: EngineLimits, options: NetworkOptions = {}): Network {
   const graph = new Graph({ maxNodes: limits.maxNodes, maxElements: limits.maxElements })
   const { batch, decide, draws = [], recorder } = options
-  const ctx: TraceContext = { graph, dtype: spec.dtype, draws, decide, recorder }
+  const ctx: TraceContext = { graph, dtype: spec.dtype, draws, decide, recorder, training: options.training ?? spec.training ?? true }
   const scope: Scope = new Map()
   const rows = batch === undefined ? undefined : input(graph, batchRows, [batch], 'int32')
   const marked = new Set(spec.retain_grad ?? [])
@@ -86,17 +91,19 @@ export function buildNetwork(spec: ForwardSpec, model: Model, data: readonly Dat
     recorder?.leaf('parameter', parameter.name, tensor, parameter.pointer)
     if (parameter.pointer.startsWith('/model/parameters/')) addName(scope, parameter.name, tensor, parameter.pointer)
   }
-  for (const [name, module] of model.callables(ctx, parameters)) addName(scope, name, module, `/model/modules/${escape(name)}`)
+  const values = new Map(parameters)
+  for (const [name, module] of model.callables(ctx, values)) addName(scope, name, module, `/model/modules/${escape(name)}`)
 
   const run = (text: ProgramText, pointer: string): TraceResult => {
     const program = withPointer(pointer, () => parse(programText(text), { maxLength: limits.maxProgramLength, maxDepth: limits.maxProgramDepth }))
     const asksItself = /\bgrad\s*\(/.test(programText(text))
     return trace(program, scope, ctx, { maxSteps: limits.maxTraceSteps, maxCalls: 64, marked: asksItself ? 'all' : marked }, pointer)
   }
-  const forward = forwardPass(spec, model, scope, ctx, parameters, run)
+  const forward = forwardPass(spec, model, scope, ctx, values, run)
   const loss = spec.loss === undefined ? undefined : lossOf(spec.loss, scope, ctx, run)
   const bindings = data.map(({ name, shape, dtype }) => ({ name: `data ${name}`, shape, dtype, role: 'data' as const }))
-  return { graph, ctx, data: bindings, parameters, scope, forward, loss }
+  const buffers = new Map([...values].filter(([name, value]) => value !== parameters.get(name)))
+  return { graph, ctx, data: bindings, parameters, buffers, scope, forward, loss }
 }
 
 function addName(scope: Scope, name: string, value: Dynamic, pointer: string): void {
@@ -123,11 +130,11 @@ function takeRows(whole: Value, rows: Value): Value {
 
 type Run = (text: ProgramText, pointer: string) => TraceResult
 
-function forwardPass(spec: ForwardSpec, model: Model, scope: Scope, ctx: TraceContext, parameters: ReadonlyMap<string, Value>, run: Run): TraceResult | undefined {
+function forwardPass(spec: ForwardSpec, model: Model, scope: Scope, ctx: TraceContext, values: Map<string, Value>, run: Run): TraceResult | undefined {
   if (!spec.model.layers) return spec.model.forward === undefined ? undefined : run(spec.model.forward, '/model/forward')
   const x = scope.get('x')
   if (!(x instanceof Tensor)) throw new SpecError('unknown_name', 'layers are applied to the data tensor "x", which is not given', { pointer: '/data' })
-  const output = model.applyLayers(x, ctx, parameters)
+  const output = model.applyLayers(x, ctx, values)
   const marked = spec.retain_grad?.includes('y_hat') ? new Tensor(mark(output.value, 'y_hat'), output.gradFn, output.requiresGrad) : output
   ctx.recorder?.assigned('y_hat', output, false)
   scope.set('y_hat', marked)

@@ -42,6 +42,8 @@ export interface ForwardSpec {
   /** Patterns of parameters that are not trained. */
   readonly freeze?: readonly string[] | undefined
   readonly state?: Readonly<Record<string, TensorJson>> | undefined
+  /** Whether layers are in training mode; they are unless it says false. */
+  readonly training?: boolean | undefined
   readonly seed: number
   readonly dtype: 'float32' | 'float64'
   readonly outputs?: readonly string[] | undefined

@@ -46,13 +46,14 @@ export function stepGraph(spec: TrainSpec, model: Model, network: Network, optio
   network.graph.place = undefined
   const trained = model.parameters.filter((parameter) => parameter.requiresGrad)
   const frozen = model.parameters.filter((parameter) => !parameter.requiresGrad)
-  const bindings: Binding[] = [...network.data, ...frozen.map(({ name, dtype, shape }) => ({ name: `parameter ${name}`, dtype, shape, role: 'data' as const }))]
+  const roleOf = (name: string): 'state' | 'data' => (network.buffers.has(name) ? 'state' : 'data')
+  const bindings: Binding[] = [...network.data, ...frozen.map(({ name, dtype, shape }) => ({ name: `parameter ${name}`, dtype, shape, role: roleOf(name) }))]
   const state = (name: string, { dtype, shape }: Parameter): Value => {
     bindings.push({ name, dtype, shape, role: 'state' })
     return input(network.graph, name, shape, dtype)
   }
   const number = (name: string): Value => input(network.graph, `number ${name}`, [], spec.dtype)
-  const updates: Output[] = []
+  const updates: Output[] = [...network.buffers].map(([name, value]) => ({ name: `parameter ${name}`, value }))
 
   const parameters = trained.map((parameter) => state(`parameter ${parameter.name}`, parameter))
   const micro = trained.map(({ name }) => values[names.indexOf(name)]!)

@@ -131,8 +131,11 @@ const tensorForm = z.enum(['nested', 'flat', 'base64']).default('nested').descri
 
 const names = z.array(z.string().min(1)).max(1000)
 
+const training = z.boolean().describe('Whether layers are in training mode (dropout draws, batch norm sees the batch), as after train(), or as after eval()')
+
 export const forwardRequest = strict({
   ...base,
+  training: training.default(false),
   loss: loss.optional(),
   outputs: names.optional().describe('Variables to return; by default the last one assigned'),
   report: strict({ tensors: tensorForm }).default({ tensors: 'nested' }),
@@ -140,6 +143,7 @@ export const forwardRequest = strict({
 
 export const backwardRequest = strict({
   ...base,
+  training: training.default(true),
   loss,
   retain_grad: names.optional().describe('Variables or data whose gradients are returned too'),
   report: strict({ tensors: tensorForm }).default({ tensors: 'nested' }),
@@ -147,6 +151,7 @@ export const backwardRequest = strict({
 
 export const graphRequest = strict({
   ...base,
+  training: training.default(true),
   loss: loss.optional().describe('Needed for a backward pass'),
   backward: z.boolean().default(true).describe('Whether a backward pass is done, for the gradients'),
   format: z.enum(['json', 'dot', 'mermaid', 'svg']).default('json').describe('How the graph is written'),

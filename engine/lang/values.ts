@@ -138,6 +138,8 @@ export interface TraceContext {
   readonly dtype: 'float32' | 'float64'
   /** What the program draws, in its order. */
   readonly draws: Draw[]
+  /** Whether layers are in training mode, as after torch's train(); else as after eval(). */
+  readonly training?: boolean
   /** Decides a condition (bool, 0-d) on numbers that are only known when the program runs. */
   readonly decide?: ((condition: Value, live: Iterable<Value>) => boolean) | undefined
   /** Values that the rest of the program can use. */

@@ -11,11 +11,25 @@ export interface ParameterSpec {
   readonly fill: Fill
 }
 
+/** A tensor that is part of the state and not trained, such as running statistics. */
+export interface BufferSpec {
+  readonly name: string
+  readonly shape: Shape
+  /** What its elements start as. */
+  readonly value: number
+  /** The spec's dtype, or whole numbers. */
+  readonly dtype?: 'int64'
+}
+
 /** What a forward pass sees of its layer. */
 export interface LayerCall {
   readonly ctx: TraceContext
-  /** The layer's parameters by their names. */
+  /** Whether the layer is in training mode. */
+  readonly training: boolean
+  /** The layer's parameters and buffers by their names. */
   readonly parameter: (name: string) => Value
+  /** Gives a buffer a new value: for later calls in the same pass, and in a training run for the next step. */
+  readonly update: (buffer: string, value: Value) => void
   /** Throws a shape_mismatch at one of the layer's options. */
   readonly mismatch: (option: string, message: string) => never
 }
@@ -30,6 +44,8 @@ export interface LayerRecord<O extends z.ZodRawShape> {
   readonly gradFn: string
   /** Parameters in PyTorch's order, which is the order of their draws. */
   readonly parameters?: (options: z.infer<z.ZodObject<O>>) => readonly ParameterSpec[]
+  /** Buffers in PyTorch's order. */
+  readonly buffers?: (options: z.infer<z.ZodObject<O>>) => readonly BufferSpec[]
   readonly forward: (input: Value, options: z.infer<z.ZodObject<O>>, call: LayerCall) => Value
 }
 
@@ -42,6 +58,7 @@ export interface Layer {
   readonly options: z.ZodRawShape
   readonly gradFn: string
   readonly parameters: (options: Options) => readonly ParameterSpec[]
+  readonly buffers: (options: Options) => readonly BufferSpec[]
   readonly forward: (input: Value, options: Options, call: LayerCall) => Value
 }
 
@@ -52,6 +69,7 @@ export function layer<O extends z.ZodRawShape>(record: LayerRecord<O>): Layer {
     options: record.options,
     gradFn: record.gradFn,
     parameters: (options) => record.parameters?.(options as z.infer<z.ZodObject<O>>) ?? [],
+    buffers: (options) => record.buffers?.(options as z.infer<z.ZodObject<O>>) ?? [],
     forward: (input, options, call) => record.forward(input, options as z.infer<z.ZodObject<O>>, call),
   }
 }
