@@ -9,6 +9,7 @@ import type { TraceContext } from '../lang/values.ts'
 import { fail } from '../lang/values.ts'
 import { permute, reshape } from '../ops/view.ts'
 import { lastDiagonal } from './diagonals.ts'
+import { mul } from './elementwise.ts'
 import { matmul } from './products.ts'
 import { sum } from './reductions.ts'
 
@@ -102,10 +103,23 @@ function multiply(ctx: TraceContext, a: Labelled, b: Labelled, needed: ReadonlyS
   const batch = shared.filter((label) => needed.has(label))
   const inner = shared.filter((label) => !needed.has(label))
   const [rows, columns] = [a, b].map(({ labels }) => labels.filter((label) => !shared.includes(label))) as [number[], number[]]
+  const labels = [...batch, ...rows, ...columns]
+  if (inner.length === 0 || (rows.length === 0 && columns.length === 0 && a.value.dtype === b.value.dtype)) {
+    // No product of matrices: elementwise, in the loop of its neighbours.
+    const all = [...labels, ...inner]
+    const products = mul(ctx, spreadOver(a, all), spreadOver(b, all))
+    return { value: inner.length === 0 ? products : sum(products, inner.map((_, i) => batch.length + i)), labels }
+  }
   const product = matmul(ctx, asMatrices(a, batch, rows, inner), asMatrices(b, batch, inner, columns))
   const sizeIn = (operand: Labelled) => (label: number): number => operand.value.shape[operand.labels.indexOf(label)]!
   const shape = [...[...batch, ...rows].map(sizeIn(a)), ...columns.map(sizeIn(b))]
-  return { value: reshape(product, shape), labels: [...batch, ...rows, ...columns] }
+  return { value: reshape(product, shape), labels }
+}
+
+/** An axis for each of `labels`, of size 1 where the operand has none. */
+function spreadOver({ value, labels: own }: Labelled, labels: readonly number[]): Value {
+  const ordered = permute(value, labels.filter((label) => own.includes(label)).map((label) => own.indexOf(label)))
+  return reshape(ordered, labels.map((label) => (own.includes(label) ? value.shape[own.indexOf(label)]! : 1)))
 }
 
 /** [batch…, rows, columns], where several axes make up the rows and the columns. */
