@@ -81,4 +81,6 @@ function matrixPower(ctx: TraceContext, a: Value, n: number): Value {
 define({ names: 'matrix_power', homes: ['torch', 'Tensor'], doc: 'Power of square matrices; a negative one is that of the inverse', gradFn: 'MmBackward0' },
   signature({ input: tensor, n: integer }, ({ input, n }, ctx) => matrixPower(ctx, input, n)))
 define({ names: 'matrix_power', homes: ['linalg'], doc: 'Power of square matrices; a negative one is that of the inverse', gradFn: 'MmBackward0' },
-  signature({ A: tensor, n: integer }, ({ A, n }, ctx) => matrixPower(ctx, A, n)))
+  signature({ A: tensor, n: integer }, ({ A, n }, ctx) => matrixPower(ctx, A, n)),
+  // PyTorch documents A and takes input.
+  signature({ input: tensor, n: integer }, ({ input, n }, ctx) => matrixPower(ctx, input, n)))

@@ -100,10 +100,11 @@ define({ names: 'triangular_solve', homes: everywhere, doc: 'X with A @ X = inpu
 
 const notPositive = 'NaN for a matrix that is not positive-definite'
 
-for (const [home, parameter] of [[everywhere, 'input'], [['linalg'], 'A']] as const) {
-  define({ names: 'cholesky', homes: home, doc: `Lower triangle L with L @ L.T = A, or with upper=True L.T; ${notPositive}`, gradFn: 'LinalgCholeskyExBackward0' },
-    signature({ [parameter]: tensor, upper: no }, (args, ctx) => factorise(ctx, args[parameter] as Value, args.upper)))
-}
+const byInput = signature({ input: tensor, upper: no }, ({ input, upper }, ctx) => factorise(ctx, input, upper))
+const choleskyFactor = { names: 'cholesky', doc: `Lower triangle L with L @ L.T = A, or with upper=True L.T; ${notPositive}`, gradFn: 'LinalgCholeskyExBackward0' }
+define({ ...choleskyFactor, homes: everywhere }, byInput)
+// PyTorch documents A and takes input; also below.
+define({ ...choleskyFactor, homes: ['linalg'] }, signature({ A: tensor, upper: no }, ({ A, upper }, ctx) => factorise(ctx, A, upper)), byInput)
 
 /** Only the lower triangle is read; with `upper` that is the upper one of the transpose. */
 function factorise(ctx: TraceContext, a: Value, upper: boolean): Value {
@@ -112,14 +113,13 @@ function factorise(ctx: TraceContext, a: Value, upper: boolean): Value {
 }
 
 /**
- * The lower triangle L that a factor of A stands for, and A = L Lᵀ. As in PyTorch, the gradient for the factor is not
- * cut to its triangle.
+ * The lower triangle L that a factor of A stands for, and A = L Lᵀ. As in PyTorch, the gradient takes the
+ * factor as a whole matrix, and is not cut to its triangle.
  */
 function factored(factor: Value, upper: boolean): { readonly l: Value; readonly a: Value } {
   const whole = upper ? transposeLast(factor) : factor
   const l = lowerTriangle(whole)
-  const flowing = surrogate(l, whole)
-  return { l, a: matmul(flowing, transposeLast(flowing)) }
+  return { l, a: surrogate(matmul(l, transposeLast(l)), matmul(whole, transposeLast(whole))) }
 }
 
 /** X with L Lᵀ X = B, by two triangular systems; its gradient is that of a system with the matrix A = L Lᵀ. */
@@ -146,21 +146,34 @@ define({ names: 'cholesky_inverse', homes: everywhere, doc: 'The inverse of A, f
 
 // ---- tensors as matrices
 
-define({ names: 'tensorinv', homes: ['linalg'], doc: `The inverse of the matrix whose rows are the first ind dimensions; ${singular}`, gradFn: 'ReshapeAliasBackward0' },
-  signature({ A: tensor, ind: withDefault(integer, 2) }, ({ A, ind }, ctx) => {
-    const [rows, columns] = [A.shape.slice(0, Math.max(0, ind)), A.shape.slice(Math.max(0, ind))]
-    if (ind <= 0) fail(ctx, 'bad_argument', `tensorinv(): ind: a positive number expected, got ${ind}`)
-    if (numel(rows) !== numel(columns)) fail(ctx, 'shape_mismatch', `tensorinv(): as many elements before dimension ${ind} as from it on expected, got shape ${showShape(A.shape)}`)
-    const square = reshape(A, [numel(rows), numel(columns)])
-    requireSquare(ctx, 'tensorinv', square)
-    return reshape(inverse(square), [...columns, ...rows])
-  }))
+function tensorInverse(ctx: TraceContext, a: Value, ind: number): Value {
+  if (ind <= 0) fail(ctx, 'bad_argument', `tensorinv(): ind: a positive number expected, got ${ind}`)
+  const [rows, columns] = [a.shape.slice(0, ind), a.shape.slice(ind)]
+  if (numel(rows) !== numel(columns)) fail(ctx, 'shape_mismatch', `tensorinv(): as many elements before dimension ${ind} as from it on expected, got shape ${showShape(a.shape)}`)
+  const square = reshape(a, [numel(rows), numel(columns)])
+  requireSquare(ctx, 'tensorinv', square)
+  return reshape(inverse(square), [...columns, ...rows])
+}
 
+const ind = withDefault(integer, 2)
+define({ names: 'tensorinv', homes: ['linalg'], doc: `The inverse of the matrix whose rows are the first ind dimensions; ${singular}`, gradFn: 'ReshapeAliasBackward0' },
+  signature({ A: tensor, ind }, ({ A, ind: count }, ctx) => tensorInverse(ctx, A, count)),
+  signature({ input: tensor, ind }, ({ input, ind: count }, ctx) => tensorInverse(ctx, input, count)))
+
+/** `dims` of A are moved to its end; what follows the dimensions of B then is the shape of X. */
+function tensorSolve(ctx: TraceContext, a: Value, b: Value, dims: readonly number[] = []): Value {
+  const last = dims.map((dim) => resolveDim(ctx, dim, a.shape.length, 'dims'))
+  if (new Set(last).size !== last.length) fail(ctx, 'bad_argument', `tensorsolve(): dims ${showShape(dims)} name a dimension twice`)
+  const moved = permute(a, [...[...a.shape.keys()].filter((axis) => !last.includes(axis)), ...last])
+  const shape = moved.shape.slice(b.shape.length)
+  if (numel(b.shape) !== numel(shape) || numel(a.shape) !== numel(shape) ** 2) {
+    fail(ctx, 'shape_mismatch', `tensorsolve(): A needs ${numel(b.shape)} elements in the dimensions behind those of B, got shapes ${showShape(a.shape)} and ${showShape(b.shape)}`)
+  }
+  const x = solveSystem(ctx, reshape(moved, [numel(shape), numel(shape)]), reshape(b, [numel(shape)]), true)
+  return reshape(x, shape)
+}
+
+const movedDims = optional(integers)
 define({ names: 'tensorsolve', homes: ['linalg'], doc: `X with tensordot(A, X, X.ndim) = B; ${singular}`, gradFn: 'ReshapeAliasBackward0' },
-  signature({ A: tensor, B: tensor, dims: optional(integers) }, ({ A, B, dims }, ctx) => {
-    const last = (dims ?? []).map((dim) => resolveDim(ctx, dim, A.shape.length, 'dims'))
-    const moved = permute(A, [...[...A.shape.keys()].filter((axis) => !last.includes(axis)), ...last])
-    const shape = moved.shape.slice(B.shape.length)
-    if (numel(B.shape) !== numel(shape)) fail(ctx, 'shape_mismatch', `tensorsolve(): A needs ${numel(B.shape)} elements in the dimensions behind those of B, got shapes ${showShape(A.shape)} and ${showShape(B.shape)}`)
-    return reshape(solveSystem(ctx, reshape(moved, [numel(B.shape), numel(shape)]), reshape(B, [numel(B.shape)]), true), shape)
-  }))
+  signature({ A: tensor, B: tensor, dims: movedDims }, ({ A, B, dims }, ctx) => tensorSolve(ctx, A, B, dims)),
+  signature({ input: tensor, other: tensor, dims: movedDims }, ({ input, other, dims }, ctx) => tensorSolve(ctx, input, other, dims)))

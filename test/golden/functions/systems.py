@@ -64,6 +64,18 @@ each("triangular_solve", [f"out = torch.triangular_solve({program})[0]" for prog
 each("cholesky", ["out = torch.linalg.cholesky(p)", "out = torch.cholesky(p)", "out = torch.linalg.cholesky(p[0]) @ p[1]", "out = torch.autograd.grad((torch.linalg.cholesky(p) ** 3).sum(), p, create_graph=True)[0]"], {"p": positive(2, 3, 3)})
 each("tensors", ["out = torch.linalg.tensorinv(a)", "out = torch.linalg.tensorinv(c, ind=1)", "out = torch.linalg.tensorsolve(a, x)", "out = torch.linalg.tensorsolve(d, x, dims=(0, 2))"], {"a": regular(6, 6).reshape(2, 3, 6), "c": regular(6, 6).reshape(6, 3, 2), "d": regular(6, 6).reshape(3, 2, 2, 3), "x": u(2, 3)})
 
+each("documented names", ["out = torch.linalg.cholesky(input=p, upper=True)", "out = torch.linalg.matrix_power(input=p, n=-2)", "out = torch.linalg.tensorinv(input=p, ind=1)", "out = torch.linalg.tensorsolve(input=p, other=p[0])"], {"p": positive(3, 3)})
+family.add("documented names/A", "out = torch.linalg.cholesky(A=p) + torch.linalg.matrix_power(A=p, n=2) + torch.linalg.tensorinv(A=p, ind=1) + torch.linalg.tensorsolve(A=p, B=p[0])", {"p": positive(3, 3)}, reference=lambda p: torch.linalg.cholesky(p) + p @ p + torch.inverse(p) + torch.linalg.solve(p, p[0]))
+
+# ---- gradients of gradients
+
+def twice(name, programs, parameters):
+    first = next(iter(parameters))
+    for program in programs:
+        family.add(f"twice/{name}/{program}", f"out = torch.autograd.grad(({program} ** 3).sum(), {first}, create_graph=True)[0]", parameters)
+
+twice("systems", ["torch.linalg.solve(a, v)", "torch.linalg.solve(a + b, x)", "torch.linalg.solve(a, x.T, left=False)", "torch.linalg.inv(a + b)", "torch.linalg.det(a)", "torch.linalg.slogdet(a + b)[1]", "torch.linalg.solve_triangular(a, x, upper=True)", "torch.linalg.solve_triangular(a, x.T, upper=False, left=False)", "torch.matrix_power(a, -2)", "torch.cholesky_solve(x, a)", "torch.cholesky_inverse(a, upper=True)", "torch.kron(a, x)", "torch.linalg.cross(a, a.T)", "torch.diag_embed(a, 1)", "a.diagonal(1)", "torch.tril(a, -1)", "torch.trace(a @ a)", "torch.tensordot(a, b, dims=([0], [1]))", "torch.einsum('ij,bjk,ki->bi', a, b, a)", "torch.baddbmm(a, b, b, alpha=0.5)"], {"a": t, "b": regular(2, 3, 3) + 3 * torch.eye(3) + 0, "x": u(3, 2), "v": u(3)})
+
 # ---- distances
 
 rows = {"a": u(4, 3), "b": u(5, 3), "c": u(2, 3, 3), "d": u(2, 1, 4, 3)}
