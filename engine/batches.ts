@@ -23,6 +23,8 @@ export class Batches {
   readonly #rest: number
   #order: Int32Array | undefined
   #epoch = -1
+  /** The generator when the epoch began. */
+  #begun: Mt19937 | undefined
   readonly perEpoch: number
   /** Sizes of the minibatches, the usual one first. Without a batch size: one program that sees all the data. */
   readonly sizes: readonly number[]
@@ -84,7 +86,25 @@ export class Batches {
   #startEpoch(epoch: number): void {
     if (epoch === this.#epoch) return
     this.#epoch = epoch
-    if (!this.#shuffle) this.#generator.random64()
-    this.#order = this.#shuffle ? shuffledEpoch(this.#generator, this.#rows) : (this.#order ?? Int32Array.from({ length: this.#rows }, (_, i) => i))
+    this.#begun = this.#generator.copy()
+    this.#drawOrder(this.#generator)
+  }
+
+  #drawOrder(generator: Mt19937): void {
+    if (!this.#shuffle) generator.random64()
+    this.#order = this.#shuffle ? shuffledEpoch(generator, this.#rows) : (this.#order ?? Int32Array.from({ length: this.#rows }, (_, i) => i))
+  }
+
+  /** The generator as it was when the epoch of minibatch `at` began; undefined where none is under way. */
+  epochGenerator(at: number): Mt19937 | undefined {
+    return at % this.perEpoch === 0 ? undefined : this.#begun
+  }
+
+  /** Goes on before minibatch `at` of a run, in the epoch that began with `generator`. */
+  resume(at: number, generator: Mt19937 | undefined): void {
+    if (!generator) return
+    this.#epoch = Math.floor(at / this.perEpoch)
+    this.#begun = generator
+    this.#drawOrder(generator.copy())
   }
 }

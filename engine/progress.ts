@@ -3,11 +3,28 @@
  * what the optimizer counts, what the scheduler counts. It is never changed: each step makes the next.
  */
 import { SpecError, suggestion } from './errors.ts'
+import type { TensorResult } from './evaluate.ts'
+import type { DType, Shape } from './ir/value.ts'
+import { numel } from './ir/value.ts'
+import type { Parameter } from './model.ts'
 import type { GroupOptions, Kept, Optimizer, Round } from './optim/index.ts'
 import type { Group } from './optim/groups.ts'
 import type { ScheduleState, Scheduler } from './schedule/index.ts'
 import { schedulerTypes } from './schedule/index.ts'
+import type { Elements } from './runtime.ts'
 import type { ScheduleSpec } from './spec.ts'
+import { toElements } from './tensor.ts'
+
+/** The tensors that an optimizer keeps, by parameter and by torch's names: `exp_avg` of `0.weight`. */
+export type OptimizerSlots = ReadonlyMap<string, ReadonlyMap<string, SlotSpec>>
+export type OptimizerTensors = ReadonlyMap<string, ReadonlyMap<string, TensorResult>>
+
+interface SlotSpec {
+  readonly shape: Shape
+  readonly dtype: DType
+  /** What its elements start as. */
+  readonly start: number
+}
 
 export interface Progress {
   readonly groups: readonly GroupOptions[]
@@ -18,12 +35,14 @@ export interface Progress {
 export class Course {
   readonly optimizer: Optimizer
   readonly start: Progress
+  readonly slots: OptimizerSlots
+  #restored: OptimizerTensors = new Map()
   readonly #spec: ScheduleSpec | undefined
   readonly #scheduler: Scheduler | undefined
   readonly #round: Round
 
   /** `schedulerSteps`: how often the run steps its scheduler. */
-  constructor(optimizer: Optimizer, groups: readonly Group[], spec: ScheduleSpec | undefined, dtype: 'float32' | 'float64', schedulerSteps: number) {
+  constructor(optimizer: Optimizer, groups: readonly Group[], parameters: readonly Parameter[], spec: ScheduleSpec | undefined, dtype: 'float32' | 'float64', schedulerSteps: number) {
     this.optimizer = optimizer
     this.#spec = spec
     this.#round = dtype === 'float32' ? Math.fround : (x) => x
@@ -39,6 +58,39 @@ export class Course {
       kept: (setting?.groups ?? options).map((group) => optimizer.start(group, this.#round)),
       schedule: setting?.state,
     }
+    const trained = new Map(parameters.map((parameter) => [parameter.name, parameter]))
+    const slotsOf = (group: Group, i: number): (readonly [string, ReadonlyMap<string, SlotSpec>])[] =>
+      group.parameters.map((name) => {
+        const parameter = trained.get(name)!
+        return [name, new Map(Object.entries(optimizer.slots(this.start.groups[i]!)).map(([slot, start]) => [slot, { shape: parameter.shape, dtype: parameter.dtype, start }]))] as const
+      })
+    this.slots = new Map(groups.flatMap(slotsOf))
+  }
+
+  /** Goes on with tensors that a run has kept. */
+  restore(tensors: OptimizerTensors): void {
+    this.#restored = tensors
+  }
+
+  /** What the buffer `exp_avg 0.weight` starts as. Sums of minibatches start as zeros. */
+  initial({ name, shape, dtype }: { readonly name: string; readonly shape: Shape; readonly dtype: DType }): Elements {
+    const at = name.indexOf(' ')
+    const [slot, parameter] = [name.slice(0, at), name.slice(at + 1)]
+    const start = this.slots.get(parameter)?.get(slot)?.start ?? 0
+    return this.#restored.get(parameter)?.get(slot)?.elements ?? toElements({ shape, dtype: undefined, numbers: new Float64Array(numel(shape)).fill(start) }, dtype)
+  }
+
+  /** The optimizer's tensors as they are; `read` gives the buffers of a run that has begun. */
+  tensors(read: (buffer: string) => Elements | undefined): OptimizerTensors {
+    return new Map(
+      [...this.slots].map(([parameter, slots]) => {
+        const own = [...slots].map(([slot, { shape, dtype }]) => {
+          const name = `${slot} ${parameter}`
+          return [slot, { shape, dtype, elements: read(name) ?? this.initial({ name, shape, dtype }) }] as const
+        })
+        return [parameter, new Map(own)] as const
+      }),
+    )
   }
 
   /** Whether the next setting needs the loss of the step before. */

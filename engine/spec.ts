@@ -1,5 +1,6 @@
 /** The parts of a training spec, as the engine takes them: validated in form, not yet in meaning. */
 import type { Options } from './nn/define.ts'
+import type { Json } from './schedule/define.ts'
 import type { TensorJson } from './tensor.ts'
 
 export interface LayerSpec {
@@ -57,6 +58,30 @@ export interface ScheduleSpec {
   readonly [option: string]: unknown
 }
 
+export interface GeneratorJson {
+  /** 624 words of 32 bits, little-endian, as base64. */
+  readonly words: string
+  readonly at: number
+  readonly next_normal: number | null
+}
+
+/** A checkpoint as it stands in answers and requests. */
+export interface CheckpointJson {
+  readonly step: number
+  readonly minibatches: number
+  readonly minibatches_per_epoch: number
+  readonly optimizer: {
+    readonly type: string
+    readonly groups: readonly Readonly<Record<string, Json>>[]
+    readonly kept: readonly Readonly<Record<string, number>>[]
+    readonly state: Readonly<Record<string, Readonly<Record<string, TensorJson>>>>
+  }
+  readonly scheduler?: Readonly<Record<string, Json>> | undefined
+  readonly losses: readonly number[]
+  readonly generator: GeneratorJson
+  readonly epoch_generator?: GeneratorJson | undefined
+}
+
 export interface TrainSpec extends ForwardSpec {
   readonly optimizer: TypedOptions
   readonly steps?: number | undefined
@@ -67,6 +92,8 @@ export interface TrainSpec extends ForwardSpec {
   /** Minibatches whose mean gradient makes a step. */
   readonly accumulate?: number | undefined
   readonly scheduler?: ScheduleSpec | undefined
+  /** What an earlier run left beside its state: this one goes on with it. */
+  readonly checkpoint?: CheckpointJson | undefined
   readonly clip_grad_norm?: number | undefined
   readonly clip_grad_value?: number | undefined
 }

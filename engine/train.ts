@@ -2,6 +2,8 @@
 import { gradients } from './autodiff.ts'
 import { Batches } from './batches.ts'
 import type { BatchPlan } from './batches.ts'
+import type { Checkpoint } from './checkpoint.ts'
+import { generatorOf, readCheckpoint } from './checkpoint.ts'
 import { SpecError, invariant, suggestion } from './errors.ts'
 import type { Engine, Stats, TensorResult } from './evaluate.ts'
 import { bind, gradientTargets, inputElements } from './evaluate.ts'
@@ -19,12 +21,11 @@ import type { KernelInfo } from './passes/describe.ts'
 import type { Progress } from './progress.ts'
 import { Course } from './progress.ts'
 import { Mt19937 } from './random/mt19937.ts'
-import { Drawing, drawnInputs } from './random/program.ts'
 import type { Elements, RunFault, Runtime } from './runtime.ts'
 import { newMemory } from './runtime.ts'
-import type { TrainSpec } from './spec.ts'
+import type { CheckpointJson, TrainSpec } from './spec.ts'
 import type { Variant } from './variants.ts'
-import { Variants, strayCondition } from './variants.ts'
+import { Variants, readStep, strayCondition, writeDraws } from './variants.ts'
 
 export interface TrainStep {
   /** From 1. */
@@ -97,7 +98,7 @@ export class Training {
     this.model = new Model(spec, this.#generator, engine.limits.maxElements)
     this.batches = new Batches(spec, this.data, this.#generator)
     this.#accumulate = spec.accumulate ?? 1
-    this.totalSteps = this.#countSteps()
+    this.totalSteps = (spec.checkpoint?.step ?? 0) + this.#countSteps()
     const trained = this.model.parameters.filter((parameter) => parameter.requiresGrad)
     for (const { name, shape } of trained) {
       const wrong = optimizer.refuses(shape)
@@ -109,8 +110,9 @@ export class Training {
       if (wrong !== undefined) throw new SpecError('bad_option', wrong, { pointer: '/optimizer' })
     }
     const epochSteps = Math.floor((this.totalSteps * this.#accumulate) / this.batches.perEpoch)
-    this.#course = new Course(optimizer, this.#groups, spec.scheduler, spec.dtype, spec.scheduler?.every === 'epoch' ? epochSteps : this.totalSteps)
+    this.#course = new Course(optimizer, this.#groups, trained, spec.scheduler, spec.dtype, spec.scheduler?.every === 'epoch' ? epochSteps : this.totalSteps)
     this.#progress = this.#course.start
+    if (spec.checkpoint) this.#goOn(spec.checkpoint)
     this.#variants = new Variants(spec, engine, this.model, this.data, {
       optimizer,
       groups: this.#groups.map(({ parameters }, i) => ({ parameters, options: this.#progress.groups[i]! })),
@@ -127,6 +129,7 @@ export class Training {
     this.gradientShapes = recorded.map(({ value }) => value.shape)
     // Several programs work on one memory: data and state lie at the same addresses.
     if (others.length > 0 || first.open) this.#memory = newMemory(this.stats.memoryBytes)
+    if (this.doneSteps === this.totalSteps) this.status = 'succeeded'
   }
 
   get doneSteps(): number {
@@ -138,14 +141,44 @@ export class Training {
   }
 
   #countSteps(): number {
-    const { steps, epochs } = this.spec
-    const total = epochs === undefined ? (steps ?? 1) : Math.floor((epochs * this.batches.perEpoch) / this.#accumulate)
+    const { steps, epochs, checkpoint } = this.spec
+    const total = epochs === undefined ? (steps ?? 1) : Math.floor(((checkpoint?.minibatches ?? 0) + epochs * this.batches.perEpoch) / this.#accumulate) - (checkpoint?.step ?? 0)
     const { maxSteps } = this.engine.limits
     if (total > maxSteps) {
       const shown = epochs === undefined ? `${total} steps` : `${epochs} epochs of ${this.batches.perEpoch} minibatches`
       throw new SpecError('too_many_steps', `${shown} are more than the limit of ${maxSteps}`, { pointer: epochs === undefined ? '/steps' : '/epochs' })
     }
     return total
+  }
+
+  // ---- going on
+
+  #goOn(json: CheckpointJson): void {
+    const { start, optimizer, slots } = this.#course
+    const names = this.model.parameters.map(({ name }) => name)
+    const expected = { ...start, type: optimizer.type, slots, minibatchesPerEpoch: this.batches.perEpoch, accumulate: this.#accumulate, names }
+    const checkpoint = readCheckpoint(json, this.spec.state, expected, this.engine.limits.maxElements)
+    const { progress, epochGenerator } = checkpoint
+    this.#progress = progress
+    this.#course.restore(checkpoint.tensors)
+    this.#done = checkpoint.minibatches
+    this.#epochLosses = [...checkpoint.losses]
+    this.#generator.state = checkpoint.generator
+    this.batches.resume(this.#done, epochGenerator && generatorOf(epochGenerator))
+  }
+
+  /** What another run needs to go on from here, beside the state. Only between steps, and not of a run that has diverged. */
+  checkpoint(): Checkpoint {
+    invariant(this.status !== 'diverged', 'a run that can go on')
+    const slots = new Map(this.#last?.runtime?.compiled.state.map((slot) => [slot.name, slot]))
+    const read = (name: string): Elements | undefined => {
+      const slot = slots.get(name)
+      return slot && this.#last?.runtime?.read(slot)
+    }
+    return {
+      step: this.doneSteps, minibatches: this.#done, minibatchesPerEpoch: this.batches.perEpoch, type: this.#course.optimizer.type, progress: this.#progress, tensors: this.#course.tensors(read),
+      losses: this.#epochLosses, generator: this.#generator.state, epochGenerator: this.batches.epochGenerator(this.#done)?.state,
+    }
   }
 
   // ---- running
@@ -194,7 +227,7 @@ export class Training {
     const most = variant.open ? (variant.network.ctx.draws.length > 0 ? 1 : this.#stretch) : Infinity
     const count = Math.min(plan.count, runtime.compiled.chunk, most)
     const rows = this.#writeNumbers(runtime, count, plan.rows)
-    this.#writeDraws(runtime, rows, variant.network)
+    writeDraws(variant, runtime, rows, this.#generator)
     this.#before = runtime.copyState(this.#before)
     return { done: runtime.run(rows), fault: runtime.takeFault() }
   }
@@ -213,7 +246,7 @@ export class Training {
     const runtime = this.#runtimeOf(variant)
     const steps: TrainStep[] = []
     for (let row = 0; row < done; row++) {
-      const read = this.#read(variant, runtime, row)
+      const read = readStep(variant, runtime, row)
       const finite = Number.isFinite(read.loss)
       if (!finite || !Number.isFinite(read.gradNorm)) this.#suspect ??= this.#locate(variant, runtime, done, row)
       this.#losses.push(read.loss)
@@ -272,19 +305,12 @@ export class Training {
     if (!this.#bound) {
       bind(variant.runtime, this.data, this.model)
       for (const slot of variant.runtime.compiled.state) {
-        if (!slot.name.startsWith('parameter ')) variant.runtime.write(slot, variant.runtime.read(slot).fill(this.#slotStart(slot.name) as never))
+        if (!slot.name.startsWith('parameter ')) variant.runtime.write(slot, this.#course.initial(slot))
       }
       this.#bound = true
     }
     this.#last = variant
     return variant.runtime
-  }
-
-  /** What the elements of a tensor of the optimizer start as: `exp_avg 0.weight` is Adam's for the first layer. */
-  #slotStart(slotName: string): number {
-    const at = slotName.indexOf(' ')
-    const group = this.#groups.findIndex(({ parameters }) => parameters.includes(slotName.slice(at + 1)))
-    return this.#course.optimizer.slots(this.#course.start.groups[group]!)[slotName.slice(0, at)] ?? 0
   }
 
   /** The numbers of the next `count` minibatches; fewer where the scheduler has to see a loss first. Gives how many. */
@@ -313,26 +339,6 @@ export class Training {
       } else this.#ahead.push(progress)
     }
     return count
-  }
-
-  /** Draws for the next `count` steps, one after the other: what is drawn ahead is what each step would draw. */
-  #writeDraws(runtime: Runtime, count: number, network: Variant['network']): void {
-    const columns = new Map(runtime.compiled.steps.columns.map((column) => [column.name, column]))
-    for (let row = 0; row < count; row++) {
-      const drawing = new Drawing(this.#generator, network.ctx.draws)
-      for (const { name } of drawnInputs(network.ctx.draws)) runtime.writeStep(columns.get(name)!, row, drawing.read(name))
-      drawing.finish()
-    }
-  }
-
-  #read(variant: Variant, runtime: Runtime, row: number): Pick<TrainStep, 'loss' | 'gradNorm' | 'gradients'> {
-    const [loss, norm, ...others] = variant.prepared.compiled.records.columns
-    const recorded = others.filter((column) => column.name.startsWith('gradient '))
-    return {
-      loss: runtime.recordNumber(loss!, row),
-      gradNorm: runtime.recordNumber(norm!, row),
-      gradients: new Map(recorded.map((column) => [column.name.slice('gradient '.length), { shape: column.shape, dtype: column.dtype, elements: runtime.record(column, row) }])),
-    }
   }
 
   /** The state after the first `steps` steps of the last call. */

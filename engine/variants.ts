@@ -3,12 +3,12 @@ import type { Prepared } from './cache.ts'
 import type { StepGraph } from './compile.ts'
 import { Conditions } from './conditions.ts'
 import { invariant } from './errors.ts'
-import type { Engine, Stats } from './evaluate.ts'
+import type { Engine, Stats, TensorResult } from './evaluate.ts'
 import type { Model } from './model.ts'
 import type { DataTensor, Network } from './network.ts'
 import { buildNetwork } from './network.ts'
 import type { Mt19937 } from './random/mt19937.ts'
-import { Drawing } from './random/program.ts'
+import { Drawing, drawnInputs } from './random/program.ts'
 import type { Elements, Runtime } from './runtime.ts'
 import type { TrainSpec } from './spec.ts'
 import type { StepOptions } from './step.ts'
@@ -115,6 +115,27 @@ export function strayCondition(variant: Variant, runtime: Runtime, row: number):
     if (was !== taken) return [...variant.path.slice(0, i), was]
   }
   return undefined
+}
+
+/** Draws for the next `count` steps, one after the other: what is drawn ahead is what each step would draw. */
+export function writeDraws({ network }: Variant, runtime: Runtime, count: number, generator: Mt19937): void {
+  const columns = new Map(runtime.compiled.steps.columns.map((column) => [column.name, column]))
+  for (let row = 0; row < count; row++) {
+    const drawing = new Drawing(generator, network.ctx.draws)
+    for (const { name } of drawnInputs(network.ctx.draws)) runtime.writeStep(columns.get(name)!, row, drawing.read(name))
+    drawing.finish()
+  }
+}
+
+/** What step `row` of the last call recorded. */
+export function readStep({ prepared }: Variant, runtime: Runtime, row: number): { readonly loss: number; readonly gradNorm: number; readonly gradients: ReadonlyMap<string, TensorResult> } {
+  const [loss, norm, ...others] = prepared.compiled.records.columns
+  const recorded = others.filter((column) => column.name.startsWith('gradient '))
+  return {
+    loss: runtime.recordNumber(loss!, row),
+    gradNorm: runtime.recordNumber(norm!, row),
+    gradients: new Map(recorded.map((column) => [column.name.slice('gradient '.length), { shape: column.shape, dtype: column.dtype, elements: runtime.record(column, row) }])),
+  }
 }
 
 function equal(a: readonly boolean[], b: readonly boolean[]): boolean {

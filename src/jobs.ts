@@ -7,7 +7,7 @@ import { graphJson } from './graph/json.ts'
 import { graphMermaid } from './graph/mermaid.ts'
 import { graphSvg } from './graph/svg.ts'
 import type { Format, JobStats } from './protocol.ts'
-import { NonFiniteList, estimateText, stepText, tensorText, tensorsText } from './serialize.ts'
+import { NonFiniteList, checkpointText, estimateText, stepText, tensorText, tensorsText } from './serialize.ts'
 import type { BackwardRequest, ForwardRequest, GraphRequest, TrainRequest } from './spec.ts'
 
 /** How a job talks to the rest of the worker. */
@@ -131,7 +131,7 @@ export async function runTrain(request: TrainRequest, format: Format, ctx: JobCo
 /** Characters of the whole answer, estimated before the first step. */
 function estimateRun(training: Training, request: TrainRequest): number {
   const { report } = request
-  const reported = Math.ceil(training.totalSteps / report.every) + 1
+  const reported = Math.ceil((training.totalSteps - training.doneSteps) / report.every) + 1
   const parameters = training.model.parameters
   let perStep = 120
   if (report.gradients === 'norms') perStep += training.gradientNames.length * 60
@@ -163,6 +163,7 @@ function endText(training: Training, request: TrainRequest): string {
   const bad = new NonFiniteList()
   const parts: string[] = []
   if (request.report.parameters === 'values') parts.push(`"state":${tensorsText(training.state(), request.report.tensors, '/state', bad)}`)
+  if (request.report.checkpoint && training.status === 'succeeded') parts.push(`"checkpoint":${checkpointText(training.checkpoint(), request.report.tensors, bad)}`)
   parts.push(`"status":"${training.status}"`)
   return parts.join(',') + firstNonFiniteText(training.nonFinite, training.nonFinite?.step) + bad.field
 }

@@ -131,6 +131,7 @@ export const trainStep = z
 
 const end = {
   state: tensors.optional().describe('The parameters after the run, by their state_dict names'),
+  checkpoint: z.record(z.string(), z.unknown()).optional().describe('What another run takes as its `checkpoint`, where report.checkpoint asks for it and the run has not diverged'),
   status: z.enum(['succeeded', 'diverged']).describe('diverged: a loss was not finite; the state is the one that this loss was computed from'),
   first_non_finite: z
     .strictObject({ step: z.int(), ...origin })

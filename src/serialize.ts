@@ -1,6 +1,6 @@
 /** Answers as JSON text. A number that is not finite becomes null, and `non_finite` beside it says where and what it was. */
-import type { Elements, TensorResult, TrainStep } from '../engine/index.ts'
-import { numel } from '../engine/index.ts'
+import type { Checkpoint, Elements, TensorResult, TrainStep } from '../engine/index.ts'
+import { generatorJson, numel } from '../engine/index.ts'
 import type { TensorForm } from './spec.ts'
 
 /** The shortest decimal that reads back as the same float32. */
@@ -122,6 +122,30 @@ export function tensorsText(tensors: Iterable<readonly [string, TensorResult | n
     }
   }
   return `{${parts.join(',')}}`
+}
+
+/** What a run leaves for another to go on with, as requests take it. */
+export function checkpointText(checkpoint: Checkpoint, form: TensorForm, bad: NonFiniteList): string {
+  const { step, minibatches, minibatchesPerEpoch, type, progress, tensors, losses, generator, epochGenerator } = checkpoint
+  const state = [...tensors].map(([name, slots]) => `${JSON.stringify(name)}:${tensorsText(slots, form, `/checkpoint/optimizer/state/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`, bad)}`)
+  const parts = [
+    `"step":${step},"minibatches":${minibatches},"minibatches_per_epoch":${minibatchesPerEpoch}`,
+    `"optimizer":{"type":${JSON.stringify(type)},"groups":${exactJson(progress.groups)},"kept":${exactJson(progress.kept)},"state":{${state.join(',')}}}`,
+    ...(progress.schedule ? [`"scheduler":${exactJson(progress.schedule)}`] : []),
+    `"losses":${exactJson(losses)},"generator":${exactJson(generatorJson(generator))}`,
+    ...(epochGenerator ? [`"epoch_generator":${exactJson(generatorJson(epochGenerator))}`] : []),
+  ]
+  return `{${parts.join(',')}}`
+}
+
+/** JSON that keeps the sign of zero. */
+function exactJson(value: unknown): string {
+  if (typeof value === 'number') return float64Text(value)
+  if (Array.isArray(value)) return `[${value.map(exactJson).join(',')}]`
+  if (typeof value === 'object' && value !== null) {
+    return `{${Object.entries(value).flatMap(([name, item]) => (item === undefined ? [] : [`${JSON.stringify(name)}:${exactJson(item)}`])).join(',')}}`
+  }
+  return JSON.stringify(value)
 }
 
 export interface StepReport {

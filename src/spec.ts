@@ -2,7 +2,7 @@
  * The request schemas, built from the engine's tables. They are the only source of validation and of openapi.yaml.
  */
 import { z } from 'zod'
-import type { ScheduleSpec, TensorJson } from '../engine/index.ts'
+import type { Json, ScheduleSpec, TensorJson } from '../engine/index.ts'
 import { compositeSchedulers, inits, layerTypes, lossTypes, nearest, optimizerTypes, schedulerTypes, simpleSchedulers } from '../engine/index.ts'
 import { checkTensor, tensorSchema } from './tensor-schema.ts'
 
@@ -161,11 +161,38 @@ const report = strict({
   every: z.int32().min(1).default(1).describe('Report the steps whose number this divides, and the last one'),
   gradients: z.enum(['values', 'norms', 'none']).default('values').describe('Gradients of the reported steps, their 2-norms, or nothing'),
   parameters: z.enum(['values', 'none']).default('values').describe('Whether the final state is returned'),
+  checkpoint: z.boolean().default(false).describe('Whether the answer has what another run needs to go on'),
   tensors: tensorForm,
 }).meta({ id: 'Report' })
 
+const finite = z.number()
+const json = z.unknown() as z.ZodType<Json>
+const generatorState = strict({ words: z.string().describe('624 words of 32 bits, little-endian, in base64'), at: z.int32().min(0).max(624), next_normal: finite.nullable() })
+  .describe('The state of a Mersenne Twister')
+  .meta({ id: 'GeneratorState' })
+
+/** Its numbers are checked against the spec by the engine. */
+const checkpoint = strict({
+  step: z.int().min(0).max(Number.MAX_SAFE_INTEGER).describe('Steps of the optimizer that are done'),
+  minibatches: z.int().min(0).max(Number.MAX_SAFE_INTEGER),
+  minibatches_per_epoch: z.int().min(1),
+  optimizer: strict({
+    type: z.string(),
+    groups: z.array(z.record(z.string(), json)).describe("The groups' options as the scheduler has set them"),
+    kept: z.array(z.record(z.string(), finite)).describe('Numbers that it counts, by group'),
+    state: z.record(z.string(), z.record(z.string(), tensor)).describe('Its tensors, by parameter'),
+  }),
+  scheduler: z.record(z.string(), json).optional(),
+  losses: z.array(finite).describe('Losses that the scheduler has still to see'),
+  generator: generatorState,
+  epoch_generator: generatorState.optional().describe('As it was when the epoch that is under way began'),
+})
+  .describe('What a run leaves beside its state, for another to go on with')
+  .meta({ id: 'Checkpoint' })
+
 export const trainRequest = strict({
   ...base,
+  checkpoint: checkpoint.optional().describe('Of an earlier answer, with its `state`: this run goes on where that one ended. `steps` or `epochs` are those still to do'),
   loss,
   optimizer,
   steps: z.int().min(0).max(Number.MAX_SAFE_INTEGER).optional().describe('Number of optimizer updates; 1 where neither steps nor epochs is given'),
@@ -178,7 +205,7 @@ export const trainRequest = strict({
   clip_grad_norm: z.number().nonnegative().optional().describe('Largest total 2-norm of the gradients, as torch.nn.utils.clip_grad_norm_'),
   clip_grad_value: z.number().nonnegative().optional().describe('Largest size of an element of a gradient, as torch.nn.utils.clip_grad_value_'),
   retain_grad: names.optional().describe('Variables or data whose gradients are reported too'),
-  report: report.default({ every: 1, gradients: 'values', parameters: 'values', tensors: 'nested' }),
+  report: report.default({ every: 1, gradients: 'values', parameters: 'values', checkpoint: false, tensors: 'nested' }),
 })
   .refine((given) => given.steps === undefined || given.epochs === undefined, { message: 'give either steps or epochs, not both', path: ['epochs'] })
   .meta({ id: 'TrainRequest' })

@@ -4,6 +4,15 @@
 
 const size = 624
 const middle = 397
+/** Words of 32 bits that its state has. */
+export const generatorWords = size
+
+/** All that decides what a generator draws next. */
+export interface GeneratorState {
+  readonly words: Uint32Array<ArrayBuffer>
+  readonly at: number
+  readonly nextNormal: number | undefined
+}
 
 export class Mt19937 {
   readonly #state = new Uint32Array(size)
@@ -25,6 +34,16 @@ export class Mt19937 {
     }
     this.#at = size
     this.nextNormal = undefined
+  }
+
+  get state(): GeneratorState {
+    return { words: this.#state.slice(), at: this.#at, nextNormal: this.nextNormal }
+  }
+
+  set state({ words, at, nextNormal }: GeneratorState) {
+    this.#state.set(words)
+    this.#at = at
+    this.nextNormal = nextNormal
   }
 
   /** A generator that gives the same numbers from here on. */
