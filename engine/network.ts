@@ -1,24 +1,23 @@
 /** A spec as a graph: data and parameters as inputs, the forward pass, the loss. */
 import { SpecError, suggestion } from './errors.ts'
-import { apply } from './functions/define.ts'
-import { gradFnOf, optionArguments } from './functions/grad-fn.ts'
+import { construct } from './functions/classes.ts'
 import type { Binding } from './compile.ts'
 import type { DType, Shape, Value } from './ir/value.ts'
 import { Graph, isFloat, numel } from './ir/value.ts'
 import { parse } from './lang/parse.ts'
 import type { Scope, TraceResult } from './lang/trace.ts'
 import { trace } from './lang/trace.ts'
-import type { Argument, Dynamic, Recorder, TraceContext } from './lang/values.ts'
-import { Tensor, describe } from './lang/values.ts'
+import type { Dynamic, Recorder, TraceContext } from './lang/values.ts'
+import { Tensor, bool, describe, float, int, none } from './lang/values.ts'
 import type { Model } from './model.ts'
 import { asTensor, escape } from './model.ts'
 import { lossTypes } from './nn/index.ts'
 import { gather } from './ops/indexing.ts'
 import { mark } from './ops/elementwise.ts'
-import { input } from './ops/source.ts'
+import { input, literal } from './ops/source.ts'
 import { expand, reshape } from './ops/view.ts'
 import type { Draw } from './random/program.ts'
-import type { EngineLimits, ForwardSpec, ProgramText } from './spec.ts'
+import type { EngineLimits, ForwardSpec, ProgramText, TypedOptions } from './spec.ts'
 import { programText } from './spec.ts'
 import type { Elements } from './runtime.ts'
 import { readTensor, toElements } from './tensor.ts'
@@ -163,23 +162,29 @@ function programLoss(result: TraceResult): Tensor {
   throw new SpecError('loss_not_scalar', `the loss must be a tensor, got ${describe(value)}`, { pointer: '/loss' })
 }
 
-function recordLoss(spec: { readonly type: string }, scope: Scope, ctx: TraceContext): Tensor {
+function recordLoss(spec: TypedOptions, scope: Scope, ctx: TraceContext): Tensor {
   const loss = lossTypes.get(spec.type)
   if (!loss) throw new SpecError('unknown_loss', `there is no loss "${spec.type}"${suggestion(spec.type, lossTypes.keys())}`, { pointer: '/loss/type' })
-  const tensorOf = (name: string, from: string): Tensor => {
+  const { type, inputs = loss.variables, ...options } = spec as { readonly type: string; readonly inputs?: readonly string[] }
+  const positional = inputs.map((name) => {
     const value = scope.get(name)
-    if (value instanceof Tensor) return value
-    throw new SpecError('unknown_name', `the loss ${spec.type} is applied to (y_hat, y); "${name}" is not given by ${from}`, { pointer: '/loss' })
-  }
-  const prediction = tensorOf('y_hat', 'the model')
-  const target = tensorOf('y', 'the data')
-  if (!isFloat(prediction.value.dtype)) {
-    throw new SpecError('dtype_mismatch', `the loss ${spec.type} takes a floating-point y_hat, got ${describe(prediction)}`, { pointer: '/loss' })
-  }
-  const { type: _type, ...options } = spec
-  const inputs: Argument[] = [['input', prediction], ['target', target]]
-  const call = { name: spec.type, gradFn: gradFnOf(spec.type, loss.gradFn, new Map([...optionArguments(options), ...inputs])), inputs }
-  return ctx.graph.at({ pointer: '/loss' }, () => apply(ctx, call, () => loss.forward(ctx, prediction.value, target.value, options))) as Tensor
+    if (value !== undefined) return value
+    throw new SpecError('unknown_name', `the loss ${type} is applied to (${inputs.join(', ')}); neither the model nor the data give "${name}"${suggestion(name, scope.keys())}`, { pointer: '/loss' })
+  })
+  return ctx.graph.at({ pointer: '/loss' }, () => {
+    const named = new Map(Object.entries(options).map(([name, value]) => [name, optionValue(value, ctx)]))
+    return construct(loss, { positional: [], named }, ctx, type).call({ positional, named: new Map() })
+  }) as Tensor
+}
+
+/** An option of a request as a program would write it; lists of numbers are tensors of the spec's dtype. */
+function optionValue(option: unknown, { graph, dtype }: TraceContext): Dynamic {
+  if (typeof option === 'number') return Number.isInteger(option) ? int(option) : float(option)
+  if (typeof option === 'boolean') return bool(option)
+  if (typeof option === 'string') return { kind: 'string', value: option }
+  if (!Array.isArray(option)) return none
+  const shape = Array.isArray(option[0]) ? [option.length, option[0].length] : [option.length]
+  return new Tensor(literal(graph, option.flat(), shape, dtype), null, false)
 }
 
 /** The loss, or an error that says that there is none. */

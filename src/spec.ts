@@ -116,7 +116,7 @@ const model = strict({
   forward: program.optional().describe('The forward pass'),
 }).meta({ id: 'Model' })
 
-const loss = z.union([z.string(), z.array(z.string()), lossRecord]).describe('A program whose last expression, or variable `loss`, is a scalar; or a loss class, applied to (y_hat, y)')
+const loss = z.union([z.string(), z.array(z.string()), lossRecord]).describe('A program whose last expression, or variable `loss`, is a scalar; or a loss class, applied to (y_hat, y) and what its `inputs` says')
 
 const base = {
   model,

@@ -35,11 +35,14 @@ export function madeBy(gradFn: string, result: Values): MadeBy {
   return { gradFn, result }
 }
 
-type Kinds = Readonly<Record<string, Kind<unknown>>>
+export type Kinds = Readonly<Record<string, Kind<unknown>>>
 type Converted<P extends Kinds> = { readonly [K in keyof P]: P[K] extends Kind<infer T> ? T : never }
 
-export interface Signature {
+export interface Parameters {
   readonly parameters: Kinds
+}
+
+export interface Signature extends Parameters {
   readonly call: (args: Readonly<Record<string, unknown>>, ctx: TraceContext) => Result
 }
 
@@ -189,7 +192,7 @@ function fits({ parameters }: Signature, args: CallArguments): boolean {
 }
 
 /** The arguments by the names of their parameters; the items of a variadic one are numbered. */
-function givenArguments({ parameters }: Signature, { positional, named }: CallArguments): Argument[] {
+export function givenArguments({ parameters }: Parameters, { positional, named }: CallArguments): Argument[] {
   const names = Object.keys(parameters)
   const variadic = names.findIndex((name) => parameters[name]!.variadic)
   const several = variadic >= 0 && positional.length > variadic + 1
@@ -197,7 +200,8 @@ function givenArguments({ parameters }: Signature, { positional, named }: CallAr
   return [...positional.map((value, i): Argument => [nameOf(i), value]), ...named]
 }
 
-function bind({ parameters }: Signature, args: CallArguments, ctx: TraceContext, shown: string): Record<string, unknown> {
+/** The converted arguments by the names of their parameters; throws a SpecError that says what is wrong with them. */
+export function bind({ parameters }: Parameters, args: CallArguments, ctx: TraceContext, shown: string): Record<string, unknown> {
   const names = Object.keys(parameters)
   const bound: Record<string, unknown> = {}
   let position = 0

@@ -81,26 +81,44 @@ function matrixNorm(isMatrix: (given: Given) => boolean): Rule {
   }
 }
 
-function reduced(given: Given, names: { readonly mean: string; readonly sum: string; readonly none: string; readonly batchmean?: string }): string | null {
-  return names[(textOf(given, 'reduction') ?? 'mean') as keyof typeof names] ?? null
+/** How a loss is reduced; the old arguments override `reduction`. */
+function reductionOf(given: Given): 'mean' | 'sum' | 'none' | 'batchmean' {
+  if (has(given, 'size_average') || has(given, 'reduce')) {
+    if (has(given, 'reduce') && !isTrue(given, 'reduce')) return 'none'
+    return has(given, 'size_average') && !isTrue(given, 'size_average') ? 'sum' : 'mean'
+  }
+  const word = textOf(given, 'reduction')
+  if (word === 'sum' || word === 'none' || word === 'batchmean') return word
+  return (['none', 'mean', 'sum'] as const)[numberOf(given, 'reduction') ?? 1] ?? 'mean'
 }
 
-const l1Loss: Rule = (given) => reduced(given, { mean: 'MeanBackward0', sum: 'SumBackward0', none: 'AbsBackward0' })
-
-const klDiv: Rule = (given) =>
-  reduced(given, { mean: 'MeanBackward0', sum: 'SumBackward0', batchmean: 'DivBackward0', none: isTrue(given, 'log_target') ? 'MulBackward0' : 'SubBackward0' })
+/** Losses that end with a mean or a sum of their own. */
+function reduced(none: string | ((given: Given) => string)): Rule {
+  return (given) => {
+    switch (reductionOf(given)) {
+      case 'mean':
+        return 'MeanBackward0'
+      case 'sum':
+        return 'SumBackward0'
+      case 'batchmean':
+        return 'DivBackward0'
+      case 'none':
+        return typeof none === 'string' ? none : none(given)
+    }
+  }
+}
 
 /** PyTorch has one function for vectors and matrices and one for images; other shapes are brought to images. */
 const nllLoss: Rule = (given) => {
   const rank = rankOf(given, 'input') ?? 0
   if (rank <= 2) return 'NllLossBackward0'
-  return rank !== 4 && textOf(given, 'reduction') === 'none' ? 'ViewBackward0' : 'NllLoss2DBackward0'
+  return rank !== 4 && reductionOf(given) === 'none' ? 'ViewBackward0' : 'NllLoss2DBackward0'
 }
 
 const crossEntropy: Rule = (given, usual) => {
   const [input, target] = [given.get('input'), given.get('target')]
   const probabilities = input instanceof Tensor && target instanceof Tensor && target.value.dtype.startsWith('float') && String(input.value.shape) === String(target.value.shape)
-  if (probabilities) return reduced(given, { mean: 'DivBackward1', sum: 'NegBackward0', none: 'NegBackward0' })
+  if (probabilities) return reductionOf(given) === 'mean' ? 'DivBackward1' : 'NegBackward0'
   return (numberOf(given, 'label_smoothing') ?? 0) > 0 ? 'AddBackward0' : nllLoss(given, usual)
 }
 
@@ -147,17 +165,22 @@ const rules: Readonly<Record<string, Rule>> = {
   bernoulli: (given, usual) => (has(given, 'p') ? null : usual),
   normal: (given) => (isTensor(given, 'mean') ? (isTensor(given, 'std') ? 'NormalBackward3' : 'NormalBackward1') : 'NormalBackward2'),
 
-  l1_loss: l1Loss,
-  L1Loss: l1Loss,
-  kl_div: klDiv,
-  KLDivLoss: klDiv,
+  l1_loss: reduced('AbsBackward0'),
+  kl_div: reduced((given) => (isTrue(given, 'log_target') ? 'MulBackward0' : 'SubBackward0')),
   nll_loss: nllLoss,
-  NLLLoss: nllLoss,
   cross_entropy: crossEntropy,
-  CrossEntropyLoss: crossEntropy,
+  poisson_nll_loss: reduced((given) => (isTrue(given, 'full') ? 'AddBackward0' : 'SubBackward0')),
+  gaussian_nll_loss: reduced((given) => (isTrue(given, 'full') ? 'AddBackward0' : 'MulBackward0')),
+  multilabel_soft_margin_loss: reduced('DivBackward0'),
+  hinge_embedding_loss: reduced('AddBackward0'),
+  cosine_embedding_loss: reduced('AddBackward0'),
+  margin_ranking_loss: reduced('ClampMinBackward0'),
+  triplet_margin_loss: reduced('ClampMinBackward0'),
+  triplet_margin_with_distance_loss: reduced('ClampBackward1'),
+  ctc_loss: reduced((given) => (rankOf(given, 'log_probs') === 2 ? 'SqueezeBackward1' : isTrue(given, 'zero_infinity') ? 'WhereBackward0' : 'CtcLossBackward0')),
 }
 
-/** The name of `grad_fn` for a call of `name` (`linalg.norm`, `CrossEntropyLoss`); `usual` where no rule says otherwise. */
+/** The name of `grad_fn` for a call of `name` (`linalg.norm`, `cross_entropy`); `usual` where no rule says otherwise. */
 export function gradFnOf(name: string, usual: string | null, given: Given): string | null {
   const rule = Object.hasOwn(rules, name) ? rules[name] : undefined
   return rule ? rule(given, usual) : usual
@@ -172,15 +195,4 @@ const idle: ReadonlySet<string> = new Set(['contiguous', 'flatten', 'float', 'do
 
 export function mayGiveBack(name: string): boolean {
   return idle.has(name)
-}
-
-/** Options of a layer or loss as arguments. */
-export function optionArguments(options: Readonly<Record<string, unknown>>): Given {
-  const given = new Map<string, Dynamic>()
-  for (const [name, value] of Object.entries(options)) {
-    if (typeof value === 'string') given.set(name, { kind: 'string', value })
-    else if (typeof value === 'number') given.set(name, { kind: 'number', value, whole: Number.isInteger(value) })
-    else if (typeof value === 'boolean') given.set(name, { kind: 'boolean', value })
-  }
-  return given
 }

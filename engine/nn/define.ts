@@ -1,5 +1,6 @@
 /** How a layer is defined: one record holds its options, parameters and forward pass. */
 import { z } from 'zod'
+import type { FunctionClass } from '../functions/classes.ts'
 import type { Shape, Value } from '../ir/value.ts'
 import type { TraceContext } from '../lang/values.ts'
 import type { Fill } from './init.ts'
@@ -74,25 +75,12 @@ export function layer<O extends z.ZodRawShape>(record: LayerRecord<O>): Layer {
   }
 }
 
-/** A loss class: the formula on (y_hat, y). */
-export interface LossRecord<O extends z.ZodRawShape> {
-  readonly type: string
-  readonly doc: string
-  readonly options: O
-  readonly gradFn: string
-  readonly forward: (ctx: TraceContext, input: Value, target: Value, options: z.infer<z.ZodObject<O>>) => Value
-}
-
-export interface Loss {
-  readonly type: string
+/** A loss class: a function of torch.nn.functional that keeps its options. */
+export interface Loss extends FunctionClass {
   readonly doc: string
   readonly options: z.ZodRawShape
-  readonly gradFn: string
-  readonly forward: (ctx: TraceContext, input: Value, target: Value, options: Options) => Value
-}
-
-export function loss<O extends z.ZodRawShape>(record: LossRecord<O>): Loss {
-  return { ...record, forward: (ctx, input, target, options) => record.forward(ctx, input, target, options as z.infer<z.ZodObject<O>>) }
+  /** The variables of a spec that it is applied to, unless the spec names others. */
+  readonly variables: readonly string[]
 }
 
 export const size = z.int32().positive()

@@ -1,87 +1,55 @@
-/** torch.nn's loss classes. They are applied to (y_hat, y). */
+/**
+ * torch.nn's loss classes. Each is a function of torch.nn.functional with its options.
+ *
+ * A spec applies them to (y_hat, y): the first argument is y_hat, a target is y, and further ones are the variables of
+ * PyTorch's names (`var`, `input2`, `target_lengths`). `inputs` of the spec names others.
+ */
 import { z } from 'zod'
-import * as f from '../functions/losses/index.ts'
-import { literal } from '../ops/source.ts'
-import type { TraceContext } from '../lang/values.ts'
-import type { Value } from '../ir/value.ts'
-import { flag, loss } from './define.ts'
+import { findFunction } from '../functions/index.ts'
+import type { Loss } from './define.ts'
+import { flag } from './define.ts'
 
-const reduction = { reduction: z.enum(['mean', 'sum', 'none']).default('mean') }
-const weight = { weight: z.array(z.number()).nullable().default(null) }
+const reduction = z.enum(['mean', 'sum', 'none']).default('mean')
+const old = { size_average: flag.nullable().default(null).describe('Old form of `reduction`'), reduce: flag.nullable().default(null).describe('Old form of `reduction`') }
+const reduced = { ...old, reduction }
+const weight = z.array(z.number()).nullable().default(null)
+const rows = z.array(z.array(z.number())).refine((given) => given.every((row) => row.length === given[0]!.length), 'rows of one length expected')
+const perElement = z.union([z.array(z.number()), rows, z.null()]).default(null)
+const margin = z.number()
+const ignored = { ignore_index: z.int32().default(-100) }
 
-/** A list of numbers as a tensor of the spec's dtype. */
-function vector(ctx: TraceContext, numbers: readonly number[] | null): Value | undefined {
-  return numbers === null ? undefined : literal(ctx.graph, numbers, [numbers.length], ctx.dtype)
+const pair = ['input', 'target'] as const
+const compared = ['input1', 'input2', 'target'] as const
+
+function loss(type: string, name: string, inputs: readonly string[], options: z.ZodRawShape): Loss {
+  const entry = findFunction('F', name)!
+  const variables = inputs.map((input, i) => (i === 0 ? 'y_hat' : input === 'target' || input === 'targets' ? 'y' : input))
+  const named = z.array(z.string().min(1)).length(inputs.length).optional().describe(`What it is applied to, by name: (${inputs.join(', ')}); (${variables.join(', ')}) unless given`)
+  return { type, entry, inputs, variables, doc: entry.doc, options: { ...options, inputs: named } }
 }
 
-export const losses = [
-  loss({
-    type: 'MSELoss',
-    doc: 'Squared error',
-    options: reduction,
-    gradFn: 'MseLossBackward0',
-    forward: (ctx, x, y, options) => f.mseLoss(ctx, x, y, options.reduction),
-  }),
-  loss({
-    type: 'L1Loss',
-    doc: 'Absolute error',
-    options: reduction,
-    gradFn: 'L1LossBackward0',
-    forward: (ctx, x, y, options) => f.l1Loss(ctx, x, y, options.reduction),
-  }),
-  loss({
-    type: 'SmoothL1Loss',
-    doc: 'Squared error near 0, absolute error beyond beta',
-    options: { ...reduction, beta: z.number().nonnegative().default(1) },
-    gradFn: 'SmoothL1LossBackward0',
-    forward: (ctx, x, y, options) => f.smoothL1Loss(ctx, x, y, options.reduction, options.beta),
-  }),
-  loss({
-    type: 'HuberLoss',
-    doc: 'Squared error near 0, delta times absolute error beyond',
-    options: { ...reduction, delta: z.number().positive().default(1) },
-    gradFn: 'HuberLossBackward0',
-    forward: (ctx, x, y, options) => f.huberLoss(ctx, x, y, options.reduction, options.delta),
-  }),
-  loss({
-    type: 'CrossEntropyLoss',
-    doc: 'Cross entropy of logits and classes or class probabilities',
-    options: { ...weight, ignore_index: z.int32().default(-100), ...reduction, label_smoothing: z.number().min(0).max(1).default(0) },
-    gradFn: 'NllLossBackward0',
-    forward: (ctx, x, y, options) =>
-      f.crossEntropy(ctx, x, y, {
-        weight: vector(ctx, options.weight),
-        ignoreIndex: options.ignore_index,
-        reduction: options.reduction,
-        labelSmoothing: options.label_smoothing,
-      }),
-  }),
-  loss({
-    type: 'NLLLoss',
-    doc: 'Negative log likelihood of classes, from log-probabilities',
-    options: { ...weight, ignore_index: z.int32().default(-100), ...reduction },
-    gradFn: 'NllLossBackward0',
-    forward: (ctx, x, y, options) => f.nllLoss(ctx, x, y, { weight: vector(ctx, options.weight), ignoreIndex: options.ignore_index, reduction: options.reduction }),
-  }),
-  loss({
-    type: 'BCELoss',
-    doc: 'Binary cross entropy of probabilities',
-    options: { ...weight, ...reduction },
-    gradFn: 'BinaryCrossEntropyBackward0',
-    forward: (ctx, x, y, options) => f.binaryCrossEntropy(ctx, x, y, vector(ctx, options.weight), options.reduction),
-  }),
-  loss({
-    type: 'BCEWithLogitsLoss',
-    doc: 'Binary cross entropy of logits',
-    options: { ...weight, ...reduction, pos_weight: z.array(z.number()).nullable().default(null) },
-    gradFn: 'BinaryCrossEntropyWithLogitsBackward0',
-    forward: (ctx, x, y, options) => f.bceWithLogits(ctx, x, y, vector(ctx, options.weight), vector(ctx, options.pos_weight), options.reduction),
-  }),
-  loss({
-    type: 'KLDivLoss',
-    doc: 'Kullback-Leibler divergence, from log-probabilities',
-    options: { reduction: z.enum(['mean', 'sum', 'none', 'batchmean']).default('mean'), log_target: flag.default(false) },
-    gradFn: 'KlDivBackward0',
-    forward: (ctx, x, y, options) => f.klDiv(ctx, x, y, options.reduction, options.log_target),
-  }),
+export const losses: readonly Loss[] = [
+  loss('MSELoss', 'mse_loss', pair, reduced),
+  loss('L1Loss', 'l1_loss', pair, reduced),
+  loss('SmoothL1Loss', 'smooth_l1_loss', pair, { ...reduced, beta: z.number().nonnegative().default(1) }),
+  loss('HuberLoss', 'huber_loss', pair, { reduction, delta: z.number().positive().default(1) }),
+  loss('PoissonNLLLoss', 'poisson_nll_loss', ['log_input', 'target'], { log_input: flag.default(true), full: flag.default(false), ...reduced, eps: z.number().default(1e-8) }),
+  loss('GaussianNLLLoss', 'gaussian_nll_loss', ['input', 'target', 'var'], { full: flag.default(false), eps: z.number().default(1e-6), reduction }),
+  loss('CrossEntropyLoss', 'cross_entropy', pair, { weight, ...ignored, ...reduced, label_smoothing: z.number().min(0).max(1).default(0) }),
+  loss('NLLLoss', 'nll_loss', pair, { weight, ...ignored, ...reduced }),
+  loss('BCELoss', 'binary_cross_entropy', pair, { weight: perElement, ...reduced }),
+  loss('BCEWithLogitsLoss', 'binary_cross_entropy_with_logits', pair, { weight: perElement, ...reduced, pos_weight: perElement }),
+  loss('KLDivLoss', 'kl_div', pair, { ...old, reduction: z.enum(['mean', 'sum', 'none', 'batchmean']).default('mean'), log_target: flag.default(false) }),
+  loss('SoftMarginLoss', 'soft_margin_loss', pair, reduced),
+  loss('MultiMarginLoss', 'multi_margin_loss', pair, { p: z.literal([1, 2]).default(1), margin: margin.default(1), weight, ...reduced }),
+  loss('MultiLabelMarginLoss', 'multilabel_margin_loss', pair, reduced),
+  loss('MultiLabelSoftMarginLoss', 'multilabel_soft_margin_loss', pair, { weight: perElement, ...reduced }),
+  loss('HingeEmbeddingLoss', 'hinge_embedding_loss', pair, { margin: margin.default(1), ...reduced }),
+  loss('MarginRankingLoss', 'margin_ranking_loss', compared, { margin: margin.default(0), ...reduced }),
+  loss('CosineEmbeddingLoss', 'cosine_embedding_loss', compared, { margin: margin.default(0), ...reduced }),
+  loss('TripletMarginLoss', 'triplet_margin_loss', ['anchor', 'positive', 'negative'], { margin: margin.default(1), p: z.number().default(2), eps: z.number().default(1e-6), swap: flag.default(false), ...reduced }),
+  loss('CTCLoss', 'ctc_loss', ['log_probs', 'targets', 'input_lengths', 'target_lengths'], { blank: z.int32().min(0).default(0), reduction, zero_infinity: flag.default(false) }),
 ]
+
+/** Classes that only a program can use: one of their options is a function. */
+export const programLosses: readonly Loss[] = [loss('TripletMarginWithDistanceLoss', 'triplet_margin_with_distance_loss', ['anchor', 'positive', 'negative'], {})]

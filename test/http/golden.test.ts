@@ -99,7 +99,7 @@ describe('our own cases, by family', () => {
 })
 
 describe('training runs', () => {
-  for (const { name, request, expect: want } of [...load<TrainingCase>('training.json'), ...load<TrainingCase>('own-training.json'), ...load<TrainingCase>('random-training.json'), ...load<TrainingCase>('paths-training.json'), ...load<TrainingCase>('descent-training.json')]) {
+  for (const { name, request, expect: want } of [...load<TrainingCase>('training.json'), ...load<TrainingCase>('own-training.json'), ...load<TrainingCase>('random-training.json'), ...load<TrainingCase>('paths-training.json'), ...load<TrainingCase>('losses-training.json'), ...load<TrainingCase>('descent-training.json')]) {
     if (missingTraining.has(name)) {
       it(`${name} is not there yet`, async () => {
         const { status, body } = await service.post('/v1/train', request)

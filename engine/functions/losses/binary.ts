@@ -24,7 +24,7 @@ function crossEntropyOf(ctx: TraceContext, x: Value, y: Value): Value {
 const tiny = Math.fround(1e-12)
 
 /** PyTorch's gradient is (x - y) / max(x (1 - x), 1e-12), which is that of the formula except where x is 0 or 1. */
-export function binaryCrossEntropy(ctx: TraceContext, input: Value, target: Value, weight: Value | undefined, how: Reduction): Value {
+function binaryCrossEntropy(ctx: TraceContext, input: Value, target: Value, weight: Value | undefined, how: Reduction): Value {
   requireSameShape(ctx, 'binary_cross_entropy', input, target)
   const y = ew.cast(target, input.dtype)
   const certain = ew.lt(ew.mul(ew.sub(1, input), input), tiny)
@@ -36,7 +36,7 @@ export function binaryCrossEntropy(ctx: TraceContext, input: Value, target: Valu
 }
 
 /** x - x y + ln(1 + e^-x), with the classes' positive samples weighted by posWeight. */
-export function bceWithLogits(ctx: TraceContext, input: Value, target: Value, weight: Value | undefined, posWeight: Value | undefined, reduction: Reduction): Value {
+function bceWithLogits(ctx: TraceContext, input: Value, target: Value, weight: Value | undefined, posWeight: Value | undefined, reduction: Reduction): Value {
   requireSameShape(ctx, 'binary_cross_entropy_with_logits', input, target)
   const y = ew.cast(target, input.dtype)
   const zero = ew.fullLike(input, 0)
@@ -52,7 +52,7 @@ export function bceWithLogits(ctx: TraceContext, input: Value, target: Value, we
 }
 
 /** target (ln target - input), or e^target (target - input) with logTarget. */
-export function klDiv(ctx: TraceContext, input: Value, target: Value, reduction: Reduction | 'batchmean', logTarget: boolean): Value {
+function klDiv(ctx: TraceContext, input: Value, target: Value, reduction: Reduction | 'batchmean', logTarget: boolean): Value {
   const [x, y] = broadcastFloats(ctx, [input, target]) as [Value, Value]
   const zero = ew.fullLike(x, 0)
   const isZero = ew.eq(y, 0)
@@ -63,13 +63,13 @@ export function klDiv(ctx: TraceContext, input: Value, target: Value, reduction:
 }
 
 /** ln(1 + e^(-y x)) */
-export function softMarginLoss(ctx: TraceContext, input: Value, target: Value, how: Reduction): Value {
+function softMarginLoss(ctx: TraceContext, input: Value, target: Value, how: Reduction): Value {
   const [x, y] = broadcastFloats(ctx, [input, target]) as [Value, Value]
   return reduceLoss(ew.log1p(ew.exp(ew.neg(ew.mul(y, x)))), how)
 }
 
 /** The mean over the last dimension of the cross entropy of sigmoid(x) and y. */
-export function multilabelSoftMarginLoss(ctx: TraceContext, input: Value, target: Value, weight: Value | undefined, how: Reduction): Value {
+function multilabelSoftMarginLoss(ctx: TraceContext, input: Value, target: Value, weight: Value | undefined, how: Reduction): Value {
   if (input.shape.length === 0) fail(ctx, 'shape_mismatch', 'multilabel_soft_margin_loss(): input needs a dimension of classes, got shape []')
   const [x, y] = broadcastFloats(ctx, [input, target]) as [Value, Value]
   const terms = ew.neg(ew.add(ew.mul(y, logSigmoid(x)), ew.mul(ew.sub(1, y), logSigmoid(ew.neg(x)))))

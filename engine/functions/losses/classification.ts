@@ -14,7 +14,7 @@ import { logSoftmax } from '../reductions.ts'
 import type { Reduction } from './reduce.ts'
 import { allAxes, legacy, reduceLoss, reduction, reductionOf } from './reduce.ts'
 
-export interface ClassOptions {
+interface ClassOptions {
   readonly weight?: Value | undefined
   readonly ignoreIndex: number
   readonly reduction: Reduction
@@ -33,9 +33,13 @@ function classLayout(ctx: TraceContext, name: string, input: Value, target: Valu
   return { scores: permute(input, [...order, axis]), labels: target }
 }
 
-/** Checked labels; samples that are to be ignored get class 0. */
-function checkedLabels(labels: Value, classes: number, ignoreIndex: number): { index: Value; counts: Value | undefined } {
-  if (ignoreIndex >= 0 && ignoreIndex >= classes) return { index: checkIndex(labels, classes, 'class label'), counts: undefined }
+interface Labels {
+  /** Checked; samples that are to be ignored have class 0. */
+  readonly index: Value
+  readonly counts: Value
+}
+
+function checkedLabels(labels: Value, classes: number, ignoreIndex: number): Labels {
   const ignored = ew.eq(labels, ignoreIndex)
   const safe = ew.where(ignored, ew.fullLike(labels, 0), labels)
   return { index: checkIndex(safe, classes, 'class label'), counts: ew.not(ignored) }
@@ -49,13 +53,10 @@ function atClass(scores: Value, index: Value): Value {
   return sum(ew.where(here, scores, ew.fullLike(scores, 0)), [shape.length - 1])
 }
 
-/** The weight of the class of each sample, 0 for ignored ones; undefined when all are 1. */
-function sampleWeights(index: Value, counts: Value | undefined, weight: Value | undefined, like: Value): Value | undefined {
-  const byClass = weight && gather(expand(weight, [numel(index.shape), weight.shape[0]!]), reshape(index, [numel(index.shape), 1]), 1)
-  const weights = byClass ? reshape(byClass, index.shape) : undefined
-  if (!counts) return weights
-  const zero = ew.fullLike(like, 0)
-  return ew.where(counts, weights ?? ew.fullLike(like, 1), zero)
+/** The weight of the class of each sample, 0 for those that are to be ignored. */
+function sampleWeights({ index, counts }: Labels, weight: Value | undefined, like: Value): Value {
+  const one = weight ? reshape(gather(weight, reshape(index, [numel(index.shape)]), 0), index.shape) : ew.fullLike(like, 1)
+  return ew.where(counts, one, ew.fullLike(like, 0))
 }
 
 function requireWeight(ctx: TraceContext, name: string, weight: Value | undefined, classes: number, dtype: Value['dtype']): Value | undefined {
@@ -66,27 +67,27 @@ function requireWeight(ctx: TraceContext, name: string, weight: Value | undefine
   return ew.cast(weight, dtype)
 }
 
-/** Mean weighted by the samples' class weights, as PyTorch does it. */
-function reduceWeighted(losses: Value, weights: Value | undefined, how: Reduction): Value {
-  const weighted = weights ? ew.mul(losses, weights) : losses
-  if (how !== 'mean' || !weights) return reduceLoss(weighted, how)
-  return ew.div(sum(weighted, allAxes(weighted)), sum(weights, allAxes(weights)))
+/** The losses times the weights of their samples. What is to be ignored is 0, be it infinite; the mean is that of the weights. */
+function reduceWeighted(losses: Value, labels: Labels, weight: Value | undefined, how: Reduction): Value {
+  const weights = sampleWeights(labels, weight, losses)
+  const kept = ew.where(labels.counts, losses, ew.fullLike(losses, 0))
+  const weighted = weight ? ew.mul(kept, weights) : kept
+  return how === 'mean' ? ew.div(sum(weighted, allAxes(weighted)), sum(weights, allAxes(weights))) : reduceLoss(weighted, how)
 }
 
-export function nllLoss(ctx: TraceContext, input: Value, target: Value, options: ClassOptions, name = 'nll_loss'): Value {
-  const { scores, labels } = classLayout(ctx, name, input, target)
+function nllLoss(ctx: TraceContext, input: Value, target: Value, options: ClassOptions, name = 'nll_loss'): Value {
+  const { scores, labels: given } = classLayout(ctx, name, input, target)
   const classes = scores.shape.at(-1)!
   const weight = requireWeight(ctx, name, options.weight, classes, scores.dtype)
-  const { index, counts } = checkedLabels(labels, classes, options.ignoreIndex)
-  const losses = ew.neg(atClass(scores, index))
-  return reduceWeighted(losses, sampleWeights(index, counts, weight, losses), options.reduction)
+  const labels = checkedLabels(given, classes, options.ignoreIndex)
+  return reduceWeighted(ew.neg(atClass(scores, labels.index)), labels, weight, options.reduction)
 }
 
-export interface CrossEntropyOptions extends ClassOptions {
+interface CrossEntropyOptions extends ClassOptions {
   readonly labelSmoothing: number
 }
 
-export function crossEntropy(ctx: TraceContext, input: Value, target: Value, options: CrossEntropyOptions): Value {
+function crossEntropy(ctx: TraceContext, input: Value, target: Value, options: CrossEntropyOptions): Value {
   const { labelSmoothing: smoothing } = options
   if (smoothing < 0 || smoothing > 1) fail(ctx, 'bad_argument', `cross_entropy(): label_smoothing must be in [0, 1], got ${smoothing}`)
   if (input.shape.length === 0) fail(ctx, 'shape_mismatch', 'cross_entropy(): input needs a dimension of classes, got shape []')
@@ -95,26 +96,25 @@ export function crossEntropy(ctx: TraceContext, input: Value, target: Value, opt
   if (sameShape(input.shape, target.shape) && isFloat(target.dtype)) return probabilityLoss(ctx, logs, target, axis, options)
   if (smoothing === 0) return nllLoss(ctx, logs, target, options, 'cross_entropy')
 
-  const { scores, labels } = classLayout(ctx, 'cross_entropy', logs, target)
+  const { scores, labels: given } = classLayout(ctx, 'cross_entropy', logs, target)
   const classes = scores.shape.at(-1)!
   const weight = requireWeight(ctx, 'cross_entropy', options.weight, classes, scores.dtype)
-  const { index, counts } = checkedLabels(labels, classes, options.ignoreIndex)
-  const losses = ew.neg(atClass(scores, index))
-  const weights = sampleWeights(index, counts, weight, losses)
+  const labels = checkedLabels(given, classes, options.ignoreIndex)
+  const hard = reduceWeighted(ew.neg(atClass(scores, labels.index)), labels, weight, options.reduction)
   // The smooth part spreads over all classes, each with its weight.
   const spread = weight ? ew.mul(scores, expand(weight, scores.shape)) : scores
   const smooth = ew.neg(sum(spread, [scores.shape.length - 1]))
-  const kept = counts ? ew.where(counts, smooth, ew.fullLike(smooth, 0)) : smooth
-  const hard = reduceWeighted(losses, weights, options.reduction)
-  const soft = options.reduction === 'mean' ? ew.div(sum(kept, allAxes(kept)), sum(weights ?? ew.fullLike(kept, 1), allAxes(kept))) : reduceLoss(kept, options.reduction)
+  const kept = ew.where(labels.counts, smooth, ew.fullLike(smooth, 0))
+  const soft = options.reduction === 'mean' ? ew.div(sum(kept, allAxes(kept)), sum(sampleWeights(labels, weight, kept), allAxes(kept))) : reduceLoss(kept, options.reduction)
   return ew.add(ew.mul(hard, 1 - smoothing), ew.mul(soft, smoothing / classes))
 }
 
 /** The target gives a probability for every class. */
 function probabilityLoss(ctx: TraceContext, logs: Value, target: Value, axis: number, options: CrossEntropyOptions): Value {
+  const { labelSmoothing: smoothing, ignoreIndex } = options
+  if (ignoreIndex >= 0) fail(ctx, 'bad_argument', `cross_entropy(): ignore_index is for a target of classes, and target holds probabilities (${target.dtype}, shape ${showShape(target.shape)})`)
   const classes = logs.shape[axis]!
   const weight = requireWeight(ctx, 'cross_entropy', options.weight, classes, logs.dtype)
-  const { labelSmoothing: smoothing } = options
   const smoothed = smoothing === 0 ? target : ew.add(ew.mul(target, 1 - smoothing), smoothing / classes)
   const terms = ew.mul(logs, ew.cast(smoothed, logs.dtype))
   const weighted = weight ? ew.mul(terms, expand(reshape(weight, logs.shape.map((n, i) => (i === axis ? n : 1))), logs.shape)) : terms

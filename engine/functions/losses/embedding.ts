@@ -14,7 +14,7 @@ import type { Reduction } from './reduce.ts'
 import { clampAtZero, legacy, reduceLoss, reduction, reductionNumber, reductionOf } from './reduce.ts'
 
 /** x where y = 1, max(margin - x, 0) where y = -1, their sum elsewhere. */
-export function hingeEmbeddingLoss(ctx: TraceContext, input: Value, target: Value, margin: number, how: Reduction): Value {
+function hingeEmbeddingLoss(ctx: TraceContext, input: Value, target: Value, margin: number, how: Reduction): Value {
   const [x, y] = broadcastFloats(ctx, [input, target]) as [Value, Value]
   const zero = ew.fullLike(x, 0)
   const apart = ew.where(ew.ne(y, 1), clampAtZero(ew.sub(margin, x)), zero)

@@ -25,7 +25,7 @@ function finish(losses: Value, input: Value, how: Reduction): Value {
   return reduceLoss(input.shape.length === 2 ? losses : reshape(losses, []), how)
 }
 
-export interface MultiMarginOptions {
+interface MultiMarginOptions {
   readonly p: number
   readonly margin: number
   readonly weight: Value | undefined
@@ -33,7 +33,7 @@ export interface MultiMarginOptions {
 }
 
 /** Σ over the other classes of weight[y] max(margin - x[y] + x[j], 0)^p / C. */
-export function multiMarginLoss(ctx: TraceContext, input: Value, target: Value, { p, margin, weight, reduction: how }: MultiMarginOptions): Value {
+function multiMarginLoss(ctx: TraceContext, input: Value, target: Value, { p, margin, weight, reduction: how }: MultiMarginOptions): Value {
   const name = 'multi_margin_loss'
   if (p !== 1 && p !== 2) fail(ctx, 'bad_argument', `${name}(): p must be 1 or 2, got ${p}`)
   const x = rows(ctx, name, input)
@@ -54,7 +54,7 @@ export function multiMarginLoss(ctx: TraceContext, input: Value, target: Value, 
  * Σ over target classes y and all other classes k of max(1 - x[y] + x[k], 0) / C. A row of the target lists its classes
  * up to the first -1.
  */
-export function multilabelMarginLoss(ctx: TraceContext, input: Value, target: Value, how: Reduction): Value {
+function multilabelMarginLoss(ctx: TraceContext, input: Value, target: Value, how: Reduction): Value {
   const name = 'multilabel_margin_loss'
   const x = rows(ctx, name, input)
   if (!sameShape(input.shape, target.shape)) fail(ctx, 'shape_mismatch', `${name}(): input of shape ${showShape(input.shape)} takes a target of the same shape, got ${showShape(target.shape)}`)

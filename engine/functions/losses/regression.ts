@@ -19,16 +19,12 @@ function differences(ctx: TraceContext, input: Value, target: Value): Value {
   return ew.sub(x, y)
 }
 
-export function mseLoss(ctx: TraceContext, input: Value, target: Value, how: Reduction): Value {
-  return reduceLoss(squares(ctx, input, target), how)
-}
-
 function squares(ctx: TraceContext, input: Value, target: Value): Value {
   const d = differences(ctx, input, target)
   return ew.mul(d, d)
 }
 
-export function l1Loss(ctx: TraceContext, input: Value, target: Value, how: Reduction): Value {
+function l1Loss(ctx: TraceContext, input: Value, target: Value, how: Reduction): Value {
   return reduceLoss(distances(ctx, input, target), how)
 }
 
@@ -37,7 +33,7 @@ function distances(ctx: TraceContext, input: Value, target: Value): Value {
 }
 
 /** d² / 2 beta where |d| < beta, |d| - beta / 2 beyond. */
-export function smoothL1Loss(ctx: TraceContext, input: Value, target: Value, how: Reduction, beta: number): Value {
+function smoothL1Loss(ctx: TraceContext, input: Value, target: Value, how: Reduction, beta: number): Value {
   if (beta < 0) fail(ctx, 'bad_argument', `smooth_l1_loss(): beta must not be negative, got ${beta}`)
   if (beta === 0) return l1Loss(ctx, input, target, how)
   const d = differences(ctx, input, target)
@@ -46,7 +42,7 @@ export function smoothL1Loss(ctx: TraceContext, input: Value, target: Value, how
 }
 
 /** d² / 2 where |d| ≤ delta, delta (|d| - delta / 2) beyond. */
-export function huberLoss(ctx: TraceContext, input: Value, target: Value, how: Reduction, delta: number): Value {
+function huberLoss(ctx: TraceContext, input: Value, target: Value, how: Reduction, delta: number): Value {
   if (delta <= 0) fail(ctx, 'bad_argument', `huber_loss(): delta must be positive, got ${delta}`)
   const d = differences(ctx, input, target)
   const size = ew.abs(d)
@@ -62,14 +58,14 @@ function weighted(ctx: TraceContext, name: string, losses: Value, input: Value, 
   return ew.div(sum(products, allAxes(products)), ew.cast(sum(weight, allAxes(weight)), products.dtype))
 }
 
-export interface PoissonOptions {
+interface PoissonOptions {
   readonly logInput: boolean
   readonly full: boolean
   readonly eps: number
 }
 
 /** e^x - y x, or x - y ln(x + eps); `full` adds Stirling's y ln y - y + ln(2 π y) / 2 where y is above 1. */
-export function poissonNllLoss(ctx: TraceContext, input: Value, target: Value, how: Reduction, { logInput, full, eps }: PoissonOptions): Value {
+function poissonNllLoss(ctx: TraceContext, input: Value, target: Value, how: Reduction, { logInput, full, eps }: PoissonOptions): Value {
   const [x, y] = broadcastFloats(ctx, [input, target]) as [Value, Value]
   const losses = logInput ? ew.sub(ew.exp(x), ew.mul(y, x)) : ew.sub(x, ew.mul(y, ew.log(ew.add(x, eps))))
   if (!full) return reduceLoss(losses, how)

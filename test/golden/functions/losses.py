@@ -56,6 +56,37 @@ add("gaussian_nll_loss/one variance a row, kept dimension", "out = F.gaussian_nl
 add("gaussian_nll_loss/clamped variance has its gradient", "out = F.gaussian_nll_loss(a, b, v, eps=0.9)", variance, {"b": b})
 add("gaussian_nll_loss/a number", "out = F.gaussian_nll_loss(a, b, 0.7)", both, reference=lambda a, b: F.gaussian_nll_loss(a, b, torch.full_like(a, 0.7)))
 
+# ---- classes
+
+labels, wide = {"y": torch.tensor([2, 0, 3])}, {"a": family.uniform(2, 4, 3, 2)}
+weight4 = {"w": family.uniform(4, low=0.2, high=2)}
+shares = {"y": F.softmax(family.uniform(3, 4), 1)}
+each("cross_entropy", "F.cross_entropy(a, y, R)", one, labels)
+each("cross_entropy/weight and ignore_index", "F.cross_entropy(a, y, weight=w, ignore_index=3, R)", one, {**labels, **weight4})
+each("cross_entropy/label_smoothing", "F.cross_entropy(a, y, R, label_smoothing=0.2)", one, labels)
+each("cross_entropy/label_smoothing, weight, ignore_index", "F.cross_entropy(a, y, w, ignore_index=0, R, label_smoothing=0.3)", one, {**labels, **weight4})
+each("cross_entropy/probabilities", "F.cross_entropy(a, y, R)", one, shares)
+each("cross_entropy/probabilities, weight, label_smoothing", "F.cross_entropy(a, y, weight=w, R, label_smoothing=0.1)", one, {**shares, **weight4})
+add("cross_entropy/gradient of the probabilities", "out = F.cross_entropy(a, y)", {**one, **shares})
+each("cross_entropy/dimensions", "F.cross_entropy(a, y, w, ignore_index=1, R, label_smoothing=0.1)", wide, {"y": family.integers(2, 3, 2, high=4), **weight4})
+each("cross_entropy/probabilities of dimensions", "F.cross_entropy(a, y, w, R)", wide, {"y": F.softmax(family.uniform(2, 4, 3, 2), 1), **weight4})
+add("cross_entropy/a single sample", "out = F.cross_entropy(a[0], y[0]) + F.cross_entropy(a[1], y[1], reduction='none', label_smoothing=0.1) + F.cross_entropy(a[2], p[2], w)", one, {**labels, "p": shares["y"], **weight4})
+add("cross_entropy/ignored labels that are no class", "out = F.cross_entropy(a, y, ignore_index=255, reduction='none') + F.cross_entropy(a, y, w, ignore_index=255) + F.cross_entropy(a, y, ignore_index=255, label_smoothing=0.1) + F.cross_entropy(a, z)", one, {"y": torch.tensor([255, 0, 3]), "z": torch.tensor([-100, 1, 2]), **weight4})
+add("nll_loss/what is ignored may be infinite", "x = torch.where(a > 0, a, -math.inf)\nout = F.nll_loss(x, y, ignore_index=1, reduction='none') + F.nll_loss(x, y, w, ignore_index=1) + F.cross_entropy(x, y, ignore_index=1)", {"a": torch.tensor([[0.0, 0.0, 1.0, 2.0], [1.0, 2.0, 3.0, 0.5], [0.3, 0.4, 0.0, 1.0]])}, {"y": torch.tensor([1, 0, 3]), **weight4})
+add("cross_entropy/old arguments", "out = F.cross_entropy(a, y, None, False) + F.cross_entropy(a, y, w, None, 2, False, 'sum') + F.cross_entropy(a, y, None, True, -100, True, 'none', 0.1)", one, {**labels, **weight4})
+each("nll_loss", "F.nll_loss(a, y, R)", one, labels)
+each("nll_loss/weight and ignore_index", "F.nll_loss(a, y, w, ignore_index=2, R)", one, {**labels, **weight4})
+each("nll_loss/dimensions", "F.nll_loss(a, y, w, ignore_index=1, R)", wide, {"y": family.integers(2, 3, 2, high=4), **weight4})
+add("nll_loss/one dimension more, a single sample", "out = F.nll_loss(a.flatten(2), y.flatten(1), reduction='none') + F.nll_loss(a[0, :, 0, 0], y[0, 0, 0])", wide, {"y": family.integers(2, 3, 2, high=4)})
+add("nll_loss/old arguments", "out = F.nll_loss(a, y, None, False) + F.nll_loss(a, y, w, True, 0, False)", one, {**labels, **weight4})
+each("multi_margin_loss", "F.multi_margin_loss(a, y, R)", one, labels)
+each("multi_margin_loss/p, margin, weight", "F.multi_margin_loss(a, y, p=2, margin=1.3, weight=w, R)", one, {**labels, **weight4})
+add("multi_margin_loss/a single sample, old arguments", "out = F.multi_margin_loss(a[0], y[0]) + F.multi_margin_loss(a[1], y[1], 2, 0.4, w, reduction='none') + F.multi_margin_loss(a, y, 1, 0.5, None, False) + F.multi_margin_loss(a, y, 1, 0.5, w, None, False)", one, {**labels, **weight4})
+add("multi_margin_loss/at the margin", "out = F.multi_margin_loss(a, y, reduction='sum')", {"a": torch.tensor([[1.0, 0.0, 0.5], [0.0, 0.0, 2.0]])}, {"y": torch.tensor([0, 1])})
+several = {"y": torch.tensor([[3, 0, -1, 1], [1, 2, 3, 0], [-1, 2, 1, 0]])}
+each("multilabel_margin_loss", "F.multilabel_margin_loss(a, y, R)", one, several)
+add("multilabel_margin_loss/a single sample, old arguments, a class twice", "out = F.multilabel_margin_loss(a[0], y[0]) + F.multilabel_margin_loss(a[1], y[2], reduction='none') + F.multilabel_margin_loss(a, y, False) + F.multilabel_margin_loss(a, y, None, False) + F.multilabel_margin_loss(a[2], z)", one, {**several, "z": torch.tensor([1, 1, 0, -1])})
+
 # ---- yes and no
 
 probabilities, targets = {"a": family.uniform(3, 4, low=0.05, high=0.95)}, {"y": family.uniform(3, 4, low=0, high=1)}
