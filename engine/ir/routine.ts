@@ -31,6 +31,8 @@ export interface RoutineCode<T> {
   div(a: T, b: T): T
   abs(x: T): T
   sqrt(x: T): T
+  exp(x: T): T
+  log(x: T): T
 
   eq(a: T, b: T): T
   lt(a: T, b: T): T
@@ -67,6 +69,8 @@ export function numberRoutine(memory: readonly Float64Array[]): RoutineCode<numb
     div: (a, b) => a / b,
     abs: Math.abs,
     sqrt: Math.sqrt,
+    exp: Math.exp,
+    log: Math.log,
     eq: (a, b) => Number(a === b),
     lt: (a, b) => Number(a < b),
     le: (a, b) => Number(a <= b),

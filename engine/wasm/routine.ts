@@ -6,7 +6,11 @@ import { byteSize } from '../ir/value.ts'
 import { routineOperands } from '../ops/routine.ts'
 import type { Local, ValType } from './encode.ts'
 import { FunctionBody } from './encode.ts'
+import { emitInstruction } from './instruction.ts'
 import type { PlainOp } from './opcodes.ts'
+import type { Reg } from './registers.ts'
+import { VectorBuilder } from './registers.ts'
+import { VectorCode } from './vector.ts'
 
 type ScalarType = Exclude<ValType, 'v128'>
 
@@ -69,6 +73,14 @@ class ScalarRoutine implements RoutineCode<Scalar> {
 
   sqrt(x: Scalar): Scalar {
     return this.#apply(`${floating(x)}.sqrt`, x.type, x)
+  }
+
+  exp(x: Scalar): Scalar {
+    return this.#firstLane((s, v) => s.exp(v), x)
+  }
+
+  log(x: Scalar): Scalar {
+    return this.#firstLane((s, v) => s.log(v), x)
   }
 
   eq(a: Scalar, b: Scalar): Scalar {
@@ -172,6 +184,30 @@ class ScalarRoutine implements RoutineCode<Scalar> {
   #apply(op: PlainOp, type: ScalarType, ...operands: readonly Scalar[]): Scalar {
     for (const { local } of operands) this.#f.get(local)
     this.#f.op(op)
+    return this.#keep(type)
+  }
+
+  /** A function that only vector code has, of a number in all lanes. */
+  #firstLane(formula: (s: VectorCode, x: Reg) => Reg, x: Scalar): Scalar {
+    const f = this.#f
+    const type = floating(x)
+    const lanes = type === 'f32' ? 'f32x4' : 'f64x2'
+    const builder = new VectorBuilder()
+    const operand = builder.emit(type, { kind: 'extern', id: 0 }, [])
+    const result = formula(new VectorCode(builder, type), operand)
+    const locals = new Map<Reg, Local>()
+    for (const reg of builder.regs) {
+      for (const arg of reg.args) f.get(locals.get(arg)!)
+      if (reg === operand) {
+        f.get(x.local)
+        f.simd(`${lanes}.splat`)
+      } else emitInstruction(f, reg)
+      const local = f.local('v128')
+      f.set(local)
+      locals.set(reg, local)
+    }
+    f.get(locals.get(result)!)
+    f.simdLane(`${lanes}.extract_lane`, 0)
     return this.#keep(type)
   }
 

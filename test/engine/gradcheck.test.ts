@@ -12,6 +12,7 @@ import { primitives } from '../../engine/ops/define.ts'
 import * as ew from '../../engine/ops/elementwise.ts'
 import { amax, amin } from '../../engine/ops/extrema.ts'
 import { checkIndex, gather, scatterAdd } from '../../engine/ops/indexing.ts'
+import { flow, pathSums } from '../../engine/ops/alignment.ts'
 import { cholesky, triangularSolve } from '../../engine/ops/triangular.ts'
 import { cofactors, determinant, scaledDeterminant } from '../../engine/ops/determinant.ts'
 import { identityMatrix } from '../../engine/ops/triangle.ts'
@@ -40,6 +41,14 @@ const squares: readonly Shape[] = [[1, 1], [2, 2], [3, 3], [2, 3, 5, 5], [17, 17
 /** Far enough from singular, with pivots that have to be looked for. */
 const regular = (x: Value): Value => ew.add(x, ew.mul(permuteRows(identityMatrix(x.graph, x.shape, x.dtype)), x.shape.at(-1)! + 2))
 const permuteRows = (x: Value): Value => (x.shape.at(-1)! < 2 ? x : slice(x, x.shape.length - 2, x.shape.at(-1)! - 1, x.shape.at(-1)!, -1))
+
+/** State 2 cannot be reached from state 0. */
+const skips = (x: Value): Value => {
+  const [, samples, states] = x.shape as [number, number, number]
+  const never = ew.eq(expand(iota(x.graph, states), [samples, states]), 2)
+  const zero = expand(constant(x.graph, 0, 'float64'), [samples, states])
+  return ew.where(never, ew.sub(zero, Infinity), zero)
+}
 
 const rows: Record<string, Row> = {
   input: one((x) => x),
@@ -77,6 +86,15 @@ const rows: Record<string, Row> = {
       const a = ew.add(ew.mul(x!, 0.2), identityMatrix(x!.graph, x!.shape, x!.dtype))
       return concat([[true, true], [true, false], [false, true], [false, false]].map(([upper, unit]) => triangularSolve(a, y!, { upper: upper!, unit: unit! })), x!.shape.length - 2)
     },
+  },
+  path_sums: {
+    // exp: some states cannot be reached, and their logarithm is -Infinity.
+    cases: [[[1, 1, 1]], [[4, 1, 2]], [[5, 2, 3]], [[6, 3, 7]], [[0, 2, 3]], [[3, 0, 3]]],
+    build: ([x]) => ew.exp(ew.mul(pathSums(x!, skips(x!)), 0.5)),
+  },
+  flow: {
+    cases: [[1, 1, 1], [4, 1, 2], [5, 2, 3], [3, 3, 7], [0, 2, 3]].map((shape) => [shape, shape, shape, shape]),
+    build: ([x, stay, next, skip]) => concat([false, true].map((back) => flow(x!, [stay!, next!, skip!], back)), 0),
   },
   argsort: {
     cases: [[[5]], [[3, 4]], [[2, 3, 17]], [[4, 1]], [[3, 0]], [[2, 100]]],

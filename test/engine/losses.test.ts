@@ -1,4 +1,4 @@
-/** What losses refuse, and loss classes in programs. Numbers are in test/golden/functions/losses.json. */
+/** What losses refuse, how large they are, and loss classes in programs. Numbers are in test/golden/functions/losses.json. */
 import { describe, expect, it } from 'vitest'
 import { ProgramCache, backward, defaultCompileOptions, defaultLimits } from '../../engine/index.ts'
 
@@ -76,6 +76,14 @@ describe('refused', () => {
     [{ type: 'MSELoss', reduction: 'none' }, 'loss_not_scalar', 'the loss must be one floating-point number, got a float64 tensor of shape [2, 3]'],
     [{ type: 'MSELoss', inputs: ['i', 'y'] }, 'dtype_mismatch', 'MSELoss(): input: a floating-point tensor expected, got int64'],
   ])('%j', expectRefusal)
+})
+
+describe('ctc_loss', () => {
+  it('has a graph that does not grow with time', () => {
+    const nodes = (times: number): number => run(`x = F.log_softmax(torch.linspace(0, 1, ${times * 6}).reshape(${times}, 2, 3) * v, 2)\nF.ctc_loss(x, s, (${times}, 3), (2, 1))`).stats.nodes
+    expect(nodes(400)).toBe(nodes(4))
+    expect(nodes(4)).toBeLessThan(300)
+  })
 })
 
 describe('classes in a program', () => {

@@ -4,6 +4,7 @@ import type { Value } from '../../ir/value.ts'
 import { numel } from '../../ir/value.ts'
 import type { Dynamic, TraceContext } from '../../lang/values.ts'
 import { Tensor, fail } from '../../lang/values.ts'
+import { pathSums } from '../../ops/alignment.ts'
 import { listAttr, numberAttr } from '../../ops/define.ts'
 import * as ew from '../../ops/elementwise.ts'
 import { castOp } from '../../ops/identity.ts'
@@ -114,38 +115,19 @@ function withBlanks(ctx: TraceContext, index: Value, blank: number): Value {
   return concat([reshape(pairs, [samples, 2 * size]), blanks([samples, 1])], 1)
 }
 
-/** ln(e^a + e^b + e^c), -∞ where all of them are. */
-function logAddExp3(a: Value, b: Value, c: Value): Value {
-  const largest = ew.maximum(ew.maximum(a, b), c)
-  const none = ew.eq(largest, -Infinity)
-  const shift = ew.detach(ew.where(none, ew.fullLike(a, 0), largest))
-  const total = ew.add(ew.add(ew.exp(ew.sub(a, shift)), ew.exp(ew.sub(b, shift))), ew.exp(ew.sub(c, shift)))
-  return ew.where(none, ew.fullLike(a, -Infinity), ew.add(ew.log(ew.where(none, ew.fullLike(a, 1), total)), shift))
-}
-
 /** The forward variables after each sample's last step: [N, 2 S + 1]. */
 function lastAlphas(ctx: TraceContext, logProbs: Value, labels: Value, lengths: Lengths): Value {
   const [times, samples] = logProbs.shape as [number, number]
-  const states = labels.shape[1]!
-  const shape = [samples, states]
+  const shape = labels.shape
+  const states = shape[1]!
   const emissions = gather(logProbs, expand(reshape(labels, [1, ...shape]), [times, ...shape]), 2)
-  const emission = (t: number): Value => reshape(slice(emissions, 0, t, 1), shape)
-  const nothing = expand(constant(ctx.graph, -Infinity, logProbs.dtype), shape)
-  /** The numbers that lie `distance` states before. */
-  const shifted = (x: Value, distance: number, fill: number): Value => {
-    const front = expand(constant(ctx.graph, fill, x.dtype), [samples, 2])
-    return slice(concat([front, x], 1), 1, 2 - distance, states)
-  }
-  const mayskip = ew.ne(labels, shifted(labels, 2, -1))
-  let alpha = ew.where(ew.lt(along(ctx, shape), 2), emission(0), nothing)
-  const longest = lengths.known ? Math.max(...lengths.known) : times
-  for (let t = 1; t < longest; t++) {
-    const skipped = ew.where(mayskip, shifted(alpha, 2, -Infinity), nothing)
-    const next = ew.add(logAddExp3(alpha, shifted(alpha, 1, -Infinity), skipped), emission(t))
-    const allGoOn = lengths.known?.every((n) => t < n) === true
-    alpha = allGoOn ? next : ew.where(ew.gt(across(lengths.value, shape), t), next, alpha)
-  }
-  return alpha
+  // A label can follow the one before at once unless the two are equal; two states before a blank is a blank.
+  const edge = expand(constant(ctx.graph, -1, 'int32'), [samples, 2])
+  const mayskip = ew.ne(labels, slice(concat([edge, labels], 1), 1, 0, states))
+  const [zero, never] = [0, -Infinity].map((x) => expand(constant(ctx.graph, x, logProbs.dtype), shape)) as [Value, Value]
+  const alphas = pathSums(emissions, ew.where(mayskip, zero, never))
+  const last = checkIndex(ew.maximum(ew.sub(lengths.value, 1), ew.fullLike(lengths.value, 0)), times, 'input lengths')
+  return reshape(gather(alphas, expand(reshape(last, [1, samples, 1]), [1, ...shape]), 0), shape)
 }
 
 interface CtcOptions {

@@ -153,4 +153,31 @@ add("ctc_loss/empty targets as data", "out = F.ctc_loss(a, y, n, m, reduction='n
 add("ctc_loss/impossible is zero", "out = F.ctc_loss(a, y, (3, 7, 1), (3, 2, 1), reduction='none', zero_infinity=True) + F.ctc_loss(a, y, n, m, zero_infinity=True)", logs, {**sequences, "n": torch.tensor([2, 7, 7]), "m": torch.tensor([3, 2, 1])})
 add("ctc_loss/a single step", "out = F.ctc_loss(a[:1], y[:, :1], (1, 1, 1), (1, 1, 0), reduction='none')", logs, sequences)
 add("ctc_loss/without a batch", "out = F.ctc_loss(a[:, 0], y[0], (7,), (3,)) + F.ctc_loss(a[:, 1], y[1:2], torch.tensor(6), torch.tensor(2), reduction='none')", logs, sequences)
+
+
+def likelihood(a, y, lengths, sizes, blank=0):
+    """CTC as a formula, which PyTorch can differentiate twice."""
+    losses = []
+    for n, (length, size) in enumerate(zip(lengths, sizes)):
+        labels = [blank]
+        for label in y[n, :size].tolist():
+            labels += [label, blank]
+        alpha = [a[0, n, label] if s < 2 else torch.tensor(-math.inf) for s, label in enumerate(labels)]
+        for t in range(1, length):
+            ways = [[alpha[s]] + alpha[max(s - 1, 0):s] + ([alpha[s - 2]] if s > 1 and label not in (blank, labels[s - 2]) else []) for s, label in enumerate(labels)]
+            alive = [[way for way in some if way > -math.inf] for some in ways]
+            alpha = [torch.logsumexp(torch.stack(some), 0) + a[t, n, label] if some else torch.tensor(-math.inf) for some, label in zip(alive, labels)]
+        losses.append(-torch.logsumexp(torch.stack(alpha[-2:]), 0))
+    return torch.stack(losses)
+
+
+def curvature(a, y):
+    x = F.log_softmax(a, 2)
+    losses = likelihood(x, y, (7, 5, 4), (3, 2, 1))
+    assert torch.allclose(losses, F.ctc_loss(x, y, (7, 5, 4), (3, 2, 1), reduction="none"))
+    return torch.autograd.grad(losses.sum(), a, create_graph=True)[0]
+
+
+add("ctc_loss/gradient of the gradient", "out = torch.autograd.grad(F.ctc_loss(F.log_softmax(a, 2), y, (7, 5, 4), (3, 2, 1), reduction='sum'), a, create_graph=True)[0]", {"a": scores}, sequences, curvature)
+add("ctc_loss/three hundred steps", "x = F.log_softmax((t * a).sin() * 6, 2)\nout = F.ctc_loss(x, y, (300, 251), (40, 17), reduction='none')", {"a": family.uniform(5)}, {"t": family.uniform(300, 2, 5, low=-9, high=9), "y": family.integers(2, 40, low=1, high=5)})
 family.write()
