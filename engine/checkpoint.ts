@@ -13,6 +13,7 @@ import { Mt19937, generatorWords } from './random/mt19937.ts'
 import type { Json } from './schedule/define.ts'
 import type { Elements } from './runtime.ts'
 import type { CheckpointJson, GeneratorJson } from './spec.ts'
+import type { StoppingState } from './validation.ts'
 import type { TensorJson } from './tensor.ts'
 import { readTensor, toElements } from './tensor.ts'
 
@@ -27,6 +28,8 @@ export interface Checkpoint {
   readonly tensors: OptimizerTensors
   /** Losses since a scheduler that watches them has stepped. */
   readonly losses: readonly number[]
+  /** What early stopping has seen. */
+  readonly stopping: StoppingState | undefined
   readonly generator: GeneratorState
   /** The generator as it was when the epoch that is under way began. */
   readonly epochGenerator: GeneratorState | undefined
@@ -36,6 +39,7 @@ export interface Checkpoint {
 export interface Expected extends Progress {
   readonly type: string
   readonly slots: OptimizerSlots
+  readonly stopping: StoppingState | undefined
   readonly minibatchesPerEpoch: number
   readonly accumulate: number
   /** The state_dict names, all of which the request's state must give. */
@@ -56,6 +60,8 @@ export function readCheckpoint(json: CheckpointJson, given: Readonly<Record<stri
   compare(expected.kept, optimizer.kept, '/optimizer/kept', wrong)
   if ((expected.schedule === undefined) !== (json.scheduler === undefined)) wrong('/scheduler', expected.schedule ? 'it is of a run without a scheduler' : 'it is of a run with a scheduler')
   else if (expected.schedule && json.scheduler) compare(expected.schedule, json.scheduler, '/scheduler', wrong)
+  if ((expected.stopping === undefined) !== (json.early_stopping === undefined)) wrong('/early_stopping', expected.stopping ? 'it is of a run without early stopping' : 'it is of a run with early stopping')
+  else if (expected.stopping && json.early_stopping) compare({ ...expected.stopping }, json.early_stopping, '/early_stopping', wrong)
   const tensors = readTensors(optimizer.state, expected, maxElements, wrong)
   const generator = readGenerator(json.generator, '/generator', wrong)
   const epochGenerator = json.epoch_generator && readGenerator(json.epoch_generator, '/epoch_generator', wrong)
@@ -64,7 +70,7 @@ export function readCheckpoint(json: CheckpointJson, given: Readonly<Record<stri
   if (first) throw new SpecError(first.code, first.message, { pointer: first.pointer! }, more)
   return {
     step: json.step, minibatches: json.minibatches, minibatchesPerEpoch: json.minibatches_per_epoch, type: optimizer.type, tensors,
-    progress: { groups: optimizer.groups, kept: optimizer.kept, schedule: json.scheduler }, losses: json.losses, generator: generator!, epochGenerator,
+    progress: { groups: optimizer.groups, kept: optimizer.kept, schedule: json.scheduler }, losses: json.losses, stopping: json.early_stopping as StoppingState | undefined, generator: generator!, epochGenerator,
   }
 }
 

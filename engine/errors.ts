@@ -37,6 +37,7 @@ export const errorCodes = {
   unknown_init: 'An initialisation that does not exist.',
   bad_option: 'An option of a layer, loss, optimizer, scheduler or initialisation that is not allowed.',
   checkpoint_mismatch: 'A checkpoint that does not fit the spec, or comes without the state that belongs to it.',
+  bad_metric: 'A metric that does not fit predictions and targets.',
   no_model: 'The model has nothing to compute.',
   no_loss: 'The operation needs a loss and the spec has none.',
   loss_not_scalar: 'The loss is not a single floating-point number.',

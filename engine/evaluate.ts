@@ -7,7 +7,7 @@ import { Conditions } from './conditions.ts'
 import { SpecError, suggestion } from './errors.ts'
 import { indexError } from './faults.ts'
 import type { Output } from './ir/print.ts'
-import type { DType, Shape, Value } from './ir/value.ts'
+import type { Value } from './ir/value.ts'
 import { isFloat } from './ir/value.ts'
 import { Tensor, describe } from './lang/values.ts'
 import type { Dynamic, Recorder } from './lang/values.ts'
@@ -20,13 +20,7 @@ import { Mt19937 } from './random/mt19937.ts'
 import { Drawing, drawnInputs } from './random/program.ts'
 import type { Elements, Runtime } from './runtime.ts'
 import type { EngineLimits, ForwardSpec } from './spec.ts'
-
-/** A tensor of an answer. */
-export interface TensorResult {
-  readonly shape: Shape
-  readonly dtype: DType
-  readonly elements: Elements
-}
+import type { TensorResult } from './tensor.ts'
 
 export interface Engine {
   readonly cache: ProgramCache

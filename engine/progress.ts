@@ -3,16 +3,18 @@
  * what the optimizer counts, what the scheduler counts. It is never changed: each step makes the next.
  */
 import { SpecError, suggestion } from './errors.ts'
-import type { TensorResult } from './evaluate.ts'
 import type { DType, Shape } from './ir/value.ts'
 import { numel } from './ir/value.ts'
 import type { Parameter } from './model.ts'
 import type { GroupOptions, Kept, Optimizer, Round } from './optim/index.ts'
+import { optimizerTypes } from './optim/index.ts'
 import type { Group } from './optim/groups.ts'
+import { groupsOf } from './optim/groups.ts'
 import type { ScheduleState, Scheduler } from './schedule/index.ts'
 import { schedulerTypes } from './schedule/index.ts'
 import type { Elements } from './runtime.ts'
-import type { ScheduleSpec } from './spec.ts'
+import type { ScheduleSpec, TrainSpec } from './spec.ts'
+import type { TensorResult } from './tensor.ts'
 import { toElements } from './tensor.ts'
 
 /** The tensors that an optimizer keeps, by parameter and by torch's names: `exp_avg` of `0.weight`. */
@@ -34,6 +36,7 @@ export interface Progress {
 
 export class Course {
   readonly optimizer: Optimizer
+  readonly groups: readonly Group[]
   readonly start: Progress
   readonly slots: OptimizerSlots
   #restored: OptimizerTensors = new Map()
@@ -41,9 +44,21 @@ export class Course {
   readonly #scheduler: Scheduler | undefined
   readonly #round: Round
 
-  /** `schedulerSteps`: how often the run steps its scheduler. */
-  constructor(optimizer: Optimizer, groups: readonly Group[], parameters: readonly Parameter[], spec: ScheduleSpec | undefined, dtype: 'float32' | 'float64', schedulerSteps: number) {
+  /** `parameters`: those that are trained. `schedulerSteps`: how often the run steps its scheduler. */
+  constructor({ optimizer: given, scheduler: spec, dtype }: TrainSpec, parameters: readonly Parameter[], schedulerSteps: number) {
+    const optimizer = optimizerTypes.get(given.type)
+    if (!optimizer) throw new SpecError('unknown_optimizer', `there is no optimizer "${given.type}"${suggestion(given.type, optimizerTypes.keys())}`, { pointer: '/optimizer/type' })
+    for (const { name, shape } of parameters) {
+      const wrong = optimizer.refuses(shape)
+      if (wrong !== undefined) throw new SpecError('shape_mismatch', `${wrong} (parameter "${name}")`, { pointer: '/optimizer/type' })
+    }
+    const groups = groupsOf(given, parameters.map(({ name }) => name))
+    for (const group of groups) {
+      const wrong = optimizer.check(group.options)
+      if (wrong !== undefined) throw new SpecError('bad_option', wrong, { pointer: '/optimizer' })
+    }
     this.optimizer = optimizer
+    this.groups = groups
     this.#spec = spec
     this.#round = dtype === 'float32' ? Math.fround : (x) => x
     this.#scheduler = spec && schedulerTypes.get(spec.type)

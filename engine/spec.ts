@@ -1,4 +1,5 @@
 /** The parts of a training spec, as the engine takes them: validated in form, not yet in meaning. */
+import type { MetricName } from './metrics.ts'
 import type { Options } from './nn/define.ts'
 import type { Json } from './schedule/define.ts'
 import type { TensorJson } from './tensor.ts'
@@ -78,8 +79,23 @@ export interface CheckpointJson {
   }
   readonly scheduler?: Readonly<Record<string, Json>> | undefined
   readonly losses: readonly number[]
+  readonly early_stopping?: Readonly<Record<string, Json>> | undefined
   readonly generator: GeneratorJson
   readonly epoch_generator?: GeneratorJson | undefined
+}
+
+export interface ValidationSpec {
+  readonly data: Readonly<Record<string, TensorJson>>
+  /** Steps from one validation to the next; by default an epoch. */
+  readonly every?: number | undefined
+  readonly metrics: readonly MetricName[]
+}
+
+export interface EarlyStoppingSpec {
+  /** Validations without a better loss that stop the run. */
+  readonly patience: number
+  readonly min_delta: number
+  readonly restore_best: boolean
 }
 
 export interface TrainSpec extends ForwardSpec {
@@ -92,6 +108,8 @@ export interface TrainSpec extends ForwardSpec {
   /** Minibatches whose mean gradient makes a step. */
   readonly accumulate?: number | undefined
   readonly scheduler?: ScheduleSpec | undefined
+  readonly validation?: ValidationSpec | undefined
+  readonly early_stopping?: EarlyStoppingSpec | undefined
   /** What an earlier run left beside its state: this one goes on with it. */
   readonly checkpoint?: CheckpointJson | undefined
   readonly clip_grad_norm?: number | undefined

@@ -1,7 +1,15 @@
 /** Tensors in JSON: nested numbers, or an object with flat data or base64. */
 import { SpecError, showShape } from './errors.ts'
-import type { DType } from './ir/value.ts'
+import type { DType, Shape } from './ir/value.ts'
 import { numel } from './ir/value.ts'
+import type { Elements } from './runtime.ts'
+
+/** A tensor of an answer. */
+export interface TensorResult {
+  readonly shape: Shape
+  readonly dtype: DType
+  readonly elements: Elements
+}
 
 /** The dtypes that a caller may name. */
 export type TensorType = 'float32' | 'float64' | 'int64' | 'bool'

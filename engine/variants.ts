@@ -3,7 +3,7 @@ import type { Prepared } from './cache.ts'
 import type { StepGraph } from './compile.ts'
 import { Conditions } from './conditions.ts'
 import { invariant } from './errors.ts'
-import type { Engine, Stats, TensorResult } from './evaluate.ts'
+import type { Engine, Stats } from './evaluate.ts'
 import type { Model } from './model.ts'
 import type { DataTensor, Network } from './network.ts'
 import { buildNetwork } from './network.ts'
@@ -13,6 +13,7 @@ import type { Elements, Runtime } from './runtime.ts'
 import type { TrainSpec } from './spec.ts'
 import type { StepOptions } from './step.ts'
 import { stepGraph } from './step.ts'
+import type { TensorResult } from './tensor.ts'
 
 export interface Variant {
   /** Rows of the minibatch; 0 where a step sees all the data. */

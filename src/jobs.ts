@@ -7,7 +7,7 @@ import { graphJson } from './graph/json.ts'
 import { graphMermaid } from './graph/mermaid.ts'
 import { graphSvg } from './graph/svg.ts'
 import type { Format, JobStats } from './protocol.ts'
-import { NonFiniteList, checkpointText, estimateText, stepText, tensorText, tensorsText } from './serialize.ts'
+import { NonFiniteList, checkpointText, earlyStoppingText, estimateText, stepText, tensorText, tensorsText } from './serialize.ts'
 import type { BackwardRequest, ForwardRequest, GraphRequest, TrainRequest } from './spec.ts'
 
 /** How a job talks to the rest of the worker. */
@@ -133,7 +133,7 @@ function estimateRun(training: Training, request: TrainRequest): number {
   const { report } = request
   const reported = Math.ceil((training.totalSteps - training.doneSteps) / report.every) + 1
   const parameters = training.model.parameters
-  let perStep = 120
+  let perStep = 120 + (request.validation ? 60 + 40 * request.validation.metrics.length : 0)
   if (report.gradients === 'norms') perStep += training.gradientNames.length * 60
   if (report.gradients === 'values') perStep += training.gradientShapes.reduce((n, shape) => n + estimateText(shape, request.dtype, report.tensors), 0)
   const state = report.parameters === 'values' ? parameters.reduce((n, { shape, dtype }) => n + estimateText(shape, dtype, report.tensors), 0) : 0
@@ -152,7 +152,7 @@ async function runSteps(training: Training, request: TrainRequest, ctx: JobConte
     steps = Math.max(1, Math.min(steps * 4, Math.floor((done.length * chunkMs) / elapsed)))
     for (const step of done) {
       const isLast = step.step === done.at(-1)!.step && training.status !== 'running'
-      if (step.step % every === 0 || isLast) writer.step(stepText(step, report))
+      if (step.step % every === 0 || isLast || step.validation) writer.step(stepText(step, report))
     }
     await writer.flush()
   }
@@ -164,6 +164,7 @@ function endText(training: Training, request: TrainRequest): string {
   const parts: string[] = []
   if (request.report.parameters === 'values') parts.push(`"state":${tensorsText(training.state(), request.report.tensors, '/state', bad)}`)
   if (request.report.checkpoint && training.status === 'succeeded') parts.push(`"checkpoint":${checkpointText(training.checkpoint(), request.report.tensors, bad)}`)
+  if (training.stopping) parts.push(`"early_stopping":${earlyStoppingText(training.stopping, training.stoppedEarly, request.dtype)}`)
   parts.push(`"status":"${training.status}"`)
   return parts.join(',') + firstNonFiniteText(training.nonFinite, training.nonFinite?.step) + bad.field
 }

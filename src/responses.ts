@@ -1,5 +1,6 @@
 /** The response schemas: documentation, and what the tests hold answers against. */
 import { z } from 'zod'
+import { metricNames } from '../engine/index.ts'
 import { jsonSchemas } from './spec.ts'
 
 const nullable = { anyOf: [{ type: 'number' }, { type: 'boolean' }, { type: 'null' }, { type: 'array', items: {} }] }
@@ -125,6 +126,11 @@ export const trainStep = z
     lrs: z.array(z.number()).optional().describe('The rate of each parameter group, where there are several: the parameters that no pattern fits come first'),
     grad_norm: number.describe('Total 2-norm of the gradients before clipping; null where it is not finite'),
     gradients: tensors.optional().describe('Gradients that the update used, before clipping, or their norms'),
+    validation: z
+      .strictObject({ loss: number, ...Object.fromEntries(metricNames.map((name) => [name, number.optional()])) })
+      .meta({ id: 'ValidationResult' })
+      .optional()
+      .describe('Loss and metrics after the step, where it was validated'),
     non_finite: nonFinite,
   })
   .meta({ id: 'TrainStep' })
@@ -132,6 +138,10 @@ export const trainStep = z
 const end = {
   state: tensors.optional().describe('The parameters after the run, by their state_dict names'),
   checkpoint: z.record(z.string(), z.unknown()).optional().describe('What another run takes as its `checkpoint`, where report.checkpoint asks for it and the run has not diverged'),
+  early_stopping: z
+    .strictObject({ stopped: z.boolean().describe('Whether the run ended before all of its steps'), best_step: z.int().describe('0 where no loss was finite'), best_loss: number })
+    .meta({ id: 'EarlyStoppingResult' })
+    .optional(),
   status: z.enum(['succeeded', 'diverged']).describe('diverged: a loss was not finite; the state is the one that this loss was computed from'),
   first_non_finite: z
     .strictObject({ step: z.int(), ...origin })

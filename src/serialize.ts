@@ -1,5 +1,5 @@
 /** Answers as JSON text. A number that is not finite becomes null, and `non_finite` beside it says where and what it was. */
-import type { Checkpoint, Elements, TensorResult, TrainStep } from '../engine/index.ts'
+import type { Checkpoint, Elements, StoppingState, TensorResult, TrainStep, ValidationResult } from '../engine/index.ts'
 import { generatorJson, numel } from '../engine/index.ts'
 import type { TensorForm } from './spec.ts'
 
@@ -126,12 +126,13 @@ export function tensorsText(tensors: Iterable<readonly [string, TensorResult | n
 
 /** What a run leaves for another to go on with, as requests take it. */
 export function checkpointText(checkpoint: Checkpoint, form: TensorForm, bad: NonFiniteList): string {
-  const { step, minibatches, minibatchesPerEpoch, type, progress, tensors, losses, generator, epochGenerator } = checkpoint
+  const { step, minibatches, minibatchesPerEpoch, type, progress, tensors, losses, stopping, generator, epochGenerator } = checkpoint
   const state = [...tensors].map(([name, slots]) => `${JSON.stringify(name)}:${tensorsText(slots, form, `/checkpoint/optimizer/state/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`, bad)}`)
   const parts = [
     `"step":${step},"minibatches":${minibatches},"minibatches_per_epoch":${minibatchesPerEpoch}`,
     `"optimizer":{"type":${JSON.stringify(type)},"groups":${exactJson(progress.groups)},"kept":${exactJson(progress.kept)},"state":{${state.join(',')}}}`,
     ...(progress.schedule ? [`"scheduler":${exactJson(progress.schedule)}`] : []),
+    ...(stopping ? [`"early_stopping":${exactJson(stopping)}`] : []),
     `"losses":${exactJson(losses)},"generator":${exactJson(generatorJson(generator))}`,
     ...(epochGenerator ? [`"epoch_generator":${exactJson(generatorJson(epochGenerator))}`] : []),
   ]
@@ -166,7 +167,24 @@ export function stepText(step: TrainStep, report: StepReport): string {
     const norms = [...step.gradients].map(([name, tensor]) => [name, { shape: [], dtype: tensor.dtype, elements: normOf(tensor) }] as const)
     text += `,"gradients":${tensorsText(norms, 'nested', '/gradients', bad)}`
   }
+  if (step.validation) text += `,"validation":{${validationText(step.validation, number, bad)}}`
   return `${text}${bad.field}}`
+}
+
+function validationText({ loss, metrics }: ValidationResult, number: (x: number) => string, bad: NonFiniteList): string {
+  bad.number('/validation/loss', loss)
+  const parts = [`"loss":${number(loss)}`]
+  for (const [name, value] of metrics) {
+    bad.number(`/validation/${name}`, value)
+    parts.push(`"${name}":${float64Text(value)}`)
+  }
+  return parts.join(',')
+}
+
+/** How early stopping ended. */
+export function earlyStoppingText({ best, best_step: step }: StoppingState, stopped: boolean, dtype: 'float32' | 'float64'): string {
+  const number = dtype === 'float32' ? float32Text : float64Text
+  return `{"stopped":${stopped},"best_step":${step},"best_loss":${best === null ? 'null' : number(best)}}`
 }
 
 /** The 2-norm, summed in float64 and rounded to the tensor's dtype. */

@@ -3,7 +3,7 @@
  */
 import { z } from 'zod'
 import type { Json, ScheduleSpec, TensorJson } from '../engine/index.ts'
-import { compositeSchedulers, inits, layerTypes, lossTypes, nearest, optimizerTypes, schedulerTypes, simpleSchedulers } from '../engine/index.ts'
+import { compositeSchedulers, inits, layerTypes, lossTypes, metricNames, nearest, optimizerTypes, schedulerTypes, simpleSchedulers } from '../engine/index.ts'
 import { checkTensor, tensorSchema } from './tensor-schema.ts'
 
 /** JSON Schema of schemas that zod cannot express, by schema. */
@@ -184,11 +184,26 @@ const checkpoint = strict({
   }),
   scheduler: z.record(z.string(), json).optional(),
   losses: z.array(finite).describe('Losses that the scheduler has still to see'),
+  early_stopping: z.record(z.string(), json).optional(),
   generator: generatorState,
   epoch_generator: generatorState.optional().describe('As it was when the epoch that is under way began'),
 })
   .describe('What a run leaves beside its state, for another to go on with')
   .meta({ id: 'Checkpoint' })
+
+const validation = strict({
+  data: tensors.describe('Tensors that stand in the place of those of `data`; what is left out is the same for both'),
+  every: z.int32().min(1).optional().describe('Steps from one validation to the next; by default an epoch. The last step is validated too'),
+  metrics: z.array(z.enum(metricNames)).max(20).default([]).describe('What is measured beside the loss, from `y_hat` and `y`'),
+})
+  .describe('Loss and metrics on other data while training, with the layers in eval mode')
+  .meta({ id: 'Validation' })
+
+const earlyStopping = strict({
+  patience: z.int32().min(1).describe('Validations without a better loss after which the run ends'),
+  min_delta: z.number().nonnegative().default(0).describe('By how much a loss must be lower to be better'),
+  restore_best: z.boolean().default(false).describe('Whether the answer has the state of the best validation'),
+}).meta({ id: 'EarlyStopping' })
 
 export const trainRequest = strict({
   ...base,
@@ -202,6 +217,8 @@ export const trainRequest = strict({
   drop_last: z.boolean().default(false).describe('Leave out the last minibatch of an epoch when it is smaller'),
   scheduler: scheduler.optional().describe('How the learning rate changes, by torch.optim.lr_scheduler'),
   accumulate: z.int32().min(1).max(1_000_000).default(1).describe('Minibatches whose mean gradient makes one step'),
+  validation: validation.optional(),
+  early_stopping: earlyStopping.optional().describe('Ends the run when the loss of the validation no longer gets better'),
   clip_grad_norm: z.number().nonnegative().optional().describe('Largest total 2-norm of the gradients, as torch.nn.utils.clip_grad_norm_'),
   clip_grad_value: z.number().nonnegative().optional().describe('Largest size of an element of a gradient, as torch.nn.utils.clip_grad_value_'),
   retain_grad: names.optional().describe('Variables or data whose gradients are reported too'),
