@@ -1,15 +1,13 @@
 /** What names outside of the program mean: modules, their functions, attributes and methods of tensors. */
 import { suggestion } from '../errors.ts'
 import { mathConstants } from '../functions/builtins.ts'
-import { construct } from '../functions/classes.ts'
 import { apply } from '../functions/define.ts'
 import type { Home } from '../functions/index.ts'
 import { callFunction, findFunction, functionNames } from '../functions/index.ts'
 import type { DType, Value } from '../ir/value.ts'
-import type { Loss } from '../nn/index.ts'
-import { lossClasses } from '../nn/index.ts'
 import { detach } from '../ops/elementwise.ts'
 import { permute, transposeLast } from '../ops/view.ts'
+import { classNamed, classNames } from './modules.ts'
 import type { Dynamic, TraceContext } from './values.ts'
 import { Tensor, bool, describe, fail, float, int, tuple } from './values.ts'
 
@@ -103,8 +101,8 @@ function tensorAttribute(tensor: Tensor, name: string, ctx: TraceContext): Dynam
 /** A function, module or dtype of a module. */
 function namespaceMember(namespace: string, name: string, ctx: TraceContext): Dynamic {
   const { home, inside } = namespaces[namespace]!
-  const loss = namespace === 'torch.nn' ? lossClasses.get(name) : undefined
-  if (loss) return lossClass(loss, `nn.${name}`, ctx)
+  const made = namespace === 'torch.nn' ? classNamed(name, ctx) : undefined
+  if (made) return made
   const nested = inside[name]
   if (nested !== undefined) return { kind: 'namespace', name: nested }
   const entry = home && findFunction(home, name)
@@ -112,11 +110,6 @@ function namespaceMember(namespace: string, name: string, ctx: TraceContext): Dy
   if (entry) return { kind: 'function', name: shown, call: (args) => callFunction(entry, args, ctx, shown) }
   if (namespace === 'torch' && dtypes[name]) return { kind: 'dtype', dtype: dtypes[name] }
   if ((namespace === 'math' || namespace === 'torch') && mathConstants[name] !== undefined) return float(mathConstants[name])
-  const known = [...(home ? functionNames(home) : []), ...Object.keys(inside), ...(namespace === 'torch.nn' ? lossClasses.keys() : [])]
+  const known = [...(home ? functionNames(home) : []), ...Object.keys(inside), ...(namespace === 'torch.nn' ? classNames() : [])]
   return fail(ctx, 'unknown_function', `${namespace} has no "${name}"${suggestion(name, known)}`)
-}
-
-/** `nn.MSELoss`, which makes functions: `nn.MSELoss(reduction='sum')(y_hat, y)`. */
-function lossClass(loss: Loss, shown: string, ctx: TraceContext): Dynamic {
-  return { kind: 'function', name: shown, call: (args) => construct(loss, args, ctx, shown) }
 }
