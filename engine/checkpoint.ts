@@ -5,7 +5,7 @@
 import type { Fault } from './errors.ts'
 import { SpecError, showShape } from './errors.ts'
 import type { DType, Shape } from './ir/value.ts'
-import { numel, sameShape } from './ir/value.ts'
+import { sameShape } from './ir/value.ts'
 import { escape } from './model.ts'
 import type { OptimizerSlots, OptimizerTensors, Progress } from './progress.ts'
 import type { GeneratorState } from './random/mt19937.ts'
@@ -38,7 +38,8 @@ export interface Checkpoint {
 /** What a run of this spec keeps: what a checkpoint is compared with. */
 export interface Expected extends Progress {
   readonly type: string
-  readonly slots: OptimizerSlots
+  /** For the numbers that the optimizer keeps; undefined where those cannot be. */
+  readonly slots: (kept: Pick<Progress, 'groups' | 'kept'>) => OptimizerSlots | undefined
   readonly stopping: StoppingState | undefined
   readonly minibatchesPerEpoch: number
   readonly accumulate: number
@@ -62,7 +63,9 @@ export function readCheckpoint(json: CheckpointJson, given: Readonly<Record<stri
   else if (expected.schedule && json.scheduler) compare(expected.schedule, json.scheduler, '/scheduler', wrong)
   if ((expected.stopping === undefined) !== (json.early_stopping === undefined)) wrong('/early_stopping', expected.stopping ? 'it is of a run without early stopping' : 'it is of a run with early stopping')
   else if (expected.stopping && json.early_stopping) compare({ ...expected.stopping }, json.early_stopping, '/early_stopping', wrong)
-  const tensors = readTensors(optimizer.state, expected, maxElements, wrong)
+  const slots = expected.slots(optimizer)
+  if (!slots) wrong('/optimizer/kept', `counts of ${expected.type} that are out of range`)
+  const tensors: OptimizerTensors = slots ? readTensors(optimizer.state, slots, expected.type, maxElements, wrong) : new Map()
   const generator = readGenerator(json.generator, '/generator', wrong)
   const epochGenerator = json.epoch_generator && readGenerator(json.epoch_generator, '/epoch_generator', wrong)
   if (json.minibatches % expected.minibatchesPerEpoch !== 0 && !epochGenerator) wrong('/epoch_generator', 'it is needed: an epoch was under way')
@@ -108,13 +111,13 @@ function describe(x: Json | undefined): string {
   return Array.isArray(x) ? `a list of ${x.length}` : isObject(x) ? 'an object' : JSON.stringify(x)
 }
 
-function readTensors(json: CheckpointJson['optimizer']['state'], expected: Expected, maxElements: number, wrong: Wrong): OptimizerTensors {
-  for (const name of Object.keys(json)) if (!expected.slots.has(name)) wrong(`/optimizer/state/${escape(name)}`, `no parameter "${name}" is trained`)
+function readTensors(json: CheckpointJson['optimizer']['state'], expected: OptimizerSlots, type: string, maxElements: number, wrong: Wrong): OptimizerTensors {
+  for (const name of Object.keys(json)) if (!expected.has(name)) wrong(`/optimizer/state/${escape(name)}`, `no parameter "${name}" is trained`)
   return new Map(
-    [...expected.slots].map(([name, slots]) => {
+    [...expected].map(([name, slots]) => {
       const pointer = `/optimizer/state/${escape(name)}`
       const own = json[name] ?? {}
-      for (const slot of Object.keys(own)) if (!slots.has(slot)) wrong(`${pointer}/${escape(slot)}`, `${expected.type} keeps no "${slot}" with these options`)
+      for (const slot of Object.keys(own)) if (!slots.has(slot)) wrong(`${pointer}/${escape(slot)}`, `${type} keeps no "${slot}" with these options`)
       const read = [...slots].map(([slot, { shape, dtype }]) => [slot, { shape, dtype, elements: readSlot(own[slot], shape, dtype, `${pointer}/${slot}`, maxElements, wrong) }] as const)
       return [name, new Map(read)] as const
     }),
@@ -122,15 +125,16 @@ function readTensors(json: CheckpointJson['optimizer']['state'], expected: Expec
 }
 
 function readSlot(json: TensorJson | undefined, shape: Shape, dtype: DType, pointer: string, maxElements: number, wrong: Wrong): Elements {
-  const blank = (): Elements => toElements({ shape, dtype: undefined, numbers: new Float64Array(numel(shape)) }, dtype)
+  // The checkpoint is refused: what stands in for the tensor is never seen.
+  const blank = new Float64Array(0)
   if (json === undefined) {
     wrong(pointer, `a tensor of shape ${showShape(shape)} is missing`)
-    return blank()
+    return blank
   }
   const tensor = readTensor(json, `/checkpoint${pointer}`, maxElements)
   if (sameShape(tensor.shape, shape)) return toElements(tensor, dtype)
   wrong(pointer, `a tensor of shape ${showShape(shape)} expected, got ${showShape(tensor.shape)}`)
-  return blank()
+  return blank
 }
 
 function readGenerator({ words, at, next_normal: next }: GeneratorJson, pointer: string, wrong: Wrong): GeneratorState | undefined {

@@ -6,19 +6,21 @@ import { SpecError, suggestion } from './errors.ts'
 import type { DType, Shape } from './ir/value.ts'
 import { numel } from './ir/value.ts'
 import type { Parameter } from './model.ts'
-import type { GroupOptions, Kept, Optimizer, Round } from './optim/index.ts'
+import type { GroupOptions, Kept, Optimizer, Round, SearchMemory } from './optim/index.ts'
 import { optimizerTypes } from './optim/index.ts'
 import type { Group } from './optim/groups.ts'
 import { groupsOf } from './optim/groups.ts'
 import type { ScheduleState, Scheduler } from './schedule/index.ts'
 import { schedulerTypes } from './schedule/index.ts'
 import type { Elements } from './runtime.ts'
+import type { SearchStep } from './search.ts'
+import { searchSlots, searchTensors, searchVectors } from './search.ts'
 import type { ScheduleSpec, TrainSpec } from './spec.ts'
 import type { TensorResult } from './tensor.ts'
 import { toElements } from './tensor.ts'
 
 /** The tensors that an optimizer keeps, by parameter and by torch's names: `exp_avg` of `0.weight`. */
-export type OptimizerSlots = ReadonlyMap<string, ReadonlyMap<string, SlotSpec>>
+export type OptimizerSlots = ReadonlyMap<string, ReadonlyMap<string, Pick<TensorResult, 'shape' | 'dtype'>>>
 export type OptimizerTensors = ReadonlyMap<string, ReadonlyMap<string, TensorResult>>
 
 interface SlotSpec {
@@ -32,26 +34,31 @@ export interface Progress {
   readonly groups: readonly GroupOptions[]
   readonly kept: readonly Kept[]
   readonly schedule: ScheduleState | undefined
+  /** What an optimizer that searches keeps of the points that it has seen. */
+  readonly vectors?: SearchMemory['vectors']
 }
 
 export class Course {
   readonly optimizer: Optimizer
   readonly groups: readonly Group[]
   readonly start: Progress
-  readonly slots: OptimizerSlots
+  readonly #slots: ReadonlyMap<string, ReadonlyMap<string, SlotSpec>>
+  readonly #parameters: readonly Parameter[]
   #restored: OptimizerTensors = new Map()
   readonly #spec: ScheduleSpec | undefined
   readonly #scheduler: Scheduler | undefined
   readonly #round: Round
 
   /** `parameters`: those that are trained. `schedulerSteps`: how often the run steps its scheduler. */
-  constructor({ optimizer: given, scheduler: spec, dtype }: TrainSpec, parameters: readonly Parameter[], schedulerSteps: number) {
+  constructor(train: TrainSpec, parameters: readonly Parameter[], schedulerSteps: number) {
+    const { optimizer: given, scheduler: spec, dtype } = train
     const optimizer = optimizerTypes.get(given.type)
     if (!optimizer) throw new SpecError('unknown_optimizer', `there is no optimizer "${given.type}"${suggestion(given.type, optimizerTypes.keys())}`, { pointer: '/optimizer/type' })
     for (const { name, shape } of parameters) {
       const wrong = optimizer.refuses(shape)
       if (wrong !== undefined) throw new SpecError('shape_mismatch', `${wrong} (parameter "${name}")`, { pointer: '/optimizer/type' })
     }
+    if (optimizer.search) refuseForSearch(train)
     const groups = groupsOf(given, parameters.map(({ name }) => name))
     for (const group of groups) {
       const wrong = optimizer.check(group.options)
@@ -79,26 +86,46 @@ export class Course {
         const parameter = trained.get(name)!
         return [name, new Map(Object.entries(optimizer.slots(this.start.groups[i]!)).map(([slot, start]) => [slot, { shape: parameter.shape, dtype: parameter.dtype, start }]))] as const
       })
-    this.slots = new Map(groups.flatMap(slotsOf))
+    this.#parameters = parameters
+    this.#slots = new Map(groups.flatMap(slotsOf))
   }
 
-  /** Goes on with tensors that a run has kept. */
-  restore(tensors: OptimizerTensors): void {
+  /** The tensors that the optimizer keeps, by the numbers that it keeps beside them; undefined where those cannot be. */
+  slots({ groups: [options], kept: [kept] }: Pick<Progress, 'groups' | 'kept'>): OptimizerSlots | undefined {
+    const { search } = this.optimizer
+    if (!search) return this.#slots
+    const counts = options && kept && search.counts(options, kept)
+    return counts && searchSlots(counts, this.#parameters)
+  }
+
+  /** Goes on with what a run has kept. */
+  restore({ progress, tensors }: { readonly progress: Progress; readonly tensors: OptimizerTensors }): Progress {
     this.#restored = tensors
+    const counts = this.optimizer.search?.counts(progress.groups[0]!, progress.kept[0]!)
+    return counts ? { ...progress, vectors: searchVectors(tensors, this.#parameters, counts) } : progress
   }
 
   /** What the buffer `exp_avg 0.weight` starts as. Sums of minibatches start as zeros. */
   initial({ name, shape, dtype }: { readonly name: string; readonly shape: Shape; readonly dtype: DType }): Elements {
     const at = name.indexOf(' ')
     const [slot, parameter] = [name.slice(0, at), name.slice(at + 1)]
-    const start = this.slots.get(parameter)?.get(slot)?.start ?? 0
+    const start = this.#slots.get(parameter)?.get(slot)?.start ?? 0
     return this.#restored.get(parameter)?.get(slot)?.elements ?? toElements({ shape, dtype: undefined, numbers: new Float64Array(numel(shape)).fill(start) }, dtype)
   }
 
+  /** A step of an optimizer that searches. */
+  search({ groups, kept, vectors }: Progress): { readonly memory: SearchMemory; readonly step: SearchStep } {
+    return {
+      memory: { kept: kept[0]!, vectors: vectors ?? {} },
+      step: (memory, start, evaluate) => this.optimizer.search!.step(groups[0]!, memory, start, evaluate, this.#round),
+    }
+  }
+
   /** The optimizer's tensors as they are; `read` gives the buffers of a run that has begun. */
-  tensors(read: (buffer: string) => Elements | undefined): OptimizerTensors {
+  tensors({ vectors }: Progress, read: (buffer: string) => Elements | undefined): OptimizerTensors {
+    if (this.optimizer.search) return searchTensors(vectors ?? {}, this.#parameters)
     return new Map(
-      [...this.slots].map(([parameter, slots]) => {
+      [...this.#slots].map(([parameter, slots]) => {
         const own = [...slots].map(([slot, { shape, dtype }]) => {
           const name = `${slot} ${parameter}`
           return [slot, { shape, dtype, elements: read(name) ?? this.initial({ name, shape, dtype }) }] as const
@@ -128,6 +155,12 @@ export class Course {
   after(progress: Progress, kept: readonly Kept[], schedules: boolean, metric: number): Progress {
     if (!schedules || !this.#scheduler || !progress.schedule) return { ...progress, kept }
     const { groups, state } = this.#scheduler.step(this.#spec!, { groups: progress.groups, state: progress.schedule }, metric)
-    return { groups, kept, schedule: state }
+    return { ...progress, groups, kept, schedule: state }
   }
+}
+
+/** What has no meaning where a step evaluates the loss at several points. */
+function refuseForSearch({ optimizer: { type }, accumulate, clip_grad_norm: norm, clip_grad_value: value }: TrainSpec): void {
+  const refused = Object.entries({ accumulate: accumulate === 1 ? undefined : accumulate, clip_grad_norm: norm, clip_grad_value: value }).find(([, given]) => given !== undefined)
+  if (refused) throw new SpecError('bad_option', `${type} evaluates the loss at several points in a step and takes no "${refused[0]}"`, { pointer: `/${refused[0]}` })
 }

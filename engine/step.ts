@@ -64,14 +64,14 @@ export function stepGraph(spec: TrainSpec, model: Model, network: Network, optio
 
   const records: Output[] = [{ name: 'loss', value: loss.value }, { name: 'grad_norm', value: norm }]
   const reported = new Map([...names.map((name, i) => [name, values[i]!] as const), ...trained.map(({ name }, i) => [name, own[i]!] as const)])
-  if (options.gradients) records.push(...names.map((name) => ({ name: `gradient ${name}`, value: reported.get(name)! })))
+  if (options.gradients || options.optimizer.search) records.push(...names.map((name) => ({ name: `gradient ${name}`, value: reported.get(name)! })))
   const { optimizer, groups } = options
   for (const [i, parameter] of trained.entries()) {
     const { name } = parameter
     const group = groups.findIndex((item) => item.parameters.includes(name))
     const slots = Object.fromEntries(Object.keys(optimizer.slots(groups[group]!.options)).map((slot) => [slot, state(`${slot} ${name}`, parameter)]))
     // What no gradient reaches is left as it is, as torch leaves a parameter whose grad is None.
-    if (accumulate === 1 && !reached.has(targets.get(name)!)) continue
+    if (optimizer.search || (accumulate === 1 && !reached.has(targets.get(name)!))) continue
     const numbers = Object.fromEntries(options.numbers[group]!.map((item) => [item, number(`${group} ${item}`)]))
     const next = optimizer.update(groups[group]!.options, clipped[i]!, parameters[i]!, slots, numbers)
     const update = (slot: string, before: Value, after: Value): void => {

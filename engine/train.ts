@@ -1,5 +1,6 @@
 /** Gradient descent: the steps of `POST /v1/train`. */
 import { Batches } from './batches.ts'
+import type { BatchPlan } from './batches.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import { generatorOf, readCheckpoint } from './checkpoint.ts'
 import { SpecError, invariant } from './errors.ts'
@@ -14,6 +15,7 @@ import { Course } from './progress.ts'
 import { Mt19937 } from './random/mt19937.ts'
 import type { Runtime } from './runtime.ts'
 import type { CheckpointJson, TrainSpec } from './spec.ts'
+import { Searcher } from './search.ts'
 import type { Ran } from './stepper.ts'
 import { Stepper } from './stepper.ts'
 import type { StoppingState, ValidationResult } from './validation.ts'
@@ -80,6 +82,7 @@ export class Training {
   #epochLosses: number[] = []
   readonly #generator: Mt19937
   readonly #stepper: Stepper
+  readonly #searcher: Searcher
   readonly #validation: Validation | undefined
   readonly #stopping: EarlyStopping | undefined
   /** The run after its best validation, where the state is to be that one's. */
@@ -111,10 +114,13 @@ export class Training {
       gradients: options.gradients,
     }
     this.#stepper = new Stepper(spec, engine, this.model, this.data, this.#generator, choices, (slot) => this.#course.initial(slot))
+    this.#searcher = new Searcher(this.#stepper, trained)
     const first = this.#stepper.prepare(this.batches.sizes, () => this.batches.plan(this.#done, 1))
     const recorded = first.graph.records.filter(({ name }) => name.startsWith('gradient '))
-    this.gradientNames = recorded.map(({ name }) => name.slice('gradient '.length))
-    this.gradientShapes = recorded.map(({ value }) => value.shape)
+    // A search needs the gradients whether or not they are reported.
+    const reported = options.gradients ? recorded : []
+    this.gradientNames = reported.map(({ name }) => name.slice('gradient '.length))
+    this.gradientShapes = reported.map(({ value }) => value.shape)
     if (this.doneSteps === this.totalSteps) this.status = 'succeeded'
   }
 
@@ -140,13 +146,12 @@ export class Training {
   // ---- going on
 
   #goOn(json: CheckpointJson): void {
-    const { start, optimizer, slots } = this.#course
+    const { start, optimizer } = this.#course
     const names = this.model.parameters.map(({ name }) => name)
-    const expected = { ...start, type: optimizer.type, slots, minibatchesPerEpoch: this.batches.perEpoch, accumulate: this.#accumulate, names, stopping: this.#stopping?.state }
+    const expected = { ...start, type: optimizer.type, slots: this.#course.slots.bind(this.#course), minibatchesPerEpoch: this.batches.perEpoch, accumulate: this.#accumulate, names, stopping: this.#stopping?.state }
     const checkpoint = readCheckpoint(json, this.spec.state, expected, this.engine.limits.maxElements)
-    const { progress, epochGenerator } = checkpoint
-    this.#progress = progress
-    this.#course.restore(checkpoint.tensors)
+    const { epochGenerator } = checkpoint
+    this.#progress = this.#course.restore(checkpoint)
     this.#done = checkpoint.minibatches
     this.#epochLosses = [...checkpoint.losses]
     if (this.#stopping && checkpoint.stopping) this.#stopping.state = checkpoint.stopping
@@ -158,7 +163,7 @@ export class Training {
   checkpoint(): Checkpoint {
     invariant(this.status !== 'diverged', 'a run that can go on')
     return {
-      step: this.doneSteps, minibatches: this.#done, minibatchesPerEpoch: this.batches.perEpoch, type: this.#course.optimizer.type, progress: this.#progress, tensors: this.#course.tensors((name) => this.#stepper.read(name)),
+      step: this.doneSteps, minibatches: this.#done, minibatchesPerEpoch: this.batches.perEpoch, type: this.#course.optimizer.type, progress: this.#progress, tensors: this.#course.tensors(this.#progress, (name) => this.#stepper.read(name)),
       losses: this.#epochLosses, stopping: this.#stopping && { ...this.#stopping.state, bad: this.#best ? 0 : this.#stopping.state.bad }, generator: this.#generator.state, epochGenerator: this.batches.epochGenerator(this.#done)?.state,
     }
   }
@@ -170,15 +175,25 @@ export class Training {
     invariant(this.status === 'running', 'the run goes on')
     const most = Math.min(steps, this.totalSteps - this.doneSteps, this.#untilValidation())
     const plan = this.batches.plan(this.#done, most * this.#accumulate - (this.#done % this.#accumulate))
+    if (this.#course.optimizer.search) return this.#search(plan)
     return this.#finish(this.#stepper.run(plan, (runtime, count) => this.#writeNumbers(runtime, count, plan.rows)))
   }
 
+  /** One step of an optimizer that evaluates the loss at several points of the minibatch that is next. */
+  #search(plan: BatchPlan): TrainStep[] {
+    const { memory: before, step } = this.#course.search(this.#progress)
+    const { ran, reading, memory } = this.#searcher.step(plan, step, before, (runtime) => this.#writeNumbers(runtime, 1, plan.rows))
+    const [after] = this.#ahead
+    this.#ahead = [{ ...after!, kept: [{ ...memory.kept, step: after!.kept[0]!['step']! }], vectors: memory.vectors }]
+    return this.#finish(ran, () => (this.options.gradients ? reading : { ...reading, gradients: new Map() }))
+  }
+
   /** What the last call gave, of its first `done` minibatches. */
-  #finish(ran: Ran): TrainStep[] {
-    const { variant, runtime, done } = ran
+  #finish(ran: Ran, readRow = (row: number) => readStep(ran.variant, ran.runtime, row)): TrainStep[] {
+    const { runtime, done } = ran
     const steps: TrainStep[] = []
     for (let row = 0; row < done; row++) {
-      const read = readStep(variant, runtime, row)
+      const read = readRow(row)
       const finite = Number.isFinite(read.loss)
       if (!finite || !Number.isFinite(read.gradNorm)) this.#suspect ??= this.#locate(ran, row)
       this.#losses.push(read.loss)
@@ -188,7 +203,7 @@ export class Training {
       if (this.#course.watches) this.#epochLosses.push(loss)
       steps.push({ ...read, loss, step: Math.floor((this.#done + row) / this.#accumulate) + 1, rates: this.#rates(row) })
     }
-    if (done > 0 && !Number.isFinite(runtime.recordNumber(variant.prepared.compiled.records.columns[0]!, done - 1))) {
+    if (!Number.isFinite(steps.at(-1)?.loss ?? 0)) {
       this.status = 'diverged'
       this.nonFinite = this.#suspect
       // The state of the answer is the one that the last loss was computed from.

@@ -92,7 +92,7 @@ const sequential = strict({
 
 export const layer: z.ZodType<Typed> = unionOf([...[...layerTypes].map(([type, record]) => typed(type, record)), sequential], 'Layer')
 const lossRecord = unionOf([...lossTypes].map(([type, record]) => typed(type, record)), 'Loss')
-const optimizer = unionOf([...optimizerTypes].map(([type, record]) => typed(type, { ...record, options: { ...record.options, groups: groupsOf(type, record) } })), 'Optimizer')
+const optimizer = unionOf([...optimizerTypes].map(([type, record]) => typed(type, record.search ? record : { ...record, options: { ...record.options, groups: groupsOf(type, record) } })), 'Optimizer')
 const scheduler = schedulerSchemas()
 const init = unionOf(Object.entries(inits).map(([type, record]) => typed(type, record, '_init')), 'Init')
 

@@ -17,6 +17,25 @@ export type Kept = Readonly<Record<string, number>>
 /** To the precision of the spec's dtype: for numbers that PyTorch keeps as tensors. */
 export type Round = (x: number) => number
 
+/** All trained parameters, or a gradient of all of them, one after the other. */
+export type Vector = Float32Array<ArrayBuffer> | Float64Array<ArrayBuffer>
+
+/** What an optimizer that searches keeps. */
+export interface SearchMemory {
+  readonly kept: Kept
+  readonly vectors: Readonly<Record<string, readonly Vector[]>>
+}
+
+/** A step that looks at the loss at several points, instead of an update rule. */
+interface SearchRecord<O> {
+  /** How many vectors of each name there are, by the kept numbers; undefined where those cannot be. */
+  readonly counts: (options: O, kept: Kept) => Readonly<Record<string, number>> | undefined
+  /** `evaluate` is called with `start` first: that loss and gradient are the step's. */
+  readonly step: (options: O, memory: SearchMemory, start: Vector, evaluate: (point: Vector) => { readonly loss: number; readonly gradient: Vector }, round: Round) => { readonly point: Vector; readonly memory: SearchMemory }
+}
+
+export type Search = SearchRecord<GroupOptions>
+
 export interface Next {
   /** What the update rule reads in this step. */
   readonly numbers: Kept
@@ -34,7 +53,8 @@ export interface OptimizerRecord<O> {
   readonly kept?: (options: O, round: Round) => Kept
   /** The numbers of step `step`, from 1. */
   readonly next: (options: O, step: number, kept: Kept, round: Round) => { readonly numbers: Kept; readonly kept?: Kept }
-  readonly update: (options: O, gradient: Value, parameter: Value, slots: Slots, numbers: Numbers) => { parameter: Value; slots?: Slots }
+  readonly update?: (options: O, gradient: Value, parameter: Value, slots: Slots, numbers: Numbers) => { parameter: Value; slots?: Slots }
+  readonly search?: SearchRecord<O>
   /** What is wrong with options that do not go together. */
   readonly check?: (options: O) => string | undefined
   /** What is wrong with a parameter of this shape, where not every shape can be trained. */
@@ -50,6 +70,8 @@ export interface Optimizer {
   readonly start: (options: GroupOptions, round: Round) => Kept
   readonly next: (options: GroupOptions, kept: Kept, round: Round) => Next
   readonly update: (options: GroupOptions, gradient: Value, parameter: Value, slots: Slots, numbers: Numbers) => { parameter: Value; slots: Slots }
+  /** Present where a step searches: nothing is updated by the graph then. */
+  readonly search: Search | undefined
   readonly check: (options: GroupOptions) => string | undefined
   readonly refuses: (shape: Shape) => string | undefined
 }
@@ -67,7 +89,8 @@ export function optimizer<S extends z.ZodRawShape>(options: S, record: Optimizer
       const { numbers, kept: after } = record.next(given as Typed, step, kept, round)
       return { numbers, kept: { ...kept, ...after, step } }
     },
-    update: (given, gradient, parameter, slots, numbers) => ({ slots: {}, ...record.update(given as Typed, gradient, parameter, slots, numbers) }),
+    update: (given, gradient, parameter, slots, numbers) => ({ parameter, slots: {}, ...record.update?.(given as Typed, gradient, parameter, slots, numbers) }),
+    search: record.search as Search | undefined,
     check: (given) => record.check?.(given as Typed),
     refuses: (shape) => record.refuses?.(shape),
   }

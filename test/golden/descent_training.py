@@ -176,7 +176,19 @@ def train(request):
             # As in training.json, the first gradients are those after clipping.
             grads = {k: p.grad.clone() for k, p in model.named_parameters() if p.requires_grad}
         rates = [group["lr"] for group in optimizer.param_groups]
-        optimizer.step()
+        if isinstance(optimizer, torch.optim.LBFGS):
+            # The step's loss and gradients are those of its first evaluation.
+            at = (done - 1) % minibatches
+
+            def closure():
+                optimizer.zero_grad()
+                loss = nn.functional.mse_loss(model(x[at * size:(at + 1) * size]), y[at * size:(at + 1) * size])
+                loss.backward()
+                return loss
+
+            optimizer.step(closure)
+        else:
+            optimizer.step()
         loss = sum(losses) / len(losses)
         steps.append((loss, norm, rates, {k: g.tolist() for k, g in grads.items()}))
         epoch_losses.append(loss)
@@ -221,6 +233,10 @@ OPTIMIZERS = {
     "ASGD": [dict(lr=0.1, lambd=0.01, alpha=0.5, t0=5, weight_decay=0.1), dict(lr=0.05, maximize=True)],
     "Lion": [dict(lr=0.02, betas=[0.7, 0.9], weight_decay=0.1), dict(lr=0.01, maximize=True)],
 }
+LBFGS = [
+    dict(lr=0.1), dict(lr=0.2, max_iter=3, history_size=2), dict(lr=0.5, max_iter=7, max_eval=3), dict(line_search_fn="strong_wolfe", max_iter=4), dict(lr=0.3, line_search_fn="strong_wolfe", history_size=3, max_iter=4),
+    dict(lr=20, line_search_fn="strong_wolfe", max_iter=2), dict(lr=0.1, tolerance_grad=0.3), dict(lr=0.1, tolerance_change=0.02, line_search_fn="strong_wolfe"), dict(lr=0.1, tolerance_change=0.01, max_iter=1),
+]
 SGD = {"type": "SGD", "lr": 0.3}
 MOMENTUM = {"type": "SGD", "lr": 0.3, "momentum": 0.6}
 ADAM = {"type": "Adam", "lr": 0.05}
@@ -251,6 +267,10 @@ def cases():
     matrices = [{"type": "Linear", "in_features": 3, "out_features": 7, "bias": False}, {"type": "Tanh"}, {"type": "Linear", "in_features": 7, "out_features": 2, "bias": False}]
     yield run("descent/Muon/0", {"type": "Muon", "lr": 0.05, "weight_decay": 0.2, "momentum": 0.8}, layers=matrices)
     yield run("descent/Muon/1", {"type": "Muon", "lr": 0.02, "nesterov": False, "ns_steps": 3, "ns_coefficients": [3, -3, 1], "adjust_lr_fn": "match_rms_adamw"}, layers=matrices)
+    for i, options in enumerate(LBFGS):
+        yield run(f"descent/LBFGS/{i}", {"type": "LBFGS", **options})
+    yield run("descent/LBFGS/minibatches and a schedule", {"type": "LBFGS", "lr": 0.3, "max_iter": 3}, rows=11, batch_size=4, scheduler={"type": "ExponentialLR", "gamma": 0.8}, freeze=["0.bias"])
+    yield run("descent/LBFGS/float32, seed", {"type": "LBFGS", "lr": 0.2, "max_iter": 1, "line_search_fn": "strong_wolfe"}, dtype="float32", seed=11)
     for i, (type, optimizer, options) in enumerate(SCHEDULERS):
         yield run(f"schedule/{type}/{i}", optimizer, scheduler={"type": type, **options})
     yield run("schedule/float32", ADAM, scheduler={"type": "OneCycleLR", "max_lr": 0.2, "total_steps": 12}, dtype="float32", seed=3)

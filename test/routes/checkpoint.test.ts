@@ -21,7 +21,7 @@ const base = {
 const report = { checkpoint: true, tensors: 'base64' }
 
 interface Checkpoint {
-  optimizer: { state: Record<string, Record<string, unknown>> }
+  optimizer: { kept: Record<string, number>[]; state: Record<string, Record<string, unknown>> }
   generator: { words: string; at: number }
 }
 
@@ -110,6 +110,16 @@ describe('a checkpoint that is refused', () => {
   refused('a tensor that is missing', (run) => changed(run, (copy) => delete copy.optimizer.state['fc1.weight']!['exp_avg']), '/checkpoint/optimizer/state/fc1.weight/exp_avg', /is missing/)
   refused('a tensor that nobody keeps', (run) => changed(run, (copy) => (copy.optimizer.state['fc2.weight']!['sum'] = 1)), '/checkpoint/optimizer/state/fc2.weight/sum', /Adam keeps no "sum"/)
   refused('a generator that is too short', (run) => changed(run, (copy) => (copy.generator.words = 'AAAA')), '/checkpoint/generator/words', /2496 bytes in base64 expected, got 3 bytes/)
+
+  it('counts of a search that cannot be', async () => {
+    const search = { ...base, optimizer: { type: 'LBFGS', max_iter: 3 } }
+    const run = await train({ ...search, steps: 3, report: { checkpoint: true } })
+    for (const kept of [{ history: 1e9 }, { history: 0.5 }, { history: 101 }]) {
+      const { optimizer } = run.checkpoint
+      const checkpoint = { ...run.checkpoint, optimizer: { ...optimizer, kept: [{ ...optimizer.kept[0], ...kept }] } }
+      await expectProblem(service, '/v1/train', { ...search, state: run.state, checkpoint }, { status: 422, code: 'checkpoint_mismatch', error: { pointer: '/checkpoint/optimizer/kept', code: 'checkpoint_mismatch', message: /counts of LBFGS that are out of range/ } })
+    }
+  })
 
   it('lists all that does not fit at once', async () => {
     const run = await train({ ...spec, steps: 3, report: { checkpoint: true } })

@@ -27,6 +27,16 @@ describe('optimizers that are refused', () => {
   refused('Muon on what is no matrix', { optimizer: { type: 'Muon' } }, 422, '/optimizer/type', 'shape_mismatch', /Muon trains matrices; the shape is \[3\] \(parameter "0.bias"\)/)
 })
 
+describe('what LBFGS refuses, which evaluates the loss at several points', () => {
+  const optimizer = { type: 'LBFGS' }
+  for (const extra of [{ accumulate: 2 }, { clip_grad_norm: 1 }, { clip_grad_value: 1 }]) {
+    const [name] = Object.keys(extra)
+    refused(name!, { optimizer, ...extra }, 422, `/${name}`, 'bad_option', /LBFGS evaluates the loss at several points in a step and takes no "/)
+  }
+  refused('groups', { optimizer: { ...optimizer, groups: [{ match: '0.*' }] } }, 400, '/optimizer/groups', 'unknown_field', /no field "groups"/)
+  refused('another line search', { optimizer: { ...optimizer, line_search_fn: 'armijo' } }, 400, '/optimizer/line_search_fn', 'invalid_value', /strong_wolfe/)
+})
+
 describe('groups and frozen parameters that are refused', () => {
   refused('a pattern that nothing fits', { optimizer: { type: 'SGD', groups: [{ match: 'fc1.*' }] } }, 422, '/optimizer/groups/0/match', 'bad_option', /no parameter fits "fc1\.\*"; there are 0\.weight, 0\.bias, 2\.weight, 2\.bias/)
   refused('a pattern whose parameters belong to others', { optimizer: { type: 'SGD', groups: [{ match: '0.*' }, { match: '0.bias' }] } }, 422, '/optimizer/groups/1/match', 'bad_option', /belongs to earlier groups/)
