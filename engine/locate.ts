@@ -10,6 +10,7 @@ import { escape } from './model.ts'
 import { textAttr } from './ops/define.ts'
 import { inputOp } from './ops/source.ts'
 import { sliceOp } from './ops/view.ts'
+import { windowsOp } from './ops/windows.ts'
 import type { Elements } from './runtime.ts'
 import { Runtime } from './runtime.ts'
 import type { ForwardSpec } from './spec.ts'
@@ -64,7 +65,7 @@ export function locateNonFinite(results: Results, inputs: ReadonlyMap<string, El
 /** For a view what it views: the same numbers. A slice may leave some out, so it counts by itself. */
 function originsOf(all: readonly Value[]): ReadonlyMap<Value, Value> {
   const origins = new Map<Value, Value>()
-  for (const value of all) origins.set(value, value.op.kind === 'view' && value.op !== sliceOp ? origins.get(value.inputs[0]!)! : value)
+  for (const value of all) origins.set(value, value.op.kind === 'view' && value.op !== sliceOp && value.op !== windowsOp ? origins.get(value.inputs[0]!)! : value)
   return origins
 }
 

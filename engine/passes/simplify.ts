@@ -18,6 +18,7 @@ import { listAttr, numberAttr, textAttr } from '../ops/define.ts'
 import { add, copy, div, fullLike, mul, neg, sqrt } from '../ops/elementwise.ts'
 import { indexOp } from '../ops/indexing.ts'
 import { constant, constantValue } from '../ops/source.ts'
+import { windowsOp } from '../ops/windows.ts'
 import { concat, concatOp, expand, expandOp, permute, permuteOp, reshape, reshapeOp, slice, sum, sumOp, transposeLast, withoutAxes } from '../ops/view.ts'
 
 export function simplify(outputs: readonly Output[]): Output[] {
@@ -239,6 +240,7 @@ function simplifyView(value: Value, x: Value, layouts: Layouts): Value {
   if (op === permuteOp) return permute(x, listAttr(attrs, 'order'))
   if (op === expandOp) return expand(x.op === expandOp ? x.inputs[0]! : x, shape)
   const axis = numberAttr(attrs, 'axis')
+  if (op === windowsOp) return x.graph.add(op, [plainAxis(x, axis, layouts)], attrs)
   const { start, step, length } = { start: numberAttr(attrs, 'start'), step: numberAttr(attrs, 'step'), length: numberAttr(attrs, 'length') }
   return slice(plainAxis(x, axis, layouts), axis, start, length, step)
 }

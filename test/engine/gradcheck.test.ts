@@ -19,6 +19,7 @@ import { identityMatrix } from '../../engine/ops/triangle.ts'
 import { inverse, solve } from '../../engine/ops/solve.ts'
 import { argsort } from '../../engine/ops/sorting.ts'
 import { constant, input, iota, literal } from '../../engine/ops/source.ts'
+import { fold, windows } from '../../engine/ops/windows.ts'
 import { concat, expand, permute, reshape, slice, sum, transposeLast } from '../../engine/ops/view.ts'
 import '../../engine/functions/index.ts'
 import { TestRandom, expectAgreement, runCompiled } from './agree.ts'
@@ -64,6 +65,22 @@ const rows: Record<string, Row> = {
   slice: { cases: [[[7]], [[7, 3]]], build: ([x]) => concat([slice(x!, 0, 1, 3, 2), slice(ew.mul(x!, x!), 0, 6, 4, -2), slice(x!, 0, 2, 1)], 0) },
   expand: { cases: [[[3, 1]], [[1, 1]]], build: ([x]) => ew.tanh(expand(x!, [3, 5])) },
   concat: { cases: [[[2, 3], [2, 4]], [[2, 1], [2, 0]]], build: ([x, y]) => ew.tanh(concat([x!, y!, x!], 1)) },
+  windows: {
+    cases: [[[9]], [[2, 9]], [[2, 9, 3]], [[1, 17]], [[2, 4]], [[0, 9]]],
+    build: ([x]) => {
+      const axis = x!.shape.length > 1 ? 1 : 0
+      const plans = [{ size: 3, stride: 1, dilation: 1 }, { size: 2, stride: 3, dilation: 2 }, { size: 1, stride: 2, dilation: 1 }, { size: 4, stride: 4, dilation: 1 }, { size: 3, stride: 2, dilation: 2 }]
+      return concat(plans.map((plan) => windows(ew.mul(x!, x!), axis, plan)).map((y) => reshape(ew.tanh(y), [numel(y.shape)])), 0)
+    },
+  },
+  fold: {
+    cases: [[[4, 3]], [[2, 4, 3]], [[2, 4, 5, 3]], [[1, 1, 1, 3]], [[0, 4, 3]]],
+    build: ([x]) => {
+      const axis = x!.shape.length > 2 ? 1 : 0
+      const plans = [{ size: 3, stride: 1, dilation: 1, length: 6 }, { size: 3, stride: 2, dilation: 3, length: 15 }, { size: 3, stride: 3, dilation: 1, length: 13 }]
+      return concat(plans.map(({ length, ...plan }) => fold(ew.mul(x!, x!), axis, length, plan)).map((y) => reshape(ew.tanh(y), [numel(y.shape)])), 0)
+    },
+  },
   sum: { cases: [[[5]], [[3, 4]], [[2, 3, 17]], [[4, 1]], [[0, 3]], [[600, 2]]], build: ([x]) => sum(ew.mul(x!, x!), x!.shape.length > 1 ? [0] : [0]) },
   amax: { cases: [[[5]], [[3, 4]], [[2, 3, 17]], [[4, 1]]], build: ([x]) => amax(x!, [x!.shape.length - 1]) },
   amin: { cases: [[[5]], [[3, 4]], [[2, 3, 17]], [[4, 1]]], build: ([x]) => amin(x!, [0]) },
