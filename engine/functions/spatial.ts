@@ -4,7 +4,8 @@ import type { Value } from '../ir/value.ts'
 import { numel } from '../ir/value.ts'
 import type { TraceContext } from '../lang/values.ts'
 import { fail } from '../lang/values.ts'
-import { constant } from '../ops/source.ts'
+import { gather } from '../ops/indexing.ts'
+import { constant, literal } from '../ops/source.ts'
 import { concat, expand, permute, reshape } from '../ops/view.ts'
 import type { WindowPlan } from '../ops/windows.ts'
 import { windowCount, windows } from '../ops/windows.ts'
@@ -62,4 +63,17 @@ export function requireWindows(ctx: TraceContext, shown: string, sizes: readonly
     if (count < 1) fail(ctx, 'shape_mismatch', `${shown}(): the kernel reaches over ${showShape(plans.map(({ size, dilation }) => dilation * (size - 1) + 1))} elements, which is more than the padded input of ${showShape(sizes)} has`)
     return count
   })
+}
+
+/** The elements at known places along `axis`, in their order. */
+export function take(x: Value, axis: number, places: readonly number[]): Value {
+  const shape = x.shape.with(axis, places.length)
+  if (numel(shape) === 0) return expand(reshape(constant(x.graph, 0, x.dtype), shape.map(() => 1)), shape)
+  const index = literal(x.graph, places, shape.map((n, i) => (i === axis ? n : 1)), 'int32')
+  return gather(x, expand(index, shape), axis)
+}
+
+/** Numbers along `axis` in the shape of `x`. */
+export function along(x: Value, axis: number, numbers: readonly number[]): Value {
+  return expand(literal(x.graph, numbers, x.shape.map((n, i) => (i === axis ? n : 1)), x.dtype), x.shape)
 }
