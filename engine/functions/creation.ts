@@ -11,7 +11,7 @@ import { expand, reshape } from '../ops/view.ts'
 import { define, signature } from './define.ts'
 import type { Kind, TensorOrNumber } from './parameters.ts'
 import { boolean, dtype, integer, number, oneOf, operand, optional, sizes, tensor, withDefault } from './parameters.ts'
-import { stack } from './shaping.ts'
+import { stack } from './joining.ts'
 
 /** Arguments that PyTorch takes and that change nothing here. */
 const placement = { requires_grad: withDefault(boolean, false, 'False'), device: withDefault(oneOf('cpu'), 'cpu', "'cpu'") }

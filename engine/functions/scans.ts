@@ -19,7 +19,7 @@ import { onlyElement, placesAlong } from './extremes.ts'
 import { dtype, floatTensor, integer, operand, optional, resolveDim, tensor, withDefault } from './parameters.ts'
 import type { TensorOrNumber } from './parameters.ts'
 import { sum, widened } from './reductions.ts'
-import { cat } from './shaping.ts'
+import { cat } from './joining.ts'
 
 const everywhere: readonly Home[] = ['torch', 'Tensor']
 

@@ -81,14 +81,20 @@ function tensorAttribute(tensor: Tensor, name: string, ctx: TraceContext): Dynam
       return made('data', null, () => detach(value))
     case 'T':
       return made('T', 'PermuteBackward0', () => permute(value, [...Array(rank).keys()].toReversed()))
+    case 'device':
+      return { kind: 'string', value: 'cpu' }
+    case 'H':
+      if (rank !== 0 && rank !== 2) return fail(ctx, 'shape_mismatch', `.H needs a matrix, got ${describe(tensor)}; for batches of matrices use .mH`)
+      return rank === 0 ? tensor : made('H', 'TransposeBackward0', () => transposeLast(value))
     case 'mT':
+    case 'mH':
       if (rank === 0) return tensor
-      if (rank < 2) return fail(ctx, 'shape_mismatch', `.mT needs at least 2 dimensions, got ${describe(tensor)}`)
-      return made('mT', 'TransposeBackward0', () => transposeLast(value))
+      if (rank < 2) return fail(ctx, 'shape_mismatch', `.${name} needs at least 2 dimensions, got ${describe(tensor)}`)
+      return made(name, 'TransposeBackward0', () => transposeLast(value))
   }
   const entry = findFunction('Tensor', name)
   if (!entry) {
-    const known = [...functionNames('Tensor'), 'shape', 'dtype', 'ndim', 'T', 'mT']
+    const known = [...functionNames('Tensor'), 'shape', 'dtype', 'ndim', 'T', 'mT', 'H', 'mH', 'device']
     return fail(ctx, 'unknown_function', `a tensor has no "${name}"${suggestion(name, known)}`)
   }
   return {

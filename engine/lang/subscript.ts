@@ -1,6 +1,6 @@
 /** `x[…]`: basic and advanced indexing of tensors, items of sequences. */
 import { broadcastShapes } from '../functions/promote.ts'
-import { select } from '../functions/shaping.ts'
+import { select } from '../functions/splitting.ts'
 import type { Result } from '../functions/define.ts'
 import { apply, madeBy } from '../functions/define.ts'
 import type { Value } from '../ir/value.ts'
