@@ -1,4 +1,4 @@
-/** Distances between all rows of two matrices. */
+/** Distances of vectors: of all rows of two matrices, or of one to one; cosine similarity. */
 import { showShape } from '../errors.ts'
 import type { Value } from '../ir/value.ts'
 import { isFloat } from '../ir/value.ts'
@@ -12,9 +12,10 @@ import { triangleIndices } from './diagonals.ts'
 import type { Home } from './define.ts'
 import { define, signature } from './define.ts'
 import type { Kind } from './parameters.ts'
-import { integer, number, oneOf, tensor, withDefault } from './parameters.ts'
+import { boolean, integer, number, oneOf, resolveDim, tensor, withDefault } from './parameters.ts'
 import { vectorNorm } from './norms.ts'
-import { broadcastShapes } from './promote.ts'
+import { broadcastFloats, broadcastShapes, resultType } from './promote.ts'
+import { keep } from './reductions.ts'
 
 /**
  * Norm of order p over the last axis, with the gradients of PyTorch's distances: those of its norms, but for p = ∞,
@@ -84,3 +85,32 @@ function pdist(ctx: TraceContext, x: Value, p: number): Value {
 const homes: readonly Home[] = ['torch', 'F']
 define({ names: 'pdist', homes, doc: 'Distances of order p between all pairs of rows', gradFn: 'PdistBackward0' },
   signature({ input: tensor, p: withDefault(number, 2) }, ({ input, p }, ctx) => pdist(ctx, input, p)))
+
+/** torch.pairwise_distance: the norm of order p of a - b + eps along the last dimension. */
+export function pairwiseDistance(ctx: TraceContext, name: string, a: Value, b: Value, p: number, eps: number, keepdim: boolean): Value {
+  const [x, y] = broadcastFloats(ctx, [a, b]) as [Value, Value]
+  if (x.shape.length === 0) fail(ctx, 'shape_mismatch', `${name}(): vectors expected, got shape []`)
+  const axes = [x.shape.length - 1]
+  return keep(vectorNorm(ew.add(ew.sub(x, y), eps), p, axes), x, axes, keepdim)
+}
+
+define({ names: 'pairwise_distance', homes, doc: 'Norm of order p of x1 - x2 + eps along the last dimension', gradFn: 'NormBackward1' },
+  signature({ x1: tensor, x2: tensor, p: withDefault(number, 2), eps: withDefault(number, 1e-6), keepdim: withDefault(boolean, false, 'False') }, ({ x1, x2, p, eps, keepdim }, ctx) =>
+    pairwiseDistance(ctx, 'pairwise_distance', x1, x2, p, eps, keepdim)))
+
+/** The product of both, each divided by its norm, which counts as at least eps; the limit has no part in the gradient. */
+function cosineSimilarity(ctx: TraceContext, a: Value, b: Value, dim: number, eps: number): Value {
+  const dtype = resultType(ctx, [a, b])
+  if (!isFloat(dtype)) fail(ctx, 'dtype_mismatch', `cosine_similarity(): floating-point tensors expected, got ${a.dtype} and ${b.dtype}`)
+  const [x, y] = broadcastFloats(ctx, [a, b]) as [Value, Value]
+  const axis = resolveDim(ctx, dim, x.shape.length)
+  const axes = x.shape.length === 0 ? [] : [axis]
+  const unit = (v: Value): Value => {
+    const norm = vectorNorm(v, 2, axes)
+    return ew.div(v, expand(keep(ew.surrogate(ew.maximum(norm, eps), norm), v, axes, true), v.shape))
+  }
+  return sum(ew.mul(unit(x), unit(y)), axes)
+}
+
+define({ names: 'cosine_similarity', homes, doc: 'Cosine of the angle between x1 and x2 along dim', gradFn: 'SumBackward1' },
+  signature({ x1: tensor, x2: tensor, dim: withDefault(integer, 1), eps: withDefault(number, 1e-8) }, ({ x1, x2, dim, eps }, ctx) => cosineSimilarity(ctx, x1, x2, dim, eps)))

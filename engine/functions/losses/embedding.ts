@@ -6,7 +6,7 @@ import { Tensor, describe, fail } from '../../lang/values.ts'
 import * as ew from '../../ops/elementwise.ts'
 import { sum } from '../../ops/view.ts'
 import { define, signature } from '../define.ts'
-import { vectorNorm } from '../norms.ts'
+import { pairwiseDistance } from '../distances.ts'
 import type { Kind } from '../parameters.ts'
 import { boolean, floatTensor, number, optional, tensor, withDefault } from '../parameters.ts'
 import { broadcast, broadcastFloats } from '../promote.ts'
@@ -63,13 +63,8 @@ function tripletLoss(ctx: TraceContext, anchor: Value, positive: Value, negative
   return reduceLoss(clampAtZero(ew.sub(ew.add(d, margin), swap ? ew.minimum(e, f) : e)), how)
 }
 
-/** torch.pairwise_distance: the norm of a - b + eps along the last dimension. */
-function pairwiseDistance(ctx: TraceContext, p: number, eps: number): Distance {
-  return (a, b) => {
-    const [x, y] = broadcastFloats(ctx, [a, b]) as [Value, Value]
-    if (x.shape.length === 0) fail(ctx, 'shape_mismatch', 'triplet_margin_loss(): vectors expected, got shape []')
-    return vectorNorm(ew.add(ew.sub(x, y), eps), p, [x.shape.length - 1])
-  }
+function normDistance(ctx: TraceContext, p: number, eps: number): Distance {
+  return (a, b) => pairwiseDistance(ctx, 'triplet_margin_loss', a, b, p, eps, false)
 }
 
 function requireOneRank(ctx: TraceContext, tensors: readonly Value[]): void {
@@ -105,12 +100,12 @@ const tripletArguments = { ...triple, margin: withDefault(number, 1), p: withDef
 define({ names: 'triplet_margin_loss', homes: ['F'], ...triplet },
   signature({ ...tripletArguments, ...legacy }, ({ anchor, positive, negative, margin, p, eps, swap, ...how }, ctx) => {
     requireOneRank(ctx, [anchor, positive, negative])
-    return tripletLoss(ctx, anchor, positive, negative, pairwiseDistance(ctx, p, eps), { margin, swap, reduction: reductionOf(how) })
+    return tripletLoss(ctx, anchor, positive, negative, normDistance(ctx, p, eps), { margin, swap, reduction: reductionOf(how) })
   }))
 define({ names: 'triplet_margin_loss', homes: ['torch'], ...triplet },
   signature({ ...tripletArguments, reduction: reductionNumber }, ({ anchor, positive, negative, margin, p, eps, swap, reduction: how }, ctx) => {
     requireOneRank(ctx, [anchor, positive, negative])
-    return tripletLoss(ctx, anchor, positive, negative, pairwiseDistance(ctx, p, eps), { margin, swap, reduction: how })
+    return tripletLoss(ctx, anchor, positive, negative, normDistance(ctx, p, eps), { margin, swap, reduction: how })
   }))
 
 function callable(value: Dynamic): Callable | undefined {
@@ -133,4 +128,4 @@ function distanceBy(ctx: TraceContext, given: Callable): Distance {
 
 define({ names: 'triplet_margin_with_distance_loss', homes: ['F'], doc: 'triplet_margin_loss with a distance of its own', gradFn: 'MeanBackward0' },
   signature({ ...triple, distance_function: optional(functionKind), margin: withDefault(number, 1), swap: withDefault(boolean, false, 'False'), reduction }, ({ anchor, positive, negative, distance_function, margin, swap, reduction: how }, ctx) =>
-    tripletLoss(ctx, anchor, positive, negative, distance_function ? distanceBy(ctx, distance_function) : pairwiseDistance(ctx, 2, 1e-6), { margin, swap, reduction: how })))
+    tripletLoss(ctx, anchor, positive, negative, distance_function ? distanceBy(ctx, distance_function) : normDistance(ctx, 2, 1e-6), { margin, swap, reduction: how })))
