@@ -17,6 +17,7 @@ import { cholesky, triangularSolve } from '../../engine/ops/triangular.ts'
 import { cofactors, determinant, scaledDeterminant } from '../../engine/ops/determinant.ts'
 import { identityMatrix } from '../../engine/ops/triangle.ts'
 import { inverse, solve } from '../../engine/ops/solve.ts'
+import { scatterMax, scatterProduct } from '../../engine/ops/scattering.ts'
 import { argsort } from '../../engine/ops/sorting.ts'
 import { constant, input, iota, literal } from '../../engine/ops/source.ts'
 import { fold, windows } from '../../engine/ops/windows.ts'
@@ -120,6 +121,19 @@ const rows: Record<string, Row> = {
   gather: {
     cases: [[[5, 3]], [[5, 16]], [[5, 1]]],
     build: ([x], graph) => gather(x!, checkIndex(expand(literal(graph, [4, 0, 0, 2], [4, 1], 'int64'), [4, x!.shape[1]!]), 5, 'index'), 0),
+  },
+  // Of places, as it has no gradient of its own: place 3 stays empty.
+  scatter_max: {
+    cases: [[[2, 4, 3]], [[1, 4, 16]], [[3, 4, 1]]],
+    build: ([x], graph) => {
+      const places = expand(reshape(iota(graph, 4), [1, 4, 1]), x!.shape)
+      const last = scatterMax(places, checkIndex(expand(literal(graph, [1, 0, 0, 2], [1, 4, 1], 'int64'), x!.shape), 4, 'index'), 1, 4)
+      return gather(x!, checkIndex(ew.maximum(last, 0), 4, 'index'), 1)
+    },
+  },
+  scatter_product: {
+    cases: [[[4, 3]], [[4, 16]], [[4, 1]]],
+    build: ([x], graph) => scatterProduct(ew.add(ew.mul(x!, x!), 0.5), checkIndex(expand(literal(graph, [4, 0, 0, 2], [4, 1], 'int64'), x!.shape), 5, 'index'), 0, 5),
   },
   scatter_add: {
     cases: [[[4, 3]], [[4, 16]], [[4, 1]]],
