@@ -99,7 +99,8 @@ define({ names: 'eye', homes: ['torch'], doc: 'The identity matrix' },
 
 define({ names: 'one_hot', homes: ['F'], doc: '1 at the place of the class, 0 elsewhere' },
   signature({ tensor, num_classes: withDefault(integer, -1) }, ({ tensor: classes, num_classes }, ctx) => {
-    if (num_classes < 1) fail(ctx, 'value_dependent', 'one_hot() needs num_classes: the number of classes depends on the values')
+    if (num_classes === -1) fail(ctx, 'value_dependent', 'one_hot() needs num_classes: the number of classes depends on the values')
+    if (num_classes < 1) fail(ctx, 'bad_argument', `one_hot(): num_classes: at least 1 expected, got ${num_classes}`)
     const shape = [...classes.shape, num_classes]
     const index = expand(reshape(checkIndex(classes, num_classes, 'class'), [...classes.shape, 1]), shape)
     return ew.cast(ew.eq(index, expand(iota(ctx.graph, num_classes), shape)), 'int64')

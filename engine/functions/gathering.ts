@@ -66,9 +66,3 @@ define({ names: 'take_along_dim', homes: everywhere, doc: 'Elements at indices a
     const shape = broadcastShapes(ctx, [input.shape.with(axis, 1), indices.shape.with(axis, 1)])
     return gatherAlong(ctx, 'take_along_dim', expand(input, shape.with(axis, input.shape[axis]!)), axis, expand(indices, shape.with(axis, indices.shape[axis]!)))
   }))
-
-define({ names: 'embedding', homes: ['F'], doc: 'Rows of weight at input', gradFn: 'EmbeddingBackward0' },
-  signature({ input: tensor, weight: tensor }, ({ input, weight }, ctx) => {
-    if (weight.shape.length !== 2) fail(ctx, 'shape_mismatch', `embedding(): weight: 2 dimensions expected, got shape ${showShape(weight.shape)}`)
-    return take(weight, 0, input)
-  }))
