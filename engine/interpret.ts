@@ -1,6 +1,6 @@
 /**
  * The oracle: evaluates a graph node by node in float64. Slow and plain on purpose; tests compare the compiled
- * module with it. Nothing that serves a request calls it.
+ * module with it. Of what serves a request, only the numbers of constants are found with it (functions/constants.ts).
  */
 import { invariant } from './errors.ts'
 import { flatDims } from './ir/layout.ts'

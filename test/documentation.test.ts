@@ -45,7 +45,7 @@ describe('the README', () => {
   }
   const homes: readonly Home[] = ['torch', 'F', 'Tensor', 'builtin']
 
-  it.each(['builtins', 'elementwise', 'activations', 'reductions', 'products', 'shape', 'joining and splitting', 'gathering', 'scattering', 'creation', 'losses (`F.`)'])('names no function that does not exist: %s', (what) => {
+  it.each(['builtins', 'elementwise', 'activations', 'reductions', 'products', 'shape', 'joining and splitting', 'gathering', 'scattering', 'creation', 'conversions and questions', 'losses (`F.`)'])('names no function that does not exist: %s', (what) => {
     expect(identifiers(what).filter((name) => !['T', 'mT', 'H'].includes(name) && !homes.some((home) => findFunction(home, name)))).toEqual([])
   })
 

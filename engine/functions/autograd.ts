@@ -111,7 +111,7 @@ define({ names: 'requires_grad_', homes: ['Tensor'], doc: 'From here on gradient
     if (wanted && !isFloat(tensor.value.dtype)) fail(ctx, 'dtype_mismatch', `requires_grad_(): only floating-point tensors can require gradients, got ${describe(tensor)}`)
     if (tensor.gradFn !== null) fail(ctx, 'bad_argument', 'requires_grad_(): only for tensors that no function made; use detach() to get one')
     // What was computed from it before does not see the change.
-    if (wanted !== tensor.requiresGrad) tensor.become(wanted ? mark(tensor.value, 'requires_grad') : detach(tensor.value), wanted)
+    if (wanted !== tensor.requiresGrad) tensor.become(wanted ? mark(tensor.value, `requires_grad ${ctx.graph.values.length}`) : detach(tensor.value), wanted)
     return { static: tensor }
   }))
 

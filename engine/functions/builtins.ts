@@ -6,11 +6,10 @@ import { numel } from '../ir/value.ts'
 import * as ew from '../ops/elementwise.ts'
 import { reshape } from '../ops/view.ts'
 import { apply, define, signature } from './define.ts'
+import { knownNumber } from './constants.ts'
 import { add } from './elementwise.ts'
 import type { Kind } from './parameters.ts'
-import { number, operand, optional, pythonInteger as integer, withDefault } from './parameters.ts'
-
-const anything: Kind<Dynamic> = { type: 'object', fits: () => true, convert: (value) => value }
+import { anything, number, operand, optional, pythonInteger as integer, withDefault } from './parameters.ts'
 
 const sequence: Kind<readonly Dynamic[]> = {
   type: 'sequence',
@@ -104,9 +103,14 @@ builtin('round', 'A number rounded to so many digits, halves to even', signature
   static: ndigits === undefined ? int(rounded(x, 0) + 0) : float(rounded(x, ndigits)),
 })))
 
+function numberOfTensor(ctx: TraceContext, name: string, x: Tensor): number {
+  if (numel(x.value.shape) !== 1) fail(ctx, 'bad_argument', `${name}() of a tensor: one element expected, got ${describe(x)}`)
+  return knownNumber(x.value) ?? fail(ctx, 'value_dependent', `${name}() of a tensor: its number is only known when the program runs; a 0-d tensor takes part in arithmetic as a number does`)
+}
+
 /** A number, or the word for an infinity or NaN. */
-function toFloat(ctx: TraceContext, x: Dynamic): number {
-  if (x instanceof Tensor) return fail(ctx, 'value_dependent', 'float() of a tensor: its number is only known when the program runs')
+function toFloat(ctx: TraceContext, x: Dynamic, name: string): number {
+  if (x instanceof Tensor) return numberOfTensor(ctx, name, x)
   if (x.kind === 'number') return x.value
   if (x.kind === 'boolean') return Number(x.value)
   const words: Record<string, number> = { inf: Infinity, '+inf': Infinity, infinity: Infinity, '-inf': -Infinity, '-infinity': -Infinity, nan: Number.NaN }
@@ -115,12 +119,12 @@ function toFloat(ctx: TraceContext, x: Dynamic): number {
     const value = words[text] ?? (text === '' ? Number.NaN : Number(text))
     if (text in words || !Number.isNaN(value)) return value
   }
-  return fail(ctx, 'bad_argument', `float() takes a number or a text such as '-inf', got ${describe(x)}`)
+  return fail(ctx, 'bad_argument', `${name}() takes a number${name === 'float' ? " or a text such as '-inf'" : ''}, got ${describe(x)}`)
 }
 
-builtin('float', 'A Python float', signature({ x: anything }, ({ x }, ctx) => ({ static: float(toFloat(ctx, x)) })))
+builtin('float', 'A Python float', signature({ x: anything }, ({ x }, ctx) => ({ static: float(toFloat(ctx, x, 'float')) })))
 builtin('int', 'A Python int, rounded toward 0', signature({ x: anything }, ({ x }, ctx) => {
-  const value = Math.trunc(toFloat(ctx, x))
+  const value = Math.trunc(toFloat(ctx, x, 'int'))
   if (!Number.isSafeInteger(value)) fail(ctx, 'bad_argument', `int() of ${value}`)
   return { static: int(value + 0) }
 }))
@@ -131,6 +135,8 @@ function truthOfTensor(ctx: TraceContext, x: Tensor): boolean {
   if (numel(shape) !== 1) {
     fail(ctx, 'bad_argument', `the truth of a ${describe(x)} is ambiguous: use .any() or .all(), or torch.where(condition, a, b) for a choice of elements`)
   }
+  const known = knownNumber(x.value)
+  if (known !== undefined) return known !== 0
   if (!ctx.decide) return fail(ctx, 'value_dependent', `a condition on ${describe(x)}: its value is only known when the program runs; use torch.where(condition, a, b)`)
   const scalar = reshape(x.value, [])
   return ctx.decide(dtype === 'bool' ? scalar : ew.ne(scalar, 0), ctx.live?.() ?? [])

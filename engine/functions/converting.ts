@@ -1,38 +1,90 @@
 /** Conversions between dtypes, copies, and what a tensor tells about itself. */
-import type { DType, Value } from '../ir/value.ts'
-import { numel } from '../ir/value.ts'
-import type { Dynamic } from '../lang/values.ts'
-import { fail, int, tuple } from '../lang/values.ts'
+import { showShape } from '../errors.ts'
+import type { DType, Shape, Value } from '../ir/value.ts'
+import { isFloat, numel } from '../ir/value.ts'
+import type { Dynamic, TraceContext } from '../lang/values.ts'
+import { Tensor, bool, fail, int, tuple } from '../lang/values.ts'
 import * as ew from '../ops/elementwise.ts'
+import { asPythonNumber, knownNumbers } from './constants.ts'
 import type { Home } from './define.ts'
-import { define, signature } from './define.ts'
-import { dtype, integer, optional, resolveDim, tensor } from './parameters.ts'
+import { define, refuse, signature } from './define.ts'
+import { anything, boolean, device, dtype, integer, optional, resolveDim, tensor, withDefault } from './parameters.ts'
+import { requireDimensions } from './shaping.ts'
 
 const everywhere: readonly Home[] = ['torch', 'Tensor']
 
-for (const [name, target] of [['float', 'float32'], ['double', 'float64'], ['long', 'int64'], ['bool', 'bool']] as const) {
+for (const [name, target] of [['float', 'float32'], ['double', 'float64'], ['long', 'int64'], ['bool', 'bool'], ['int', 'int64']] as const) {
   define({ names: name, homes: ['Tensor'], doc: `Converts to ${target}`, gradFn: 'ToCopyBackward0' }, signature({ input: tensor }, ({ input }) => ew.cast(input, target)))
 }
-define({ names: 'int', homes: ['Tensor'], doc: 'Converts to whole numbers (int64)' }, signature({ input: tensor }, ({ input }) => ew.cast(input, 'int64')))
-define({ names: ['to', 'type'], homes: ['Tensor'], doc: 'Converts to a dtype', gradFn: 'ToCopyBackward0' },
-  signature({ input: tensor, dtype }, ({ input, dtype: target }: { input: Value; dtype: DType }) => ew.cast(input, target)),
-  signature({ input: tensor, other: tensor }, ({ input, other }) => ew.cast(input, other.dtype)))
+
+const flag = withDefault(boolean, false, 'False')
+const copying = { non_blocking: flag, copy: flag }
+
+function converted(input: Value, target: DType, copy: boolean): Value {
+  return copy && input.dtype === target ? ew.copy(input) : ew.cast(input, target)
+}
+
+define({ names: 'to', homes: ['Tensor'], doc: 'Converts to a dtype', gradFn: 'ToCopyBackward0' },
+  signature({ input: tensor, dtype, ...copying }, ({ input, dtype: target, copy }) => converted(input, target, copy)),
+  signature({ input: tensor, other: tensor, ...copying }, ({ input, other, copy }) => converted(input, other.dtype, copy)),
+  signature({ input: tensor, device, dtype: optional(dtype), ...copying }, ({ input, dtype: target, copy }) => converted(input, target ?? input.dtype, copy)))
+define({ names: 'type', homes: ['Tensor'], doc: 'Converts to a dtype', gradFn: 'ToCopyBackward0' },
+  signature({ input: tensor, dtype, non_blocking: flag }, ({ input, dtype: target }) => ew.cast(input, target)))
 define({ names: 'type_as', homes: ['Tensor'], doc: 'Converts to the dtype of other', gradFn: 'ToCopyBackward0' }, signature({ input: tensor, other: tensor }, ({ input, other }) => ew.cast(input, other.dtype)))
+define({ names: 'cpu', homes: ['Tensor'], doc: 'The same tensor: there is one device' }, signature({ input: tensor }, ({ input }) => input))
 
 define({ names: 'detach', homes: everywhere, doc: 'The same numbers; no gradient flows back' }, signature({ input: tensor }, ({ input }) => ew.detach(input)))
 define({ names: 'clone', homes: everywhere, doc: 'A copy', gradFn: 'CloneBackward0' }, signature({ input: tensor }, ({ input }) => ew.copy(input)))
 define({ names: 'contiguous', homes: ['Tensor'], doc: 'The same tensor', gradFn: 'CloneBackward0' }, signature({ input: tensor }, ({ input }) => input))
 
-function question(name: string, doc: string, answer: (x: Value) => Dynamic): void {
-  define({ names: name, homes: ['Tensor'], doc }, signature({ input: tensor }, ({ input }) => ({ static: answer(input) })))
+refuse(['half', 'bfloat16'], ['Tensor'], 'floating-point tensors are float32 or float64 here; use .float() or .double()', 'not_in_language')
+refuse(['short', 'char', 'byte'], ['Tensor'], 'whole numbers are int64 here; use .long()', 'not_in_language')
+refuse(['cuda'], ['Tensor'], 'there is one device, the CPU', 'not_in_language')
+refuse(['numpy'], ['Tensor'], 'there are no arrays beside tensors', 'not_in_language')
+refuse(['stride', 'is_contiguous', 'data_ptr', 'storage'], ['Tensor'], 'a tensor has no place in memory here; reshape works on every tensor', 'not_in_language')
+
+// ---- questions
+
+function question(names: readonly string[], doc: string, answer: (x: Value) => Dynamic, homes: readonly Home[] = ['Tensor']): void {
+  define({ names, homes, doc }, signature({ input: tensor }, ({ input }) => ({ static: answer(input) })))
 }
 
-question('numel', 'Number of elements', (x) => int(numel(x.shape)))
-question('nelement', 'Number of elements', (x) => int(numel(x.shape)))
-question('dim', 'Number of dimensions', (x) => int(x.shape.length))
-question('is_floating_point', 'Whether the dtype is a floating-point one', (x) => ({ kind: 'boolean', value: x.dtype.startsWith('float') }))
-define({ names: 'numel', homes: ['torch'], doc: 'Number of elements' }, signature({ input: tensor }, ({ input }) => ({ static: int(numel(input.shape)) })))
+const isFloatingPoint = (x: Value): Dynamic => bool(isFloat(x.dtype))
+
+question(['numel'], 'Number of elements', (x) => int(numel(x.shape)), everywhere)
+question(['nelement'], 'Number of elements', (x) => int(numel(x.shape)))
+question(['dim', 'ndimension'], 'Number of dimensions', (x) => int(x.shape.length))
+question(['is_floating_point'], 'Whether the dtype is a floating-point one', isFloatingPoint, everywhere)
+question(['is_complex'], 'Whether the dtype is a complex one: never', () => bool(false), everywhere)
+question(['is_signed'], 'Whether the dtype has negative numbers', (x) => bool(x.dtype !== 'bool'))
+question(['element_size'], 'Bytes of an element', (x) => int({ bool: 1, int32: 4, int64: 8, float32: 4, float64: 8 }[x.dtype]))
 define({ names: 'size', homes: ['Tensor'], doc: 'The shape, or one size of it' },
-  signature({ input: tensor, dim: optional(integer) }, ({ input, dim }, ctx) => ({
-    static: dim === undefined ? tuple(input.shape.map(int)) : int(input.shape[resolveDim(ctx, dim, input.shape.length)] ?? fail(ctx, 'bad_argument', 'size(): a tensor without dimensions has no sizes')),
-  })))
+  signature({ input: tensor, dim: optional(integer) }, ({ input, dim }, ctx) => {
+    if (dim === undefined) return { static: tuple(input.shape.map(int)) }
+    requireDimensions(ctx, 'size', input)
+    return { static: int(input.shape[resolveDim(ctx, dim, input.shape.length)]!) }
+  }))
+define({ names: 'is_tensor', homes: ['torch'], doc: 'Whether an object is a tensor' }, signature({ obj: anything }, ({ obj }) => ({ static: bool(obj instanceof Tensor) })))
+define({ names: 'device', homes: ['torch'], doc: "The one device, 'cpu'" }, signature({ type: device }, () => ({ static: { kind: 'string', value: 'cpu' } })))
+
+// ---- numbers of constants
+
+function requireKnown(ctx: TraceContext, name: string, x: Value): readonly number[] {
+  return knownNumbers(x) ?? fail(ctx, 'value_dependent', `${name}(): the numbers are only known when the program runs; a 0-d tensor takes part in arithmetic as a number does, and torch.where(condition, a, b) chooses by it`)
+}
+
+define({ names: 'item', homes: ['Tensor'], doc: 'The number of a tensor of one element, where the program itself has it' },
+  signature({ input: tensor }, ({ input }, ctx) => {
+    if (numel(input.shape) !== 1) fail(ctx, 'shape_mismatch', `item(): a tensor of one element expected, got shape ${showShape(input.shape)}`)
+    return { static: asPythonNumber(input, requireKnown(ctx, 'item', input)[0]!) }
+  }))
+define({ names: 'tolist', homes: ['Tensor'], doc: 'The numbers as nested lists, where the program itself has them' },
+  signature({ input: tensor }, ({ input }, ctx) => {
+    const numbers = requireKnown(ctx, 'tolist', input).map((x) => asPythonNumber(input, x))
+    const nested = (shape: Shape, from: number): Dynamic => {
+      if (shape.length === 0) return numbers[from]!
+      const [size, ...rest] = shape as [number, ...number[]]
+      return { kind: 'list', items: Array.from({ length: size }, (_, i) => nested(rest, from + i * numel(rest))) }
+    }
+    return { static: nested(input.shape, 0) }
+  }))

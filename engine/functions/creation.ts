@@ -3,33 +3,40 @@ import { showShape } from '../errors.ts'
 import type { DType, Shape, Value } from '../ir/value.ts'
 import { isFloat, numel } from '../ir/value.ts'
 import type { Dynamic, TraceContext } from '../lang/values.ts'
+import type { Num } from '../lang/values.ts'
 import { Tensor, describe, fail, int, itemsOf } from '../lang/values.ts'
 import * as ew from '../ops/elementwise.ts'
 import { checkIndex } from '../ops/indexing.ts'
 import { constant, iota, literal } from '../ops/source.ts'
 import { expand, reshape } from '../ops/view.ts'
-import { define, signature } from './define.ts'
-import type { Kind, TensorOrNumber } from './parameters.ts'
-import { boolean, dtype, integer, number, oneOf, operand, optional, sizes, tensor, withDefault } from './parameters.ts'
+import { knownNumber, knownNumbers } from './constants.ts'
+import { asLeaf, define, refuse, signature } from './define.ts'
 import { stack } from './joining.ts'
+import type { Kind, TensorOrNumber } from './parameters.ts'
+import { anything, boolean, device, dtype, integer, number, operand, optional, sizes, tensor, withDefault } from './parameters.ts'
+import { isTensor } from './promote.ts'
 
-/** Arguments that PyTorch takes and that change nothing here. */
-const placement = { requires_grad: withDefault(boolean, false, 'False'), device: withDefault(oneOf('cpu'), 'cpu', "'cpu'") }
+/** Of a tensor that is made: whether gradients flow to it; the others change nothing here. */
+const placement = { device, requires_grad: withDefault(boolean, false, 'False'), pin_memory: withDefault(boolean, false, 'False') }
+
+function requireSizes(ctx: TraceContext, shape: Shape): void {
+  const negative = shape.find((n) => n < 0)
+  if (negative !== undefined) fail(ctx, 'bad_argument', `shape ${showShape(shape)}: ${negative} is no size`)
+}
 
 /** One number everywhere. */
 export function full(ctx: TraceContext, shape: Shape, value: number, type: DType): Value {
-  const negative = shape.find((n) => n < 0)
-  if (negative !== undefined) fail(ctx, 'bad_argument', `shape ${showShape(shape)}: ${negative} is no size`)
-  return expand(constant(ctx.graph, value, type), shape)
+  requireSizes(ctx, shape)
+  return expand(constant(ctx.graph, isFloat(type) ? value : Math.trunc(value), type), shape)
 }
 
 for (const [name, value] of [['zeros', 0], ['ones', 1]] as const) {
   define({ names: name, homes: ['torch'], doc: `A tensor of ${name}` },
-    signature({ size: sizes, dtype: optional(dtype), ...placement }, ({ size, dtype: type }, ctx) => full(ctx, size, value, type ?? ctx.dtype)))
+    signature({ size: sizes, dtype: optional(dtype), ...placement }, ({ size, dtype: type, requires_grad }, ctx) => asLeaf(ctx, full(ctx, size, value, type ?? ctx.dtype), requires_grad)))
   define({ names: `${name}_like`, homes: ['torch'], doc: `A tensor of ${name} of the shape of input` },
-    signature({ input: tensor, dtype: optional(dtype), ...placement }, ({ input, dtype: type }, ctx) => full(ctx, input.shape, value, type ?? input.dtype)))
+    signature({ input: tensor, dtype: optional(dtype), ...placement }, ({ input, dtype: type, requires_grad }, ctx) => asLeaf(ctx, full(ctx, input.shape, value, type ?? input.dtype), requires_grad)))
   define({ names: `new_${name}`, homes: ['Tensor'], doc: `A tensor of ${name} of the dtype of input` },
-    signature({ input: tensor, size: sizes, dtype: optional(dtype) }, ({ input, size, dtype: type }, ctx) => full(ctx, size, value, type ?? input.dtype)))
+    signature({ input: tensor, size: sizes, dtype: optional(dtype), ...placement }, ({ input, size, dtype: type, requires_grad }, ctx) => asLeaf(ctx, full(ctx, size, value, type ?? input.dtype), requires_grad)))
 }
 
 /** int64 for whole numbers, the default dtype for others. */
@@ -37,13 +44,36 @@ function typeOfNumber(ctx: TraceContext, whole: boolean): DType {
   return whole ? 'int64' : ctx.dtype
 }
 
+/** What a tensor is filled with: a 0-d tensor, or a number with the dtype that it has by itself. */
+type Filling = Value | { readonly kind: 'filling'; readonly value: number; readonly dtype: 'bool' | 'int64' | 'float' }
+
+const filling: Kind<Filling> = {
+  type: 'Tensor | number',
+  fits: operand.fits,
+  convert: (value, ctx, what) => {
+    const given = operand.convert(value, ctx, what)
+    if (isTensor(given)) return given
+    return { kind: 'filling', value: given.value, dtype: !(value instanceof Tensor) && value.kind === 'boolean' ? 'bool' : given.whole ? 'int64' : 'float' }
+  },
+}
+
+/** A number, known or not, everywhere; `usual` is the dtype where none is given. */
+function filledWith(ctx: TraceContext, name: string, shape: Shape, value: Filling, type: DType | undefined, usual?: DType): Value {
+  requireSizes(ctx, shape)
+  if ('kind' in value) return full(ctx, shape, value.value, type ?? usual ?? (value.dtype === 'float' ? ctx.dtype : value.dtype))
+  if (value.shape.length > 0) fail(ctx, 'shape_mismatch', `${name}(): fill_value: a number or a 0-d tensor expected, got shape ${showShape(value.shape)}`)
+  return expand(ew.cast(value, type ?? usual ?? value.dtype), shape)
+}
+
 define({ names: 'full', homes: ['torch'], doc: 'A tensor of one number' },
-  signature({ size: sizesThen(), fill_value: operand, dtype: optional(dtype), ...placement }, ({ size, fill_value, dtype: type }, ctx) => {
-    if (!('kind' in fill_value)) return expand(ew.cast(fill_value, type ?? fill_value.dtype), size)
-    return full(ctx, size, fill_value.value, type ?? typeOfNumber(ctx, fill_value.whole))
-  }))
+  signature({ size: sizesThen(), fill_value: filling, dtype: optional(dtype), ...placement }, ({ size, fill_value, dtype: type, requires_grad }, ctx) => asLeaf(ctx, filledWith(ctx, 'full', size, fill_value, type), requires_grad)))
 define({ names: 'full_like', homes: ['torch'], doc: 'A tensor of one number of the shape of input' },
-  signature({ input: tensor, fill_value: number, dtype: optional(dtype), ...placement }, ({ input, fill_value, dtype: type }, ctx) => full(ctx, input.shape, fill_value, type ?? input.dtype)))
+  signature({ input: tensor, fill_value: filling, dtype: optional(dtype), ...placement }, ({ input, fill_value, dtype: type, requires_grad }, ctx) => asLeaf(ctx, filledWith(ctx, 'full_like', input.shape, fill_value, type, input.dtype), requires_grad)))
+define({ names: 'new_full', homes: ['Tensor'], doc: 'A tensor of one number of the dtype of input' },
+  signature({ input: tensor, size: sizesThen(), fill_value: filling, dtype: optional(dtype), ...placement }, ({ input, size, fill_value, dtype: type, requires_grad }, ctx) => asLeaf(ctx, filledWith(ctx, 'new_full', size, fill_value, type, input.dtype), requires_grad)))
+
+refuse(['empty', 'empty_like', 'empty_strided'], ['torch'], 'its numbers are whatever lies in memory; use torch.zeros', 'not_in_language')
+refuse(['new_empty', 'new_empty_strided'], ['Tensor'], 'its numbers are whatever lies in memory; use new_zeros', 'not_in_language')
 
 /** A shape that another positional argument follows: never the rest of the arguments. */
 function sizesThen(): Kind<readonly number[]> {
@@ -61,20 +91,44 @@ function progression(ctx: TraceContext, start: number, step: number, count: numb
   return ew.cast(start === 0 ? scaled : ew.add(scaled, start), type)
 }
 
-define({ names: 'arange', homes: ['torch'], doc: 'Numbers from start up to, not including, end' },
-  signature({ end: operand, dtype: optional(dtype), ...placement }, ({ end, dtype: type }, ctx) => arange(ctx, int(0), end, int(1), type)),
-  signature({ start: operand, end: operand, step: withDefault(operand, int(1), '1'), dtype: optional(dtype), ...placement }, ({ start, end, step, dtype: type }, ctx) => arange(ctx, start, end, step, type)))
+/** A number that the program may also have as a 0-d tensor of known numbers. */
+function numberOf(ctx: TraceContext, name: string, x: TensorOrNumber): Num {
+  if (!isTensor(x)) return x
+  const value = knownNumber(x)
+  if (value === undefined) fail(ctx, 'value_dependent', `${name}() takes numbers that are known before the program runs, got a tensor`)
+  return { kind: 'number', value, whole: !isFloat(x.dtype) }
+}
 
-function arange(ctx: TraceContext, start: TensorOrNumber, end: TensorOrNumber, step: TensorOrNumber, type: DType | undefined): Value {
-  if (!('kind' in start) || !('kind' in end) || !('kind' in step)) fail(ctx, 'value_dependent', 'arange() takes numbers that are known before the program runs, got a tensor')
-  if (step.value === 0 || (end.value - start.value) / step.value < 0) fail(ctx, 'bad_argument', `arange(): step ${step.value} does not lead from ${start.value} to ${end.value}`)
-  const count = Math.ceil((end.value - start.value) / step.value)
-  return progression(ctx, start.value, step.value, count, type ?? typeOfNumber(ctx, start.whole && end.whole && step.whole))
+/** How many steps lead from `start` to `end`, or past it. */
+function stepsBetween(ctx: TraceContext, name: string, start: number, end: number, step: number): number {
+  const count = (end - start) / step
+  if (step === 0 || count < 0) fail(ctx, 'bad_argument', `${name}(): step ${step} does not lead from ${start} to ${end}`)
+  if (!Number.isFinite(count)) fail(ctx, 'bad_argument', `${name}(): finite numbers expected, got ${start}, ${end} and ${step}`)
+  return count
+}
+
+function arange(ctx: TraceContext, given: readonly [TensorOrNumber, TensorOrNumber, TensorOrNumber], type: DType | undefined): Value {
+  const numbers = given.map((x) => numberOf(ctx, 'arange', x))
+  const [start, end, step] = numbers.map(({ value }) => value) as [number, number, number]
+  const count = Math.ceil(stepsBetween(ctx, 'arange', start, end, step))
+  return progression(ctx, start, step, count, type ?? typeOfNumber(ctx, numbers.every(({ whole }) => whole)))
+}
+
+const one = withDefault(operand, int(1), '1')
+
+define({ names: 'arange', homes: ['torch'], doc: 'Numbers from start up to, not including, end' },
+  signature({ end: operand, dtype: optional(dtype), ...placement }, ({ end, dtype: type, requires_grad }, ctx) => asLeaf(ctx, arange(ctx, [int(0), end, int(1)], type), requires_grad)),
+  signature({ start: operand, end: operand, step: one, dtype: optional(dtype), ...placement }, ({ start, end, step, dtype: type, requires_grad }, ctx) => asLeaf(ctx, arange(ctx, [start, end, step], type), requires_grad)))
+define({ names: 'range', homes: ['torch'], doc: 'Numbers from start to end, both included where a whole number of steps leads there' },
+  signature({ start: withDefault(number, 0), end: number, step: withDefault(number, 1), dtype: optional(dtype), ...placement }, ({ start, end, step, dtype: type, requires_grad }, ctx) =>
+    asLeaf(ctx, progression(ctx, start, step, Math.floor(stepsBetween(ctx, 'range', start, end, step)) + 1, type ?? ctx.dtype), requires_grad)))
+
+function requireSteps(ctx: TraceContext, name: string, steps: number): void {
+  if (steps < 0) fail(ctx, 'bad_argument', `${name}(): a number of steps expected, got ${steps}`)
 }
 
 /** PyTorch's linspace: the first half from the start, the second from the end. */
 function linspace(ctx: TraceContext, start: number, end: number, steps: number, type: DType): Value {
-  if (steps < 0) fail(ctx, 'bad_argument', `linspace(): a number of steps expected, got ${steps}`)
   if (steps === 0) return full(ctx, [0], 0, type)
   if (steps === 1) return full(ctx, [1], start, type)
   const at: DType = isFloat(type) ? type : 'float64'
@@ -86,24 +140,36 @@ function linspace(ctx: TraceContext, start: number, end: number, steps: number, 
 }
 
 define({ names: 'linspace', homes: ['torch'], doc: 'steps numbers from start to end, both included' },
-  signature({ start: number, end: number, steps: integer, dtype: optional(dtype), ...placement }, ({ start, end, steps, dtype: type }, ctx) => linspace(ctx, start, end, steps, type ?? ctx.dtype)))
+  signature({ start: number, end: number, steps: integer, dtype: optional(dtype), ...placement }, ({ start, end, steps, dtype: type, requires_grad }, ctx) => {
+    requireSteps(ctx, 'linspace', steps)
+    return asLeaf(ctx, linspace(ctx, start, end, steps, type ?? ctx.dtype), requires_grad)
+  }))
+define({ names: 'logspace', homes: ['torch'], doc: 'base to the power of steps numbers from start to end' },
+  signature({ start: number, end: number, steps: integer, base: withDefault(number, 10), dtype: optional(dtype), ...placement }, ({ start, end, steps, base, dtype: given, requires_grad }, ctx) => {
+    requireSteps(ctx, 'logspace', steps)
+    const type = given ?? ctx.dtype
+    const exponents = linspace(ctx, start, end, steps, isFloat(type) ? type : 'float64')
+    return asLeaf(ctx, ew.cast(ew.pow(base, exponents), type), requires_grad)
+  }))
 
 define({ names: 'eye', homes: ['torch'], doc: 'The identity matrix' },
-  signature({ n: integer, m: optional(integer), dtype: optional(dtype), ...placement }, ({ n, m, dtype: type }, ctx) => {
+  signature({ n: integer, m: optional(integer), dtype: optional(dtype), ...placement }, ({ n, m, dtype: type, requires_grad }, ctx) => {
     const shape = [n, m ?? n]
     if (shape.some((size) => size < 0)) fail(ctx, 'bad_argument', `eye(): ${showShape(shape)} are no sizes`)
     if (numel(shape) === 0) return full(ctx, shape, 0, type ?? ctx.dtype)
     const row = expand(reshape(iota(ctx.graph, shape[0]!), [shape[0]!, 1]), shape)
-    return ew.cast(ew.eq(row, expand(reshape(iota(ctx.graph, shape[1]!), [1, shape[1]!]), shape)), type ?? ctx.dtype)
+    return asLeaf(ctx, ew.cast(ew.eq(row, expand(reshape(iota(ctx.graph, shape[1]!), [1, shape[1]!]), shape)), type ?? ctx.dtype), requires_grad)
   }))
 
 define({ names: 'one_hot', homes: ['F'], doc: '1 at the place of the class, 0 elsewhere' },
-  signature({ tensor, num_classes: withDefault(integer, -1) }, ({ tensor: classes, num_classes }, ctx) => {
-    if (num_classes === -1) fail(ctx, 'value_dependent', 'one_hot() needs num_classes: the number of classes depends on the values')
-    if (num_classes < 1) fail(ctx, 'bad_argument', `one_hot(): num_classes: at least 1 expected, got ${num_classes}`)
-    const shape = [...classes.shape, num_classes]
-    const index = expand(reshape(checkIndex(classes, num_classes, 'class'), [...classes.shape, 1]), shape)
-    return ew.cast(ew.eq(index, expand(iota(ctx.graph, num_classes), shape)), 'int64')
+  signature({ tensor, num_classes: withDefault(integer, -1) }, ({ tensor: classes, num_classes: given }, ctx) => {
+    if (given < 1 && given !== -1) fail(ctx, 'bad_argument', `one_hot(): num_classes: at least 1 expected, got ${given}`)
+    const known = given === -1 ? knownNumbers(classes) : undefined
+    if (given === -1 && (known === undefined || known.length === 0)) fail(ctx, 'value_dependent', 'one_hot() needs num_classes: the number of classes depends on the values')
+    const count = known === undefined ? given : Math.max(...known) + 1
+    const shape = [...classes.shape, count]
+    const index = expand(reshape(checkIndex(classes, count, 'class'), [...classes.shape, 1]), shape)
+    return ew.cast(ew.eq(index, expand(iota(ctx.graph, count), shape)), 'int64')
   }))
 
 // ---- literals
@@ -117,8 +183,13 @@ function tensorOf(ctx: TraceContext, data: Dynamic, type: DType | undefined): Va
   if (found.tensors) return stack(ctx, itemsOf(data)!.map((item) => tensorOf(ctx, item, type)), 0)
   const natural: DType = numbers.length === 0 ? ctx.dtype : found.truth ? 'bool' : typeOfNumber(ctx, found.whole)
   const target = type ?? natural
-  if (shape.length === 0) return constant(ctx.graph, target === 'int64' ? Math.trunc(numbers[0]!) : numbers[0]!, target)
-  return numbers.length === 0 ? full(ctx, shape, 0, target) : literal(ctx.graph, numbers, shape, target)
+  const converted = numbers.map((x) => (target === 'bool' ? Number(x !== 0) : target === 'int64' ? wholeOf(ctx, x) : x))
+  if (shape.length === 0) return constant(ctx.graph, converted[0]!, target)
+  return numbers.length === 0 ? full(ctx, shape, 0, target) : literal(ctx.graph, converted, shape, target)
+}
+
+function wholeOf(ctx: TraceContext, x: number): number {
+  return Number.isFinite(x) ? Math.trunc(x) : fail(ctx, 'bad_argument', `tensor(): ${x} cannot be converted to an integer`)
 }
 
 /** Collects the numbers in row-major order and gives the shape. */
@@ -147,7 +218,16 @@ function readNested(ctx: TraceContext, data: Dynamic, numbers: number[], found: 
   return []
 }
 
-const anything: Kind<Dynamic> = { type: 'number | nested lists of numbers', fits: () => true, convert: (value) => value }
-
-define({ names: ['tensor', 'as_tensor'], homes: ['torch'], doc: 'A tensor of the given numbers' },
-  signature({ data: anything, dtype: optional(dtype), ...placement }, ({ data, dtype: type }, ctx) => tensorOf(ctx, data, type)))
+define({ names: 'tensor', homes: ['torch'], doc: 'A tensor of the given numbers' },
+  signature({ data: anything, dtype: optional(dtype), ...placement }, ({ data, dtype: type, requires_grad }, ctx) => asLeaf(ctx, tensorOf(ctx, data, type), requires_grad)))
+define({ names: 'new_tensor', homes: ['Tensor'], doc: 'A tensor of the given numbers, of the dtype of input unless they have their own' },
+  signature({ input: tensor, data: anything, dtype: optional(dtype), ...placement }, ({ input, data, dtype: type, requires_grad }, ctx) => asLeaf(ctx, tensorOf(ctx, data, type ?? (data instanceof Tensor ? undefined : input.dtype)), requires_grad)))
+define({ names: ['as_tensor', 'asarray'], homes: ['torch'], doc: 'A tensor of the given numbers; a tensor stays itself', gradFn: 'ToCopyBackward0' },
+  signature({ data: anything, dtype: optional(dtype), device }, ({ data, dtype: type }, ctx) => {
+    if (!(data instanceof Tensor)) return tensorOf(ctx, data, type)
+    return type === undefined ? data.value : ew.cast(data.value, type)
+  }),
+  signature({ obj: anything, dtype: optional(dtype), device, requires_grad: withDefault(boolean, false, 'False') }, ({ obj, dtype: type, requires_grad }, ctx) => {
+    if (!(obj instanceof Tensor)) return asLeaf(ctx, tensorOf(ctx, obj, type), requires_grad)
+    return type === undefined ? obj.value : ew.cast(obj.value, type)
+  }))

@@ -3,10 +3,12 @@
  * that composes primitives. The language, the catalogue and the documentation read this table.
  */
 import { suggestion } from '../errors.ts'
+import type { ErrorCode } from '../errors.ts'
 import type { Value } from '../ir/value.ts'
 import { isFloat } from '../ir/value.ts'
 import type { Argument, Call, CallArguments, Dynamic, TraceContext } from '../lang/values.ts'
 import { Tensor, fail, itemsOf, tuple } from '../lang/values.ts'
+import { mark } from '../ops/elementwise.ts'
 import { gradFnOf, hasGradFnRule, mayGiveBack } from './grad-fn.ts'
 import type { Kind } from './parameters.ts'
 
@@ -17,7 +19,7 @@ export type Home = 'torch' | 'F' | 'Tensor' | 'linalg' | 'autograd' | 'math' | '
 type Values = Value | readonly Value[] | NamedResult
 
 /** What a call gives: tensors, or a value that is known while tracing. */
-export type Result = Values | MadeBy | { readonly static: Dynamic }
+export type Result = Values | MadeBy | Leaf | { readonly static: Dynamic }
 
 /** Several tensors that also have names. */
 export interface NamedResult {
@@ -29,6 +31,18 @@ export interface NamedResult {
 interface MadeBy {
   readonly gradFn: string
   readonly result: Values
+}
+
+/** A tensor that gradients flow to, and no further: made with requires_grad=True. */
+interface Leaf {
+  readonly leaf: Value
+}
+
+/** `value`, which requires a gradient if `wanted`. It is a node of its own: equal numbers elsewhere are another tensor. */
+export function asLeaf(ctx: TraceContext, value: Value, wanted: boolean): Value | Leaf {
+  if (!wanted) return value
+  if (!isFloat(value.dtype)) fail(ctx, 'dtype_mismatch', `requires_grad: only floating-point tensors can require gradients, got ${value.dtype}`)
+  return { leaf: mark(value, `requires_grad ${ctx.graph.values.length}`) }
 }
 
 export function madeBy(gradFn: string, result: Values): MadeBy {
@@ -53,8 +67,9 @@ export interface TorchFunction {
   readonly doc: string
   /** What `grad_fn` of the result is called, or null where no gradient flows. */
   readonly gradFn: string | null
-  /** Why the function is not in the language. */
+  /** Why the function is not in the language, and the code of the error. */
   readonly refusal?: string
+  readonly refusalCode?: ErrorCode
   /** Tried in order; the first whose arguments fit in number and name is taken. */
   readonly signatures: readonly Signature[]
 }
@@ -90,8 +105,8 @@ export function define(definition: Definition, ...signatures: readonly Signature
 }
 
 /** A function of torch that cannot be part of a program; `refusal` says why, and what to use instead. */
-export function refuse(names: readonly string[], homes: readonly Home[], refusal: string): void {
-  enter(names, { name: names[0]!, homes, doc: `Not in a program: ${refusal}`, gradFn: null, refusal, signatures: [] })
+export function refuse(names: readonly string[], homes: readonly Home[], refusal: string, refusalCode: ErrorCode = 'value_dependent'): void {
+  enter(names, { name: names[0]!, homes, doc: `Not in a program: ${refusal}`, gradFn: null, refusal, refusalCode, signatures: [] })
 }
 
 function enter(names: readonly string[], entry: TorchFunction): void {
@@ -107,7 +122,7 @@ function enter(names: readonly string[], entry: TorchFunction): void {
 
 /** Calls `entry` with the arguments of a program; `shown` is how the program wrote the function. */
 export function callFunction(entry: TorchFunction, written: CallArguments, ctx: TraceContext, shown: string): Dynamic {
-  if (entry.refusal !== undefined) fail(ctx, 'value_dependent', `${shown}() is not part of a program: ${entry.refusal}`)
+  if (entry.refusal !== undefined) fail(ctx, entry.refusalCode ?? 'value_dependent', `${shown}() is not part of a program: ${entry.refusal}`)
   const args = withTorchNames(entry, written)
   const [first, ...others] = entry.signatures
   const chosen = others.length === 0 ? first! : (entry.signatures.find((candidate) => fits(candidate, args)) ?? first!)
@@ -138,6 +153,11 @@ function withTorchNames({ signatures }: TorchFunction, { positional, named }: Ca
 export function apply(ctx: TraceContext, call: Call, body: () => Result): Dynamic {
   const given = ctx.graph.calling(call.name, body)
   if ('static' in given) return given.static
+  if ('leaf' in given) {
+    const tensor = new Tensor(given.leaf, null, true)
+    ctx.recorder?.called(call, [tensor], ctx.graph.place)
+    return tensor
+  }
   const same = givenBack(ctx, call, given)
   if (same) return same
   const [gradFn, result] = 'gradFn' in given ? [given.gradFn, given.result] : [call.gradFn, given]

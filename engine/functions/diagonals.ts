@@ -11,7 +11,7 @@ import { concat, expand, permute, reshape, slice, sum } from '../ops/view.ts'
 import { full } from './creation.ts'
 import type { Home } from './define.ts'
 import { define, signature } from './define.ts'
-import { boolean, dtype, integer, oneOf, optional, resolveDim, tensor, withDefault } from './parameters.ts'
+import { boolean, device, dtype, integer, optional, resolveDim, tensor, withDefault } from './parameters.ts'
 
 const everywhere: readonly Home[] = ['torch', 'Tensor']
 
@@ -153,5 +153,5 @@ export function triangleIndices(ctx: TraceContext, name: string, upper: boolean,
 
 for (const [name, upper] of [['tril_indices', false], ['triu_indices', true]] as const) {
   define({ names: name, homes: ['torch'], doc: `Rows and columns of the places of the ${upper ? 'upper' : 'lower'} triangle of a matrix` },
-    signature({ row: integer, col: integer, offset: whichDiagonal, dtype: optional(dtype), device: withDefault(oneOf('cpu'), 'cpu', "'cpu'"), requires_grad: withDefault(boolean, false, 'False') }, ({ row, col, offset, dtype: type }, ctx) => triangleIndices(ctx, name, upper, row, col, offset, type ?? 'int64')))
+    signature({ row: integer, col: integer, offset: whichDiagonal, dtype: optional(dtype), device, requires_grad: withDefault(boolean, false, 'False') }, ({ row, col, offset, dtype: type }, ctx) => triangleIndices(ctx, name, upper, row, col, offset, type ?? 'int64')))
 }

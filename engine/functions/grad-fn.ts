@@ -191,7 +191,7 @@ export function hasGradFnRule(name: string): boolean {
 }
 
 /** Functions that give back their argument where there is nothing to do: it keeps its own grad_fn. */
-const idle: ReadonlySet<string> = new Set(['atleast_1d', 'atleast_2d', 'atleast_3d', 'cartesian_prod', 'contiguous', 'flatten', 'float', 'double', 'long', 'bool', 'int', 'to', 'type', 'type_as', 'Flatten', 'Identity'])
+const idle: ReadonlySet<string> = new Set(['as_tensor', 'cpu', 'atleast_1d', 'atleast_2d', 'atleast_3d', 'cartesian_prod', 'contiguous', 'flatten', 'float', 'double', 'long', 'bool', 'int', 'to', 'type', 'type_as', 'Flatten', 'Identity'])
 
 export function mayGiveBack(name: string): boolean {
   return idle.has(name)

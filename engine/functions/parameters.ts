@@ -82,6 +82,9 @@ export const number: Kind<number> = kind('float', 'a number', (value) => numberO
 export const boolean: Kind<boolean> = kind('bool', 'True or False', (value) => tagged(value, 'boolean')?.value)
 export const dtype: Kind<DType> = kind('torch.dtype', 'a dtype such as torch.float64', (value) => tagged(value, 'dtype')?.dtype)
 
+/** Whatever is given. */
+export const anything: Kind<Dynamic> = { type: 'object', fits: () => true, convert: (value) => value }
+
 /** An int or a tuple of ints. */
 export const integers: Kind<readonly number[]> = {
   type: 'int | tuple of ints',
@@ -100,6 +103,9 @@ export function oneOf<W extends string>(...words: readonly W[]): Kind<W> {
   const list = words.map((word) => `'${word}'`).join(' | ')
   return kind<W>(list, list, (value) => words.find((word) => word === tagged(value, 'string')?.value))
 }
+
+/** There is one device; naming it changes nothing. */
+export const device: Kind<'cpu' | undefined> = optional({ ...oneOf('cpu'), convert: (value, ctx, what) => (tagged(value, 'string')?.value === 'cpu' ? 'cpu' : fail(ctx, 'bad_argument', `${what}: there is one device, 'cpu', got ${describe(value)}`)) })
 
 /** May be left out. */
 export function withDefault<T>(inner: Kind<T>, value: T, shown = String(value)): Kind<T> {

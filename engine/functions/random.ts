@@ -13,9 +13,9 @@ import { expand } from '../ops/view.ts'
 import * as random from '../random/draw.ts'
 import type { Drawn, DrawnType, FloatType } from '../random/draw.ts'
 import type { Mt19937 } from '../random/mt19937.ts'
-import { define, signature } from './define.ts'
+import { asLeaf, define, signature } from './define.ts'
 import type { Kind } from './parameters.ts'
-import { boolean, dtype, floatTensor, integer, integers, number, oneOf, operand, optional, sizes, tensor, withDefault } from './parameters.ts'
+import { boolean, device, dtype, floatTensor, integer, integers, number, operand, optional, sizes, tensor, withDefault } from './parameters.ts'
 import type { TensorOrNumber } from './parameters.ts'
 import { broadcastShapes, isTensor } from './promote.ts'
 
@@ -70,7 +70,7 @@ function absent(reason: string): Kind<undefined> {
 
 const oneGenerator = 'every draw takes from the one generator that "seed" of the request starts; torch.manual_seed(n) starts it anew'
 const generator = { generator: absent(oneGenerator), out: absent('a new tensor is made; assign the result') }
-const placement = { device: optional(oneOf('cpu')), requires_grad: withDefault(boolean, false, 'False'), pin_memory: withDefault(boolean, false, 'False') }
+const placement = { device, requires_grad: withDefault(boolean, false, 'False'), pin_memory: withDefault(boolean, false, 'False') }
 const factory = { ...generator, dtype: optional(dtype), ...placement }
 
 /** A tuple or list of ints, never a single one: `randint(3, 5, (2,))`. */
@@ -91,9 +91,9 @@ export function floatDType(ctx: TraceContext, name: string, type: DType): FloatT
 
 for (const [name, words, draw] of [['rand', 'in [0, 1)', uniform], ['randn', 'from the standard normal distribution', normal]] as const) {
   define({ names: name, homes: ['torch'], doc: `Numbers ${words}` },
-    signature({ size: sizes, ...factory }, ({ size, dtype: type }, ctx) => draw(ctx, size, floatDType(ctx, name, type ?? ctx.dtype))))
+    signature({ size: sizes, ...factory }, ({ size, dtype: type, requires_grad }, ctx) => asLeaf(ctx, draw(ctx, size, floatDType(ctx, name, type ?? ctx.dtype)), requires_grad)))
   define({ names: `${name}_like`, homes: ['torch'], doc: `Numbers ${words}, of the shape of input` },
-    signature({ input: tensor, dtype: optional(dtype), ...placement }, ({ input, dtype: type }, ctx) => draw(ctx, input.shape, floatDType(ctx, `${name}_like`, type ?? input.dtype))))
+    signature({ input: tensor, dtype: optional(dtype), ...placement }, ({ input, dtype: type, requires_grad }, ctx) => asLeaf(ctx, draw(ctx, input.shape, floatDType(ctx, `${name}_like`, type ?? input.dtype)), requires_grad)))
 }
 
 function requireStd(ctx: TraceContext, std: number): number {
@@ -162,4 +162,4 @@ define({ names: 'manual_seed', homes: ['torch'], doc: 'Starts the generator anew
     return { static: none }
   }))
 define({ names: 'Generator', homes: ['torch'], doc: 'Not here: there is one generator, started by the request\'s "seed"' },
-  signature({ device: optional(oneOf('cpu')) }, (_args, ctx) => fail(ctx, 'bad_argument', `Generator(): ${oneGenerator}`)))
+  signature({ device }, (_args, ctx) => fail(ctx, 'bad_argument', `Generator(): ${oneGenerator}`)))

@@ -1,4 +1,6 @@
 /** `x[…]`: basic and advanced indexing of tensors, items of sequences. */
+import { showShape } from '../errors.ts'
+import { knownNumbers } from '../functions/constants.ts'
 import { broadcastShapes } from '../functions/promote.ts'
 import { select } from '../functions/splitting.ts'
 import type { Result } from '../functions/define.ts'
@@ -7,7 +9,7 @@ import type { Value } from '../ir/value.ts'
 import { isFloat, numel } from '../ir/value.ts'
 import * as ew from '../ops/elementwise.ts'
 import { checkIndex, gather } from '../ops/indexing.ts'
-import { literal } from '../ops/source.ts'
+import { constant, literal } from '../ops/source.ts'
 import { expand, permute, reshape, slice } from '../ops/view.ts'
 import type { Argument, Dynamic, Slice, TraceContext } from './values.ts'
 import { Tensor, describe, fail, itemsOf } from './values.ts'
@@ -56,7 +58,7 @@ function indexTensor(ctx: TraceContext, object: Tensor, index: Dynamic): Dynamic
 }
 
 function indexed(ctx: TraceContext, object: Tensor, parts: readonly Dynamic[]): Result {
-  const consuming = parts.filter((part) => part instanceof Tensor || (part.kind !== 'ellipsis' && part.kind !== 'none')).length
+  const consuming = parts.reduce((n, part) => n + dimensionsOf(part), 0)
   const rank = object.value.shape.length
   if (consuming > rank) fail(ctx, 'bad_index', `too many indices (${consuming}) for ${describe(object)}`)
   if (parts.filter((part) => !(part instanceof Tensor) && part.kind === 'ellipsis').length > 1) fail(ctx, 'bad_index', 'an index takes one ... at most')
@@ -66,7 +68,10 @@ function indexed(ctx: TraceContext, object: Tensor, parts: readonly Dynamic[]): 
   let gradFn = 'AliasBackward0'
   const advanced: Advanced[] = []
   for (const part of parts) {
-    if (part instanceof Tensor || itemsOf(part)) {
+    const mask = maskOf(part)
+    if (mask) {
+      for (const index of placesOf(ctx, mask, x.shape.slice(axis))) advanced.push({ axis: axis++, index })
+    } else if (part instanceof Tensor || itemsOf(part)) {
       advanced.push({ axis, index: indexValues(ctx, part, x.shape[axis]!) })
       axis++
     } else if (part.kind === 'ellipsis') {
@@ -95,8 +100,40 @@ function indexed(ctx: TraceContext, object: Tensor, parts: readonly Dynamic[]): 
 function sliced(ctx: TraceContext, x: Value, axis: number, part: Slice): Value {
   if (part.step < 0) fail(ctx, 'bad_index', 'a slice of a tensor needs a positive step; use torch.flip to reverse')
   const { start, length, step } = sliceOf(ctx, part, x.shape[axis]!)
-  if (length > 0) return slice(x, axis, start, length, step)
-  return expand(ew.fullLike(reshape(slice(x, axis, 0, 0), x.shape.with(axis, 0)), 0), x.shape.with(axis, 0))
+  return length > 0 ? slice(x, axis, start, length, step) : slice(x, axis, 0, 0)
+}
+
+/** How many dimensions of the tensor a part of the index takes. */
+function dimensionsOf(part: Dynamic): number {
+  if (part instanceof Tensor) return part.value.dtype === 'bool' ? part.value.shape.length : 1
+  return part.kind === 'ellipsis' || part.kind === 'none' ? 0 : 1
+}
+
+interface Mask {
+  readonly shape: readonly number[]
+  readonly truths: readonly boolean[]
+}
+
+/** A mask whose truth values the program itself has: a list of them, or a tensor made of such. */
+function maskOf(part: Dynamic): Mask | undefined {
+  if (part instanceof Tensor) {
+    const numbers = part.value.dtype === 'bool' && part.value.shape.length > 0 ? knownNumbers(part.value) : undefined
+    return numbers && { shape: part.value.shape, truths: numbers.map((x) => x !== 0) }
+  }
+  const items = itemsOf(part)
+  if (!items || items.length === 0 || !items.every((item) => !(item instanceof Tensor) && item.kind === 'boolean')) return undefined
+  return { shape: [items.length], truths: items.map((item) => 'value' in item && item.value === true) }
+}
+
+/** The places where a mask is true: an index for each of its dimensions. */
+function placesOf(ctx: TraceContext, { shape, truths }: Mask, sizes: readonly number[]): Value[] {
+  const odd = shape.findIndex((n, i) => n !== sizes[i])
+  if (odd >= 0) fail(ctx, 'bad_index', `a mask of shape ${showShape(shape)} does not fit the indexed dimensions of shape ${showShape(sizes.slice(0, shape.length))}`)
+  const places = [...truths.keys()].filter((at) => truths[at])
+  return shape.map((n, i) => {
+    const inner = numel(shape.slice(i + 1))
+    return places.length === 0 ? expand(constant(ctx.graph, 0, 'int64'), [0]) : literal(ctx.graph, places.map((at) => Math.floor(at / inner) % n), [places.length], 'int64')
+  })
 }
 
 /** The whole numbers of an index tensor or list. */
@@ -107,7 +144,11 @@ function indexValues(ctx: TraceContext, part: Dynamic, size: number): Value {
     }
     return part.value
   }
-  const numbers = itemsOf(part)!.map((item) => wholeNumber(item) ?? fail(ctx, 'bad_index', `a list of ints expected as index, got ${describe(item)}`))
+  const items = itemsOf(part)!
+  const nested = items.find((item) => itemsOf(item))
+  if (nested) fail(ctx, 'bad_index', 'nested lists as index mean different things to different versions of PyTorch: use torch.tensor(…) for one index, a tuple for several')
+  if (items.length === 0) return expand(constant(ctx.graph, 0, 'int64'), [0])
+  const numbers = items.map((item) => wholeNumber(item) ?? fail(ctx, 'bad_index', `a list of ints expected as index, got ${describe(item)}`))
   const wrong = numbers.find((n) => n < -size || n >= size)
   if (wrong !== undefined) fail(ctx, 'bad_index', `index ${wrong} is out of range for a dimension of size ${size}`)
   return literal(ctx.graph, numbers, [numbers.length], 'int64')
@@ -123,6 +164,12 @@ function gatherAt(ctx: TraceContext, x: Value, advanced: readonly Advanced[]): V
   const others = [...x.shape.keys()].filter((axis) => !axes.includes(axis))
   const together = axes.every((axis, i) => i === 0 || axis === axes[i - 1]! + 1)
   const count = axes.reduce((n, axis) => n * x.shape[axis]!, 1)
+  const ordered = (picked: Value): Value => {
+    if (!together || axes[0] === 0) return picked
+    const before = others.filter((axis) => axis < axes[0]!).length
+    const order = [...others.keys()].map((i) => i + shape.length)
+    return permute(picked, [...order.slice(0, before), ...shape.keys(), ...order.slice(before)])
+  }
 
   // Row-major number of the place among all combinations of the indexed dimensions.
   let place: Value | undefined
@@ -132,12 +179,9 @@ function gatherAt(ctx: TraceContext, x: Value, advanced: readonly Advanced[]): V
     place = place ? ew.add(ew.mul(place, size), checked) : checked
   }
   const rest = others.map((axis) => x.shape[axis]!)
+  if (numel(shape) * numel(rest) === 0) return ordered(expand(constant(ctx.graph, 0, x.dtype), [...shape, ...rest]))
   const moved = reshape(permute(x, [...axes, ...others]), [count, numel(rest)])
   const rows = numel(shape)
   const flat = expand(reshape(place!, [rows, 1]), [rows, numel(rest)])
-  const picked = reshape(gather(moved, flat, 0), [...shape, ...rest])
-  if (!together || axes[0] === 0) return picked
-  const before = others.filter((axis) => axis < axes[0]!).length
-  const order = [...others.keys()].map((i) => i + shape.length)
-  return permute(picked, [...order.slice(0, before), ...shape.keys(), ...order.slice(before)])
+  return ordered(reshape(gather(moved, flat, 0), [...shape, ...rest]))
 }
