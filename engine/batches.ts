@@ -1,6 +1,5 @@
 /** Which rows each step sees: torch's DataLoader with a batch size, shuffling and drop_last. */
-import { SpecError, showShape } from './errors.ts'
-import { escape } from './model.ts'
+import { SpecError, escape, showShape } from './errors.ts'
 import type { DataTensor } from './network.ts'
 import { shuffledEpoch } from './random/draw.ts'
 import type { Mt19937 } from './random/mt19937.ts'

@@ -3,10 +3,9 @@
  * scheduler's, and the generators. The numbers of a run that goes on are those of one that never stopped.
  */
 import type { Fault } from './errors.ts'
-import { SpecError, showShape } from './errors.ts'
+import { SpecError, escape, showShape } from './errors.ts'
 import type { DType, Shape } from './ir/value.ts'
 import { sameShape } from './ir/value.ts'
-import { escape } from './model.ts'
 import type { OptimizerSlots, OptimizerTensors, Progress } from './progress.ts'
 import type { GeneratorState } from './random/mt19937.ts'
 import { Mt19937, generatorWords } from './random/mt19937.ts'
@@ -48,10 +47,10 @@ export interface Expected extends Progress {
 }
 
 /** A checkpoint of a request, or all that does not fit at once. */
-export function readCheckpoint(json: CheckpointJson, given: Readonly<Record<string, unknown>> | undefined, expected: Expected, maxElements: number): Checkpoint {
+export function readCheckpoint(json: CheckpointJson, given: ReadonlyMap<string, unknown>, expected: Expected, maxElements: number): Checkpoint {
   const faults: Fault[] = []
   const wrong = (pointer: string, message: string): void => void faults.push({ code: 'checkpoint_mismatch', pointer: `/checkpoint${pointer}`, message })
-  const missing = expected.names.filter((name) => given?.[name] === undefined)
+  const missing = expected.names.filter((name) => !given.has(name))
   if (missing.length > 0) faults.push({ code: 'checkpoint_mismatch', pointer: '/state', message: `a checkpoint goes on from the whole state that came with it; missing: ${missing.slice(0, 20).join(', ')}` })
   const { optimizer } = json
   if (optimizer.type !== expected.type) throw new SpecError('checkpoint_mismatch', `the checkpoint is of a run with ${optimizer.type}, this one has ${expected.type}`, { pointer: '/checkpoint/optimizer/type' })

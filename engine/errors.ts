@@ -44,6 +44,7 @@ export const errorCodes = {
   loss_without_parameters: 'The loss depends on no parameter, so there is nothing to differentiate.',
   name_conflict: 'One name stands for two things.',
   state_mismatch: 'The given state does not fit the model.',
+  invalid_safetensors: 'The given file is not safetensors, or not a whole one.',
   empty_data: 'The dataset has no rows.',
   batch_mismatch: 'The batched tensors differ in their number of rows.',
   index_out_of_range: 'An index or class label is outside its range.',
@@ -106,6 +107,11 @@ export class EngineFault extends Error {
 
 export function invariant(condition: unknown, message: string): asserts condition {
   if (!condition) throw new EngineFault(message)
+}
+
+/** A name as part of a JSON pointer (RFC 6901). */
+export function escape(name: string): string {
+  return name.replaceAll('~', '~0').replaceAll('/', '~1')
 }
 
 /** `[2, 3]`, as PyTorch prints shapes. */

@@ -103,7 +103,7 @@ export function forward(spec: ForwardSpec, engine: Engine): ForwardResult {
   }
   const { results, stats } = runOnce(setup, records, engine)
   const outputs = new Map(asked.map((name) => [name, numbers.get(name) ?? results.get(`output ${name}`)!]))
-  const nonFinite = isOdd(results) ? locateNonFinite({ forward: records.map(({ value }) => value), gradients: [] }, allInputs(setup), { spec, model: setup.model }, engine.compile) : undefined
+  const nonFinite = isOdd(results) ? locateNonFinite({ forward: records.map(({ value }) => value), gradients: [] }, allInputs(setup), setup.model, engine.compile) : undefined
   return { loss: results.get('loss'), gradFn: network.loss?.gradFn ?? null, outputs, nonFinite, stats }
 }
 
@@ -123,7 +123,7 @@ export function backward(spec: ForwardSpec, engine: Engine): BackwardResult {
   const values = gradients(loss.value, [...targets.values()])
   const records = [{ name: 'loss', value: loss.value }, ...[...targets.keys()].map((name, i) => ({ name, value: values[i]! }))]
   const { results, stats } = runOnce(setup, records, engine)
-  const nonFinite = isOdd(results) ? locateNonFinite({ forward: [loss.value], gradients: values }, allInputs(setup), { spec, model }, engine.compile) : undefined
+  const nonFinite = isOdd(results) ? locateNonFinite({ forward: [loss.value], gradients: values }, allInputs(setup), model, engine.compile) : undefined
   return {
     loss: results.get('loss')!,
     gradFn: loss.gradFn,

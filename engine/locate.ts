@@ -1,19 +1,17 @@
 /** Where a number that is not finite first arose, in a step that has been found to give one. */
 import type { CompileOptions } from './compile.ts'
 import { compile } from './compile.ts'
-import { SpecError } from './errors.ts'
+import { SpecError, escape } from './errors.ts'
 import type { Place } from './errors.ts'
 import type { Shape, Value } from './ir/value.ts'
 import { isFloat, reachable } from './ir/value.ts'
 import type { Model } from './model.ts'
-import { escape } from './model.ts'
 import { textAttr } from './ops/define.ts'
 import { inputOp } from './ops/source.ts'
 import { sliceOp } from './ops/view.ts'
 import { windowsOp } from './ops/windows.ts'
 import type { Elements } from './runtime.ts'
 import { Runtime } from './runtime.ts'
-import type { ForwardSpec } from './spec.ts'
 
 type Kind = 'NaN' | 'Infinity' | '-Infinity'
 
@@ -39,7 +37,7 @@ export interface Results {
  * values that are not finite either, and finds the first of them in the order of the program: an infinity that a
  * softmax or a `where` has made harmless is not the cause. Undefined when the values do not fit in memory.
  */
-export function locateNonFinite(results: Results, inputs: ReadonlyMap<string, Elements>, sources: Sources, options: CompileOptions): NonFinite | undefined {
+export function locateNonFinite(results: Results, inputs: ReadonlyMap<string, Elements>, model: Model, options: CompileOptions): NonFinite | undefined {
   const roots = [...results.forward, ...results.gradients]
   const all = reachable(roots)
   const origins = originsOf(all)
@@ -57,7 +55,7 @@ export function locateNonFinite(results: Results, inputs: ReadonlyMap<string, El
   const first = [...found].toSorted((a, b) => a.id - b.id)[0]
   if (!first) return undefined
   const value = kinds.get(first)!
-  if (first.op === inputOp && first.call === undefined) return { phase: 'forward', value, ...given(textAttr(first.attrs, 'name'), first.shape, inputs, sources) }
+  if (first.op === inputOp && first.call === undefined) return { phase: 'forward', value, ...given(textAttr(first.attrs, 'name'), first.shape, inputs, model) }
   const phase = new Set(reachable(results.forward)).has(first) ? 'forward' : 'backward'
   return { phase, operation: first.call ?? first.op.name, value, place: first.place, index: undefined }
 }
@@ -103,18 +101,12 @@ function kindOf(x: number): Kind {
   return Number.isNaN(x) ? 'NaN' : x > 0 ? 'Infinity' : '-Infinity'
 }
 
-/** Where the numbers of the inputs come from. */
-export interface Sources {
-  readonly spec: ForwardSpec
-  readonly model: Model
-}
-
 /** The place of an input that was not finite from the start. */
-function given(input: string, shape: Shape, inputs: ReadonlyMap<string, Elements>, { spec, model }: Sources): Pick<NonFinite, 'operation' | 'place' | 'index'> {
+function given(input: string, shape: Shape, inputs: ReadonlyMap<string, Elements>, model: Model): Pick<NonFinite, 'operation' | 'place' | 'index'> {
   const at = firstNonFinite(inputs.get(input)!)
   const index = shape.map((size, axis) => Math.floor(at / shape.slice(axis + 1).reduce((a, b) => a * b, 1)) % size)
   const [operation, name] = [input.slice(0, input.indexOf(' ')), input.slice(input.indexOf(' ') + 1)]
   const own = operation === 'data' ? `/data/${escape(name)}` : model.parameters.find((parameter) => parameter.name === name)?.pointer
-  const pointer = operation === 'parameter' && spec.state?.[name] !== undefined ? `/state/${escape(name)}` : own
+  const pointer = operation === 'parameter' ? (model.restored.get(name) ?? own) : own
   return { operation, place: pointer === undefined ? undefined : { pointer }, index }
 }

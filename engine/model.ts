@@ -1,8 +1,7 @@
 /** A model of a spec: its parameters with their initial values, and its forward pass. */
-import { SpecError, invariant, showShape, suggestion } from './errors.ts'
-import type { Fault } from './errors.ts'
+import { SpecError, escape, invariant, showShape, suggestion } from './errors.ts'
 import type { DType, Shape, Value } from './ir/value.ts'
-import { numel, sameShape } from './ir/value.ts'
+import { numel } from './ir/value.ts'
 import { apply as applyCall } from './functions/define.ts'
 import { gradFnOf } from './functions/grad-fn.ts'
 import type { Argument, Dynamic, TraceContext } from './lang/values.ts'
@@ -15,6 +14,7 @@ import type { FloatArray } from './random/draw.ts'
 import type { Mt19937 } from './random/mt19937.ts'
 import type { ForwardSpec, LayerSpec, ModelSpec } from './spec.ts'
 import { readTensor, toElements } from './tensor.ts'
+import { readState } from './weights/restore.ts'
 
 export interface Parameter {
   /** Its state_dict name. */
@@ -45,6 +45,8 @@ export class Model {
   readonly #layers: Part | undefined
   readonly #modules = new Map<string, Part>()
   readonly #byName = new Map<string, Parameter>()
+  /** Where in the request the state gives a tensor, by its name. */
+  readonly restored: ReadonlyMap<string, string>
 
   /** Draws initial values from `generator` in PyTorch's order: layers or modules as listed, then named parameters. */
   constructor(spec: ForwardSpec, generator: Mt19937, maxElements: number) {
@@ -67,7 +69,7 @@ export class Model {
       }
     }
     this.#freeze(spec.freeze ?? [])
-    this.#restore(spec, maxElements)
+    this.restored = this.#restore(spec, maxElements)
   }
 
   #freeze(patterns: readonly string[]): void {
@@ -109,25 +111,11 @@ export class Model {
     this.#byName.set(parameter.name, parameter)
   }
 
-  /** Replaces initial values by the given state. All names and shapes that do not fit are reported at once. */
-  #restore(spec: ForwardSpec, maxElements: number): void {
-    const faults: Fault[] = []
-    for (const [name, json] of Object.entries(spec.state ?? {})) {
-      const pointer = `/state/${escape(name)}`
-      const parameter = this.#byName.get(name)
-      if (!parameter) {
-        faults.push({ code: 'state_mismatch', message: `the model has no parameter "${name}"${suggestion(name, this.#byName.keys())}`, pointer })
-        continue
-      }
-      const given = readTensor(json, pointer, maxElements)
-      if (!sameShape(given.shape, parameter.shape)) {
-        faults.push({ code: 'state_mismatch', message: `"${name}" has shape ${showShape(parameter.shape)}, got ${showShape(given.shape)}`, pointer })
-        continue
-      }
-      parameter.initial = toElements(given, parameter.dtype)
-    }
-    const [first, ...more] = faults
-    if (first) throw new SpecError(first.code, first.message, { ...(first.pointer !== undefined && { pointer: first.pointer }) }, more)
+  /** Replaces initial values by the given state. */
+  #restore(spec: ForwardSpec, maxElements: number): Map<string, string> {
+    const restored = spec.state === undefined ? [] : [...readState(spec.state, this.#byName, maxElements)]
+    for (const [name, { elements }] of restored) this.#byName.get(name)!.initial = elements
+    return new Map(restored.map(([name, { pointer }]) => [name, pointer]))
   }
 
   /** The modules as functions of a program. */
@@ -191,9 +179,3 @@ function initOf(init: { readonly type: string } | undefined, pointer: string): F
   if (!record) throw new SpecError('unknown_init', `there is no initialisation "${init.type}"${suggestion(init.type, Object.keys(inits))}`, { pointer: `${pointer}/init/type` })
   return record.fill(init)
 }
-
-/** A name as part of a JSON pointer (RFC 6901). */
-export function escape(name: string): string {
-  return name.replaceAll('~', '~0').replaceAll('/', '~1')
-}
-

@@ -37,13 +37,16 @@ export interface TypedOptions extends Options {
   readonly type: string
 }
 
+/** Tensors by their state_dict names; or all of them as a safetensors file in base64. */
+export type StateJson = Readonly<Record<string, TensorJson>> | { readonly safetensors: string }
+
 export interface ForwardSpec {
   readonly model: ModelSpec
   readonly loss?: ProgramText | TypedOptions | undefined
   readonly data: Readonly<Record<string, TensorJson>>
   /** Patterns of parameters that are not trained. */
   readonly freeze?: readonly string[] | undefined
-  readonly state?: Readonly<Record<string, TensorJson>> | undefined
+  readonly state?: StateJson | undefined
   /** Whether layers are in training mode; they are unless it says false. */
   readonly training?: boolean | undefined
   readonly seed: number

@@ -171,7 +171,7 @@ export class Stepper {
     this.rewind(runtime, done)
     const loss = requireLoss(variant.network).value
     const targets = [...gradientTargets(this.#spec, this.#model, variant.network).values()]
-    return locateNonFinite({ forward: [loss], gradients: gradients(loss, targets) }, inputs, { spec: this.#spec, model: this.#model }, this.#engine.compile)
+    return locateNonFinite({ forward: [loss], gradients: gradients(loss, targets) }, inputs, this.#model, this.#engine.compile)
   }
 
   /**

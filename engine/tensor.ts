@@ -27,7 +27,7 @@ export interface TensorData {
   /** The dtype that was named, if one was. */
   readonly dtype: TensorType | undefined
   /** bool as 0 and 1; int64 exactly. */
-  readonly numbers: Float64Array | BigInt64Array
+  readonly numbers: Float64Array | Float32Array | BigInt64Array
 }
 
 /**
@@ -143,9 +143,9 @@ export function toElements(tensor: TensorData, dtype: DType): Float32Array<Array
   const bigs = numbers instanceof BigInt64Array
   switch (dtype) {
     case 'float32':
-      return Float32Array.from(numbers as ArrayLike<number>, Number)
+      return bigs ? Float32Array.from(numbers, Number) : new Float32Array(numbers)
     case 'float64':
-      return Float64Array.from(numbers as ArrayLike<number>, Number)
+      return bigs ? Float64Array.from(numbers, Number) : new Float64Array(numbers)
     case 'int64':
       return bigs ? BigInt64Array.from(numbers) : BigInt64Array.from({ length: numbers.length }, (_, i) => BigInt(Math.trunc(Number(numbers[i]))))
     default:

@@ -149,7 +149,7 @@ export class Training {
     const { start, optimizer } = this.#course
     const names = this.model.parameters.map(({ name }) => name)
     const expected = { ...start, type: optimizer.type, slots: this.#course.slots.bind(this.#course), minibatchesPerEpoch: this.batches.perEpoch, accumulate: this.#accumulate, names, stopping: this.#stopping?.state }
-    const checkpoint = readCheckpoint(json, this.spec.state, expected, this.engine.limits.maxElements)
+    const checkpoint = readCheckpoint(json, this.model.restored, expected, this.engine.limits.maxElements)
     const { epochGenerator } = checkpoint
     this.#progress = this.#course.restore(checkpoint)
     this.#done = checkpoint.minibatches

@@ -25,11 +25,12 @@ const contentTypes: Record<Format, string> = {
   json: 'application/json',
   ndjson: 'application/x-ndjson',
   sse: 'text/event-stream',
+  octets: 'application/octet-stream',
 }
 
 /** What the Accept header asks for; training can be streamed. */
 function formatOf(operation: Operation, request: FastifyRequest): Format {
-  const offered: Format[] = operation === 'train' ? ['json', 'ndjson', 'sse'] : ['json']
+  const offered: Format[] = operation === 'train' ? ['json', 'ndjson', 'sse', 'octets'] : ['json']
   const chosen = request.accepts().type(offered.map((format) => contentTypes[format]))
   const format = offered.find((candidate) => contentTypes[candidate] === chosen)
   if (format) return format
@@ -57,7 +58,7 @@ async function answer(app: FastifyInstance, operation: Operation, format: Format
   reply.raw.once('close', gone)
   const { REQUEST_TIMEOUT_MS: limit } = app.settings
   const timer = setTimeout(() => controller.abort(new ProblemError(problem('timeout', `the computation took longer than the limit of ${limit} ms`))), limit)
-  const stream = format === 'json' ? undefined : new Streamed(format, reply)
+  const stream = format === 'json' || format === 'octets' ? undefined : new Streamed(format, reply)
   try {
     const result = await app.pool.run({
       operation,
@@ -69,7 +70,7 @@ async function answer(app: FastifyInstance, operation: Operation, format: Format
     })
     logStats(request, operation, result.stats)
     if (stream) stream.end(result)
-    else reply.type(result.contentType).send(result.body)
+    else reply.headers(result.headers).type(result.contentType).send(result.body)
   } catch (error) {
     if (error instanceof AbortedError) {
       request.logFields['aborted'] = true

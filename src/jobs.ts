@@ -1,13 +1,13 @@
 /** What a worker does with a request: runs the engine and writes the answer as bytes of JSON. */
-import type { Engine, GraphResult, NonFinite } from '../engine/index.ts'
-import { SpecError, Training, backward, callGraph, forward } from '../engine/index.ts'
+import type { Engine, GraphResult, NonFinite, TrainStep } from '../engine/index.ts'
+import { SpecError, Training, backward, callGraph, forward, safetensorsSize, writeSafetensors } from '../engine/index.ts'
 import type { DebugLadder } from './debug.ts'
 import { graphDot } from './graph/dot.ts'
 import { graphJson } from './graph/json.ts'
 import { graphMermaid } from './graph/mermaid.ts'
 import { graphSvg } from './graph/svg.ts'
 import type { Format, JobStats } from './protocol.ts'
-import { NonFiniteList, checkpointText, earlyStoppingText, estimateText, stepText, tensorText, tensorsText } from './serialize.ts'
+import { NonFiniteList, base64, checkpointText, earlyStoppingText, estimateText, float32Text, float64Text, stepText, tensorText, tensorsText } from './serialize.ts'
 import type { BackwardRequest, ForwardRequest, GraphRequest, TrainRequest } from './spec.ts'
 
 /** How a job talks to the rest of the worker. */
@@ -26,9 +26,10 @@ export interface JobContext {
 
 export interface JobResult {
   /** The body, or the last piece of a streamed answer. */
-  readonly text: string
+  readonly body: string | Uint8Array<ArrayBuffer>
   /** By default JSON. */
   readonly contentType?: string
+  readonly headers?: Readonly<Record<string, string>>
   readonly stats: JobStats
 }
 
@@ -50,7 +51,7 @@ export function runForward(request: ForwardRequest, ctx: JobContext): JobResult 
     parts.push(`"loss":${tensorText(result.loss, 'nested')}`, `"grad_fn":${JSON.stringify(result.gradFn)}`)
   }
   parts.push(`"outputs":${tensorsText(result.outputs, form, '/outputs', bad)}`)
-  return { text: `{${parts.join(',')}${bad.field}${firstNonFiniteText(result.nonFinite)}}`, stats: passStats(result.stats, ctx.now() - began) }
+  return { body: `{${parts.join(',')}${bad.field}${firstNonFiniteText(result.nonFinite)}}`, stats: passStats(result.stats, ctx.now() - began) }
 }
 
 export function runBackward(request: BackwardRequest, ctx: JobContext): JobResult {
@@ -63,7 +64,7 @@ export function runBackward(request: BackwardRequest, ctx: JobContext): JobResul
   const loss = tensorText(result.loss, 'nested')
   const gradients = tensorsText(result.gradients, form, '/gradients', bad)
   return {
-    text: `{"loss":${loss},"grad_fn":${JSON.stringify(result.gradFn)},"gradients":${gradients}${bad.field}${firstNonFiniteText(result.nonFinite)}}`,
+    body: `{"loss":${loss},"grad_fn":${JSON.stringify(result.gradFn)},"gradients":${gradients}${bad.field}${firstNonFiniteText(result.nonFinite)}}`,
     stats: passStats(result.stats, ctx.now() - began),
   }
 }
@@ -92,7 +93,7 @@ export async function runGraph(request: GraphRequest, ctx: JobContext): Promise<
   requireRoom(graph.nodes.length * drawnCharacters.node + graph.edges.length * drawnCharacters.edge, ctx)
   const { contentType, write } = graphFormats[request.format]
   ctx.checkCancelled()
-  return { text: await write(graph), contentType, stats: passStats(graph.stats, ctx.now() - began) }
+  return { body: await write(graph), contentType, stats: passStats(graph.stats, ctx.now() - began) }
 }
 
 function passStats(stats: { fromCache: boolean; memoryBytes: number; kernels: number }, ms: number): JobStats {
@@ -100,6 +101,8 @@ function passStats(stats: { fromCache: boolean; memoryBytes: number; kernels: nu
 }
 
 // ---- training
+
+type TextFormat = Exclude<Format, 'octets'>
 
 /** Steps between two looks at the cancel flag take about this long. */
 const chunkMs = 5
@@ -109,18 +112,14 @@ const pieceMs = 50
 
 export async function runTrain(request: TrainRequest, format: Format, ctx: JobContext): Promise<JobResult> {
   const began = ctx.now()
-  const training = new Training(request, ctx.engine, { gradients: request.report.gradients !== 'none' })
+  const training = new Training(request, ctx.engine, { gradients: format !== 'octets' && request.report.gradients !== 'none' })
   const compiled = ctx.now()
   try {
-    requireRoom(estimateRun(training, request), ctx)
-    const writer = new StepWriter(format, ctx)
-    if (format !== 'json') ctx.start()
-    await runSteps(training, request, ctx, writer)
-    const text = writer.finish(endText(training, request))
+    const answer = format === 'octets' ? await runToFile(training, request, ctx) : await runToText(training, request, format, ctx)
     const { stats } = training
     if (ctx.debug.probes) ctx.debug.kernels(training)
     return {
-      text,
+      ...answer,
       stats: { compileMs: compiled - began, runMs: ctx.now() - compiled, steps: training.doneSteps, peakBytes: stats.memoryBytes, kernels: stats.kernels, cached: stats.fromCache },
     }
   } finally {
@@ -128,21 +127,57 @@ export async function runTrain(request: TrainRequest, format: Format, ctx: JobCo
   }
 }
 
+async function runToText(training: Training, request: TrainRequest, format: TextFormat, ctx: JobContext): Promise<Pick<JobResult, 'body'>> {
+  requireRoom(estimateRun(training, request), ctx)
+  const writer = new StepWriter(format, ctx)
+  if (format !== 'json') ctx.start()
+  const report = { gradients: request.report.gradients, tensors: request.report.tensors, dtype: request.dtype }
+  const { every } = request.report
+  await runSteps(training, ctx, async (done) => {
+    for (const step of done) {
+      const isLast = step.step === done.at(-1)!.step && training.status !== 'running'
+      if (step.step % every === 0 || isLast || step.validation) writer.step(stepText(step, report))
+    }
+    await writer.flush()
+  })
+  return { body: writer.finish(endText(training, request)) }
+}
+
+/** The state alone, as a safetensors file; how the run ended is in the headers. */
+async function runToFile(training: Training, { report, dtype }: TrainRequest, ctx: JobContext): Promise<Pick<JobResult, 'body' | 'contentType' | 'headers'>> {
+  if (report.parameters === 'none') throw new SpecError('bad_option', 'Accept: application/octet-stream asks for the state, which report.parameters leaves out', { pointer: '/report/parameters' })
+  requireRoom(safetensorsSize(training.model.parameters.map((parameter) => [parameter.name, parameter])), ctx)
+  let loss: number | undefined
+  await runSteps(training, ctx, async (done) => {
+    loss = done.at(-1)?.loss ?? loss
+  })
+  const number = dtype === 'float32' ? float32Text : float64Text
+  const headers = {
+    'content-disposition': 'attachment; filename="state.safetensors"',
+    'run-status': training.status,
+    'run-steps': String(training.doneSteps),
+    ...(loss !== undefined && Number.isFinite(loss) && { 'run-loss': number(loss) }),
+  }
+  return { body: writeSafetensors(training.state()), contentType: 'application/octet-stream', headers }
+}
+
 /** Characters of the whole answer, estimated before the first step. */
 function estimateRun(training: Training, request: TrainRequest): number {
   const { report } = request
   const reported = Math.ceil((training.totalSteps - training.doneSteps) / report.every) + 1
-  const parameters = training.model.parameters
   let perStep = 120 + (request.validation ? 60 + 40 * request.validation.metrics.length : 0)
   if (report.gradients === 'norms') perStep += training.gradientNames.length * 60
   if (report.gradients === 'values') perStep += training.gradientShapes.reduce((n, shape) => n + estimateText(shape, request.dtype, report.tensors), 0)
-  const state = report.parameters === 'values' ? parameters.reduce((n, { shape, dtype }) => n + estimateText(shape, dtype, report.tensors), 0) : 0
+  const state = report.parameters === 'values' ? estimateState(training, request) : 0
   return reported * perStep + state
 }
 
-async function runSteps(training: Training, request: TrainRequest, ctx: JobContext, writer: StepWriter): Promise<void> {
-  const report = { gradients: request.report.gradients, tensors: request.report.tensors, dtype: request.dtype }
-  const { every } = request.report
+function estimateState({ model: { parameters } }: Training, { report }: TrainRequest): number {
+  if (report.state === 'safetensors') return 30 + Math.ceil((safetensorsSize(parameters.map((parameter) => [parameter.name, parameter])) * 4) / 3)
+  return parameters.reduce((n, { shape, dtype }) => n + estimateText(shape, dtype, report.tensors), 0)
+}
+
+async function runSteps(training: Training, ctx: JobContext, take: (done: readonly TrainStep[]) => Promise<void>): Promise<void> {
   let steps = 1
   while (training.status === 'running') {
     ctx.checkCancelled()
@@ -150,11 +185,7 @@ async function runSteps(training: Training, request: TrainRequest, ctx: JobConte
     const done = training.advance(steps)
     const elapsed = Math.max(ctx.now() - from, 0.01)
     steps = Math.max(1, Math.min(steps * 4, Math.floor((done.length * chunkMs) / elapsed)))
-    for (const step of done) {
-      const isLast = step.step === done.at(-1)!.step && training.status !== 'running'
-      if (step.step % every === 0 || isLast || step.validation) writer.step(stepText(step, report))
-    }
-    await writer.flush()
+    await take(done)
   }
 }
 
@@ -162,23 +193,29 @@ async function runSteps(training: Training, request: TrainRequest, ctx: JobConte
 function endText(training: Training, request: TrainRequest): string {
   const bad = new NonFiniteList()
   const parts: string[] = []
-  if (request.report.parameters === 'values') parts.push(`"state":${tensorsText(training.state(), request.report.tensors, '/state', bad)}`)
+  if (request.report.parameters === 'values') parts.push(`"state":${stateText(training, request, bad)}`)
   if (request.report.checkpoint && training.status === 'succeeded') parts.push(`"checkpoint":${checkpointText(training.checkpoint(), request.report.tensors, bad)}`)
   if (training.stopping) parts.push(`"early_stopping":${earlyStoppingText(training.stopping, training.stoppedEarly, request.dtype)}`)
   parts.push(`"status":"${training.status}"`)
   return parts.join(',') + firstNonFiniteText(training.nonFinite, training.nonFinite?.step) + bad.field
 }
 
+function stateText(training: Training, { report }: TrainRequest, bad: NonFiniteList): string {
+  const state = training.state()
+  if (report.state === 'safetensors') return `{"safetensors":"${base64(writeSafetensors(state))}"}`
+  return tensorsText(state, report.tensors, '/state', bad)
+}
+
 /** Frames steps and the end for each format. */
 class StepWriter {
-  readonly #format: Format
+  readonly #format: TextFormat
   readonly #ctx: JobContext
   #pieces: string[] = []
   #length = 0
   #total = 0
   #sent: number
 
-  constructor(format: Format, ctx: JobContext) {
+  constructor(format: TextFormat, ctx: JobContext) {
     this.#format = format
     this.#ctx = ctx
     this.#sent = ctx.now()

@@ -106,6 +106,8 @@ Steps can be had as soon as they are done:
 - with \`Accept: application/x-ndjson\` each step is a line of JSON (a TrainStep), and the last line holds the other fields of the answer;
 - with \`Accept: text/event-stream\` each step is an event \`step\`, and the end an event \`done\`.
 
+With \`Accept: application/octet-stream\` the answer is the final state alone, as a safetensors file; the headers \`Run-Status\`, \`Run-Steps\` and \`Run-Loss\` say how the run ended.
+
 A problem that comes up after the first step is the last line, \`{"error": Problem}\`, or an event \`error\`. A client that goes away stops the work.`
 
 export const operationDocs: Record<Operation, OperationDoc> = {

@@ -65,6 +65,7 @@ export interface JobRequest {
 export interface JobAnswer {
   readonly body: Uint8Array
   readonly contentType: string
+  readonly headers: Readonly<Record<string, string>>
   readonly stats: JobStats
 }
 
@@ -168,7 +169,7 @@ export class Pool {
       }
       case 'done':
         this.#finish(member)
-        job.resolve({ body: message.body, contentType: message.contentType, stats: message.stats })
+        job.resolve({ body: message.body, contentType: message.contentType, headers: message.headers, stats: message.stats })
         return
       case 'refused':
         this.#finish(member)

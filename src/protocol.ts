@@ -2,7 +2,8 @@
 import type { Problem } from './errors.ts'
 import type { Operation } from './spec.ts'
 
-export type Format = 'json' | 'ndjson' | 'sse'
+/** How an answer is given; `octets`: the trained state as a safetensors file. */
+export type Format = 'json' | 'ndjson' | 'sse' | 'octets'
 
 /** What a worker needs to know when it starts. */
 export interface WorkerSetup {
@@ -56,7 +57,7 @@ export type FromWorker =
   | { readonly type: 'started'; readonly id: number }
   | { readonly type: 'chunk'; readonly id: number; readonly bytes: Uint8Array<ArrayBuffer> }
   /** The end of the answer; its whole body when it is not streamed. */
-  | { readonly type: 'done'; readonly id: number; readonly body: Uint8Array<ArrayBuffer>; readonly contentType: string; readonly stats: JobStats }
+  | { readonly type: 'done'; readonly id: number; readonly body: Uint8Array<ArrayBuffer>; readonly contentType: string; readonly headers: Readonly<Record<string, string>>; readonly stats: JobStats }
   | { readonly type: 'refused'; readonly id: number; readonly problem: Problem }
   | { readonly type: 'cancelled'; readonly id: number }
   | { readonly type: 'failed'; readonly id: number; readonly message: string; readonly stack: string | undefined }

@@ -31,6 +31,8 @@ jsonSchemas.set(tensorOut, {
 })
 
 const tensors = z.record(z.string(), tensorOut)
+/** As requests take it. */
+export const stateOut = z.union([tensors, z.strictObject({ safetensors: z.string().describe('A safetensors file in base64') })]).meta({ id: 'StateResult' })
 const number = z.number().nullable().describe('null where it is not finite')
 
 const nonFinite = z
@@ -136,7 +138,7 @@ export const trainStep = z
   .meta({ id: 'TrainStep' })
 
 const end = {
-  state: tensors.optional().describe('The parameters after the run, by their state_dict names'),
+  state: stateOut.optional().describe('The parameters and buffers after the run by their state_dict names, or a safetensors file of them'),
   checkpoint: z.record(z.string(), z.unknown()).optional().describe('What another run takes as its `checkpoint`, where report.checkpoint asks for it and the run has not diverged'),
   early_stopping: z
     .strictObject({ stopped: z.boolean().describe('Whether the run ended before all of its steps'), best_step: z.int().describe('0 where no loss was finite'), best_loss: number })

@@ -62,7 +62,7 @@ export function tensorText(tensor: TensorResult, form: TensorForm): string {
   return nested(0)
 }
 
-function base64(elements: Elements): string {
+export function base64(elements: Elements): string {
   return Buffer.from(elements.buffer, elements.byteOffset, elements.byteLength).toString('base64')
 }
 

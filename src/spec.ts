@@ -39,6 +39,11 @@ const name = z.string().regex(/^(?!.*__)[A-Za-z_][A-Za-z0-9_]*$/, 'a name of let
 
 const tensors = z.record(name, tensor)
 
+/** The first form is the one that a fault is told of, unless the value can only be meant as the other. */
+const state = z
+  .union([z.record(z.string(), tensor), strict({ safetensors: z.string().describe('A safetensors file in base64') })])
+  .meta({ id: 'State' })
+
 const programText = z.union([z.string(), z.array(z.string())])
 export const program = programText
   .describe('Python syntax with PyTorch names: one string, or a list of lines')
@@ -123,7 +128,7 @@ const base = {
   data: tensors.default({}).describe('Named tensors. `layers` are applied to `x`; loss classes compare `y_hat` with `y`'),
   seed: z.int().min(0).max(Number.MAX_SAFE_INTEGER).default(0).describe('As torch.manual_seed: initial parameters and shuffles'),
   freeze: z.array(z.string().min(1)).max(1000).optional().describe('Parameters that are not trained, such as `0.*`; `*` stands for any characters'),
-  state: z.record(z.string(), tensor).optional().describe('Initial parameters by their state_dict names, such as `0.weight`'),
+  state: state.optional().describe('Initial parameters and buffers by their state_dict names, such as `0.weight`; or all of them as a safetensors file'),
   dtype: z.enum(['float32', 'float64']).default('float32').describe('What parameters and data are held in'),
 }
 
@@ -161,6 +166,7 @@ const report = strict({
   every: z.int32().min(1).default(1).describe('Report the steps whose number this divides, and the last one'),
   gradients: z.enum(['values', 'norms', 'none']).default('values').describe('Gradients of the reported steps, their 2-norms, or nothing'),
   parameters: z.enum(['values', 'none']).default('values').describe('Whether the final state is returned'),
+  state: z.enum(['tensors', 'safetensors']).default('tensors').describe('The final state as tensors, or as a safetensors file in base64; either can be sent back as `state`'),
   checkpoint: z.boolean().default(false).describe('Whether the answer has what another run needs to go on'),
   tensors: tensorForm,
 }).meta({ id: 'Report' })
@@ -222,7 +228,7 @@ export const trainRequest = strict({
   clip_grad_norm: z.number().nonnegative().optional().describe('Largest total 2-norm of the gradients, as torch.nn.utils.clip_grad_norm_'),
   clip_grad_value: z.number().nonnegative().optional().describe('Largest size of an element of a gradient, as torch.nn.utils.clip_grad_value_'),
   retain_grad: names.optional().describe('Variables or data whose gradients are reported too'),
-  report: report.default({ every: 1, gradients: 'values', parameters: 'values', checkpoint: false, tensors: 'nested' }),
+  report: report.default({ every: 1, gradients: 'values', parameters: 'values', state: 'tensors', checkpoint: false, tensors: 'nested' }),
 })
   .refine((given) => given.steps === undefined || given.epochs === undefined, { message: 'give either steps or epochs, not both', path: ['epochs'] })
   .meta({ id: 'TrainRequest' })

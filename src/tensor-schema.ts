@@ -54,7 +54,7 @@ function elementMessage(value: unknown): string {
 export function show(value: unknown): string {
   if (value === undefined) return 'nothing'
   if (typeof value === 'number') return String(value)
-  const text = JSON.stringify(value)
+  const text = JSON.stringify(typeof value === 'string' ? value.slice(0, 60) : value)
   return text.length > 60 ? `${text.slice(0, 57)}...` : text
 }
 

@@ -105,10 +105,10 @@ function checkedRequest(job: Job): unknown {
 async function handle(job: Job): Promise<void> {
   flow.inFlight = 0
   try {
-    const { text, contentType = 'application/json', stats } = await run(job)
+    const { body: given, contentType = 'application/json', headers = {}, stats } = await run(job)
     if (debug.on) debug.ran(job.operation, stats)
-    const body = new TextEncoder().encode(text)
-    post({ type: 'done', id: job.id, body, contentType, stats }, [body.buffer])
+    const body = typeof given === 'string' ? new TextEncoder().encode(given) : given
+    post({ type: 'done', id: job.id, body, contentType, headers, stats }, [body.buffer])
   } catch (error) {
     if (error instanceof Cancelled) post({ type: 'cancelled', id: job.id })
     else if (error instanceof Refused) post({ type: 'refused', id: job.id, problem: error.problem })

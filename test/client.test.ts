@@ -28,6 +28,7 @@ it('generated, compiled, run', async () => {
     steps: 5,
     lossOfFirstStep: expect.any(Number),
     status: 'succeeded',
+    lossOfSavedState: 0.96040004,
     code: 'unknown_name',
     line: 1,
     ready: 'ready',

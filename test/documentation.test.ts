@@ -85,6 +85,19 @@ describe('the engine', () => {
   })
 })
 
+describe('the examples of docs/weights.md', () => {
+  const service = useService({ WORKERS: '1' })
+  const guide = text('docs/weights.md')
+  const examples = [...guide.matchAll(/```json request (\S+)\n([\s\S]+?)```\n\n```json answer\n([\s\S]+?)```/g)].map(([, path, request, answer]) => [path!, request!, answer!] as const)
+
+  it('are all found', () => expect(examples).toHaveLength(guide.split('```json request').length - 1))
+
+  it.each(examples)('%s', async (path, request, answer) => {
+    const { body } = await service.post(path, request).expect(200)
+    expect(body).toEqual(JSON.parse(answer))
+  })
+})
+
 describe('links between documents', () => {
   const documents = ['README.md', 'CHANGELOG.md', 'engine/README.md', 'bench/README.md', 'test/golden/README.md', ...readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.md')).map((file) => `docs/${file}`)]
 

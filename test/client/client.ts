@@ -20,6 +20,9 @@ const trained = await client.POST('/v1/train', {
     report: { gradients: 'none' },
   },
 })
+const saved = await client.POST('/v1/train', { body: { model, data, loss, optimizer: { type: 'SGD', lr: 0.01 }, steps: 1, report: { state: 'safetensors' } } })
+const file = saved.data?.state?.['safetensors']
+const loaded = await client.POST('/v1/forward', { body: { model, data, loss, state: { safetensors: typeof file === 'string' ? file : '' } } })
 const wrong = await client.POST('/v1/backward', { body: { model: { forward: 'y_hat = z' }, loss: 'y_hat', data: {} } })
 const ready = await client.GET('/health/ready')
 
@@ -33,6 +36,7 @@ process.stdout.write(
     steps: trained.data?.steps.length,
     lossOfFirstStep,
     status: trained.data?.status,
+    lossOfSavedState: loaded.data?.loss,
     code: problem?.code,
     line: problem?.errors?.[0]?.line,
     ready: ready.data?.status,

@@ -151,7 +151,7 @@ describe('the spec', () => {
   it('a state that does not fit: everything at once', async () => {
     await expectProblem('/v1/train', layers([linear], { state: { '0.weight': [[1]], '0.bais': [1], '0.bias': [1] } }), { status: 422, code: 'state_mismatch', error: { pointer: '/state/0.weight', message: /\[1, 2\], got \[1, 1\]/ } })
     const { body } = await service.post('/v1/train', layers([linear], { state: { '0.weight': [[1]], '0.bais': [1] } }))
-    expect(body.errors.map((error: { pointer: string }) => error.pointer)).toEqual(['/state/0.weight', '/state/0.bais'])
+    expect(body.errors.map((error: { pointer: string }) => error.pointer)).toEqual(['/state/0.weight', '/state/0.bais', '/state'])
   })
   it('an empty dataset', () => expectProblem('/v1/train', layers([linear], { data: { x: [], y: [] } }), { status: 422, code: 'empty_data', error: { pointer: '/data/x' } }))
   it('numbers of rows that differ', () => expectProblem('/v1/train', layers([linear], { batch_size: 2, data: { x: [[1, 2], [3, 4]], y: [[1], [2], [3]] } }), { status: 422, code: 'batch_mismatch', error: { pointer: '/data/y', message: /"x" has 2 rows, "y" has 3/ } }))

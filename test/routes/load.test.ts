@@ -149,7 +149,7 @@ describe('a request that outgrows its worker', () => {
   const service = useService({ WORKERS: '1', WORKER_HEAP_MB: '60', INLINE_BODY_BYTES: '1000' })
 
   it('is told so; a new worker serves the next', async () => {
-    const { status, body } = await service.post('/v1/forward', { model: { forward: 'y_hat = x.sum()' }, data: { x: Array.from({ length: 2_000_000 }, (_, i) => i) } })
+    const { status, body } = await service.post('/v1/forward', { model: { forward: 'y_hat = x.sum()' }, data: { x: Array.from({ length: 2_000_000 }, (_, i) => [i]) } })
     expect([status, body.code]).toEqual([422, 'memory_limit'])
     expect(body.detail).toContain('60 MB')
     const next = await service.post('/v1/backward', notebook)
