@@ -1,7 +1,7 @@
 /** Python's built-in functions and the math module, over values that are known while tracing. */
 import { itemsOneByOne } from '../lang/sequences.ts'
 import type { Dynamic, Num, TraceContext } from '../lang/values.ts'
-import { Tensor, bool, describe, fail, float, int, itemsOf, tuple } from '../lang/values.ts'
+import { Tensor, bool, describe, fail, float, int, itemsOf, rangeLength, tuple } from '../lang/values.ts'
 import { numel } from '../ir/value.ts'
 import * as ew from '../ops/elementwise.ts'
 import { reshape } from '../ops/view.ts'
@@ -30,7 +30,7 @@ builtin('range', 'Whole numbers from start up to, not including, stop',
 
 builtin('len', 'Number of items, or the first size of a tensor', signature({ obj: anything }, ({ obj }, ctx) => {
   if (obj instanceof Tensor) return { static: int(obj.value.shape[0] ?? fail(ctx, 'bad_argument', 'len() of a 0-d tensor')) }
-  if (obj.kind === 'range') return { static: int(Math.max(0, Math.ceil((obj.stop - obj.start) / obj.step))) }
+  if (obj.kind === 'range') return { static: int(rangeLength(obj)) }
   return { static: int(itemsOf(obj)?.length ?? fail(ctx, 'bad_argument', `len() takes a sequence or a tensor, got ${describe(obj)}`)) }
 }))
 
@@ -63,8 +63,9 @@ for (const [name, pick] of [['min', Math.min], ['max', Math.max]] as const) {
   builtin(name, `The ${name === 'min' ? 'smallest' : 'largest'} of numbers`, signature({ args: { ...anything, type: '*number', variadic: true } }, ({ args }, ctx) => {
     const found = numbersOf(ctx, name, itemsOf(args) ?? [args])
     if (found.length === 0) fail(ctx, 'bad_argument', `${name}() of nothing`)
-    const best = pick(...found.map((x) => x.value))
-    return { static: found.find((x) => x.value === best)!.whole ? int(best) : float(best) }
+    const values = found.map((x) => x.value)
+    const best = found[values.indexOf(pick(...values))] ?? found.find((x) => Number.isNaN(x.value))!
+    return { static: best }
   }))
 }
 
@@ -79,7 +80,7 @@ function plus(ctx: TraceContext, a: Dynamic, b: Dynamic): Dynamic {
 
 builtin('sum', 'The sum of items: numbers, or tensors one after the other', signature({ iterable: anything, start: withDefault<Dynamic>(anything, int(0), '0') }, ({ iterable, start }, ctx) => {
   let total = start
-  for (const item of itemsOneByOne(ctx, iterable)) total = plus(ctx, total, item)
+  for (const item of itemsOf(iterable) ?? itemsOneByOne(ctx, iterable)) total = plus(ctx, total, item)
   return { static: total }
 }))
 

@@ -142,6 +142,7 @@ function outputSizes(ctx: TraceContext, shown: string, x: Value, rank: number, g
   if (x.shape.slice(2).includes(0)) fail(ctx, 'shape_mismatch', `${shown}(): spatial dimensions with elements expected, got shape ${showShape(x.shape)}`)
   return sizes.map((size, i) => {
     if (size !== null && size < 1) fail(ctx, 'bad_argument', `${shown}(): output_size: at least 1 expected, got ${size}`)
+    if (size !== null && size > ctx.graph.limits.maxElements) fail(ctx, 'tensor_too_large', `${shown}(): output_size ${size} is more than the ${ctx.graph.limits.maxElements} elements that a tensor may have`)
     return size ?? x.shape[2 + i]!
   })
 }

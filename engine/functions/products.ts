@@ -10,7 +10,7 @@ import { expand, reshape, sum, transposeLast } from '../ops/view.ts'
 import type { Home } from './define.ts'
 import { define, signature } from './define.ts'
 import { add, mul } from './elementwise.ts'
-import { integer, optional, resolveDim, tensor, withDefault } from './parameters.ts'
+import { integer, optional, resolveDims, tensor, withDefault } from './parameters.ts'
 import { broadcastShapes } from './promote.ts'
 
 const everywhere: readonly Home[] = ['torch', 'Tensor']
@@ -105,5 +105,5 @@ define({ names: 'linear', homes: ['F'], doc: 'input @ weight.T + bias', gradFn: 
 define({ names: 'vecdot', homes: ['linalg'], doc: 'Dot products along dim, with broadcasting', gradFn: 'SumBackward1' },
   signature({ x: tensor, y: tensor, dim: withDefault(integer, -1) }, ({ x, y, dim }, ctx) => {
     const products = mul(ctx, x, y)
-    return sum(products, [resolveDim(ctx, dim, products.shape.length)])
+    return sum(products, resolveDims(ctx, [dim], products.shape))
   }))

@@ -62,10 +62,16 @@ define({ names: 'split_with_sizes', homes: everywhere, doc: 'Pieces of given siz
 define({ names: 'chunk', homes: everywhere, doc: 'A number of equal pieces along dim; the last may be smaller', gradFn: 'SplitBackward0' },
   signature({ input: tensor, chunks: integer, dim: along }, ({ input, chunks, dim }, ctx) => {
     const axis = axisOf(ctx, 'chunk', input, dim)
-    if (chunks < 1) fail(ctx, 'bad_argument', `chunk(): a positive number of chunks expected, got ${chunks}`)
+    requireCount(ctx, 'chunk', chunks)
     const size = input.shape[axis]!
     return pieces(input, axis, size === 0 ? Array<number>(chunks).fill(0) : equalLengths(size, Math.ceil(size / chunks)))
   }))
+
+/** Each piece is a node of the graph. */
+function requireCount(ctx: TraceContext, name: string, count: number): void {
+  if (count < 1) fail(ctx, 'bad_argument', `${name}(): at least 1 section expected, got ${count}`)
+  if (count > ctx.graph.limits.maxNodes) fail(ctx, 'graph_too_large', `${name}(): the graph would have more than ${ctx.graph.limits.maxNodes} nodes`)
+}
 
 /** As many pieces as equal as can be, the larger ones first. */
 function evenPieces(x: Value, axis: number, count: number): Value[] {
@@ -86,11 +92,14 @@ function piecesBetween(x: Value, axis: number, places: readonly number[]): Value
 define({ names: 'tensor_split', homes: everywhere, doc: 'A number of nearly equal pieces, or the pieces between given places, along dim', gradFn: 'SliceBackward0' },
   signature({ input: tensor, indices_or_sections: integer, dim: along }, ({ input, indices_or_sections: count, dim }, ctx) => {
     const axis = axisOf(ctx, 'tensor_split', input, dim)
-    if (count < 1) fail(ctx, 'bad_argument', `tensor_split(): a positive number of sections expected, got ${count}`)
+    requireCount(ctx, 'tensor_split', count)
     return evenPieces(input, axis, count)
   }),
   signature({ input: tensor, indices_or_sections: integers, dim: along }, ({ input, indices_or_sections: places, dim }, ctx) => piecesBetween(input, axisOf(ctx, 'tensor_split', input, dim), places)),
-  signature({ input: tensor, sections: integer, dim: along }, ({ input, sections, dim }, ctx) => evenPieces(input, axisOf(ctx, 'tensor_split', input, dim), sections)),
+  signature({ input: tensor, sections: integer, dim: along }, ({ input, sections, dim }, ctx) => {
+    requireCount(ctx, 'tensor_split', sections)
+    return evenPieces(input, axisOf(ctx, 'tensor_split', input, dim), sections)
+  }),
   signature({ input: tensor, indices: integers, dim: along }, ({ input, indices, dim }, ctx) => piecesBetween(input, axisOf(ctx, 'tensor_split', input, dim), indices)))
 
 for (const [name, axis, least, order] of [['vsplit', 0, 2, 'first'], ['hsplit', 1, 1, 'second'], ['dsplit', 2, 3, 'third']] as const) {
@@ -98,7 +107,8 @@ for (const [name, axis, least, order] of [['vsplit', 0, 2, 'first'], ['hsplit', 
     signature({ input: tensor, indices_or_sections: integer }, ({ input, indices_or_sections: count }, ctx) => {
       requireDimensions(ctx, name, input, least)
       const at = Math.min(axis, input.shape.length - 1)
-      if (count < 1 || input.shape[at]! % count !== 0) fail(ctx, 'bad_argument', `${name}(): dimension ${at} of size ${input.shape[at]} cannot be split into ${count} equal sections`)
+      requireCount(ctx, name, count)
+      if (input.shape[at]! % count !== 0) fail(ctx, 'bad_argument', `${name}(): dimension ${at} of size ${input.shape[at]} cannot be split into ${count} equal sections`)
       return evenPieces(input, at, count)
     }),
     signature({ input: tensor, indices_or_sections: integers }, ({ input, indices_or_sections: places }, ctx) => {

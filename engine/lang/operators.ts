@@ -8,7 +8,7 @@ import { truthOf } from '../functions/builtins.ts'
 import * as ew from '../ops/elementwise.ts'
 import type { BinaryOperator, CompareOperator } from './ast.ts'
 import type { Call, Dynamic, Num, TraceContext } from './values.ts'
-import { Tensor, bool, describe, fail, float, int, itemsOf, tuple } from './values.ts'
+import { Tensor, bool, describe, fail, float, int, itemsOf, maxItems, tuple } from './values.ts'
 
 /** torch's function for each operator, and what `grad_fn` of its result is called. */
 const functions: Record<BinaryOperator, readonly [name: string, gradFn: string | null]> = {
@@ -58,7 +58,7 @@ export function binary(ctx: TraceContext, operator: BinaryOperator, a: Dynamic, 
 }
 
 function repeated(ctx: TraceContext, sequence: Dynamic, items: readonly Dynamic[], times: number): Dynamic {
-  if (items.length * times > 100_000) fail(ctx, 'bad_operand', `a sequence of ${items.length * times} items is too long`)
+  if (items.length * times > maxItems) fail(ctx, 'trace_too_long', `a sequence of ${items.length * times} items is too long; the limit is ${maxItems}`)
   const copies = Array.from({ length: Math.max(0, times) }, () => items).flat()
   return !(sequence instanceof Tensor) && sequence.kind === 'list' ? { kind: 'list', items: copies } : tuple(copies)
 }

@@ -60,8 +60,16 @@ class Tracer {
   }
 
   run(program: Program, scope: Scope): TraceResult {
-    let lastExpression: Dynamic | undefined
     this.#scopes.push(scope)
+    try {
+      return this.#follow(program, scope)
+    } catch (error) {
+      throw error instanceof SpecError ? error.at(this.ctx.graph.place ?? {}) : error
+    }
+  }
+
+  #follow(program: Program, scope: Scope): TraceResult {
+    let lastExpression: Dynamic | undefined
     for (const statement of program.body) {
       if (statement.kind === 'expression') {
         this.#count(statement.at)

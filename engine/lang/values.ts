@@ -59,6 +59,13 @@ export interface Slice {
   readonly step: number
 }
 
+export interface Range {
+  readonly kind: 'range'
+  readonly start: number
+  readonly stop: number
+  readonly step: number
+}
+
 export interface Callable {
   readonly kind: 'function'
   readonly name: string
@@ -83,7 +90,7 @@ export type Dynamic =
   | Sequence
   | NamedTuple
   | Slice
-  | { readonly kind: 'range'; readonly start: number; readonly stop: number; readonly step: number }
+  | Range
   | Callable
   | { readonly kind: 'namespace'; readonly name: string }
 
@@ -185,14 +192,22 @@ export function describe(value: Dynamic): string {
   }
 }
 
+/** The longest sequence that is made of a range or by repetition. */
+export const maxItems = 100_000
+
+/** How many numbers a range has. */
+export function rangeLength({ start, stop, step }: Range): number {
+  return Math.max(0, Math.ceil((stop - start) / step))
+}
+
 /** Items of a tuple, list, range or named tuple; undefined for anything else. */
 export function itemsOf(value: Dynamic): readonly Dynamic[] | undefined {
   if (value instanceof Tensor) return undefined
   if (value.kind === 'tuple' || value.kind === 'list' || value.kind === 'named') return value.items
   if (value.kind === 'range') {
-    const items: Dynamic[] = []
-    for (let i = value.start; value.step > 0 ? i < value.stop : i > value.stop; i += value.step) items.push(int(i))
-    return items
+    const length = rangeLength(value)
+    if (length > maxItems) throw new SpecError('trace_too_long', `a sequence of ${length} items is too long; the limit is ${maxItems}`)
+    return Array.from({ length }, (_, i) => int(value.start + i * value.step))
   }
   return undefined
 }
