@@ -23,7 +23,7 @@ export type { EngineLimits, ForwardSpec, LayerSpec, ModelSpec, ParameterJson, Pr
 export { defaultLimits } from './spec.ts'
 export type { NestedNumbers, TensorJson, TensorResult, TensorType } from './tensor.ts'
 export type { Elements } from './runtime.ts'
-export { inits, layerTypes, lossTypes } from './nn/index.ts'
+export { containers, inits, layerTypes, lossTypes } from './nn/index.ts'
 export { optimizerTypes } from './optim/index.ts'
 export type { Json } from './schedule/define.ts'
 export { compositeSchedulers, schedulerTypes, simpleSchedulers } from './schedule/index.ts'

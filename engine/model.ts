@@ -2,13 +2,15 @@
 import { SpecError, escape, invariant, showShape, suggestion } from './errors.ts'
 import type { DType, Shape, Value } from './ir/value.ts'
 import { numel } from './ir/value.ts'
-import { apply as applyCall } from './functions/define.ts'
+import { apply as applyCall, bind, givenArguments } from './functions/define.ts'
 import { gradFnOf } from './functions/grad-fn.ts'
-import type { Argument, Dynamic, TraceContext } from './lang/values.ts'
-import { Tensor } from './lang/values.ts'
-import { inits, layerTypes } from './nn/index.ts'
+import { tensorItself } from './functions/parameters.ts'
+import type { Argument, CallArguments, Dynamic, TraceContext } from './lang/values.ts'
+import { Tensor, itemsOf } from './lang/values.ts'
+import { containers, inits, layerTypes } from './nn/index.ts'
 import type { Layer, Options } from './nn/index.ts'
 import type { Fill, InitContext } from './nn/init.ts'
+import { add } from './ops/elementwise.ts'
 import { select } from './optim/groups.ts'
 import type { FloatArray } from './random/draw.ts'
 import type { Mt19937 } from './random/mt19937.ts'
@@ -36,8 +38,14 @@ interface Placed {
   readonly pointer: string
 }
 
-/** Layers one after the other, or a single one. */
-type Part = Placed | readonly Part[]
+/** Layers one after the other; `adds`: what they give is added to what they got. */
+interface Chain {
+  readonly parts: readonly Part[]
+  readonly adds: boolean
+  readonly pointer: string
+}
+
+type Part = Placed | Chain
 
 export class Model {
   readonly parameters: Parameter[] = []
@@ -55,7 +63,7 @@ export class Model {
     const { layers, modules, parameters, forward } = spec.model
     if (layers && forward !== undefined) throw new SpecError('name_conflict', 'a model has either layers or a forward program, not both', { pointer: '/model/forward' })
     if (!layers && forward === undefined) throw new SpecError('no_model', 'the model needs layers or a forward program', { pointer: '/model' })
-    if (layers) this.#layers = layers.map((layer, i) => this.#build(layer, String(i), `/model/layers/${i}`, ctx, maxElements))
+    if (layers) this.#layers = { parts: layers.map((layer, i) => this.#build(layer, String(i), `/model/layers/${i}`, ctx, maxElements)), adds: false, pointer: '/model' }
     for (const [name, module] of Object.entries(modules ?? {})) this.#modules.set(name, this.#build(module, name, `/model/modules/${escape(name)}`, ctx, maxElements))
     for (const [name, json] of Object.entries(parameters ?? {})) {
       const pointer = `/model/parameters/${escape(name)}`
@@ -80,14 +88,18 @@ export class Model {
   }
 
   #build(spec: LayerSpec, prefix: string, pointer: string, ctx: InitContext, maxElements: number): Part {
-    if (spec.type === 'Sequential') {
-      return (spec.layers ?? []).map((inner, i) => this.#build(inner, `${prefix}.${i}`, `${pointer}/layers/${i}`, ctx, maxElements))
+    if (containers.has(spec.type)) {
+      const parts = (spec.layers ?? []).map((inner, i) => this.#build(inner, `${prefix}.${i}`, `${pointer}/layers/${i}`, ctx, maxElements))
+      return { parts, adds: spec.type === 'Residual', pointer }
     }
     const layer = layerTypes.get(spec.type)
     if (!layer) {
-      throw new SpecError('unknown_layer', `there is no layer "${spec.type}"${suggestion(spec.type, [...layerTypes.keys(), 'Sequential'])}`, { pointer: `${pointer}/type` })
+      throw new SpecError('unknown_layer', `there is no layer "${spec.type}"${suggestion(spec.type, [...layerTypes.keys(), ...containers.keys()])}`, { pointer: `${pointer}/type` })
     }
     const { type: _type, ...options } = spec
+    layer.check(options, (option, message) => {
+      throw new SpecError('bad_option', message, { pointer: `${pointer}/${option}` })
+    })
     for (const { name, shape, fill } of layer.parameters(options)) this.#draw(`${prefix}.${name}`, shape, fill, true, pointer, ctx, maxElements)
     for (const { name, shape, value, dtype = ctx.dtype } of layer.buffers(options)) {
       this.#add({ name: `${prefix}.${name}`, shape, dtype, requiresGrad: false, buffer: true, initial: toElements({ shape, dtype: undefined, numbers: new Float64Array(numel(shape)).fill(value) }, dtype), pointer })
@@ -130,13 +142,7 @@ export class Model {
         kind: 'function',
         name,
         attributes,
-        call: ({ positional, named }) => {
-          const [input] = positional
-          if (positional.length !== 1 || named.size > 0 || !(input instanceof Tensor)) {
-            throw new SpecError('bad_argument', `${name}() takes one tensor`, ctx.graph.place)
-          }
-          return apply(part, input, ctx, values, ctx.graph.place)
-        },
+        call: (args) => applyPart(part, args, name, { ctx, values, caller: ctx.graph.place }),
       })
     }
     return scope
@@ -145,7 +151,9 @@ export class Model {
   /** The layers applied to `input`. */
   applyLayers(input: Tensor, ctx: TraceContext, values: Map<string, Value>): Tensor {
     invariant(this.#layers, 'the model has layers')
-    return apply(this.#layers, input, ctx, values, undefined)
+    const output = applyPart(this.#layers, oneTensor(input), 'layers', { ctx, values, caller: undefined })
+    invariant(output instanceof Tensor, 'layers give a tensor')
+    return output
   }
 }
 
@@ -153,24 +161,61 @@ export function asTensor(values: ReadonlyMap<string, Value>, parameter: Paramete
   return new Tensor(values.get(parameter.name)!, null, parameter.requiresGrad)
 }
 
+/** The circumstances of a call of layers. */
+interface Circumstances {
+  readonly ctx: TraceContext
+  readonly values: Map<string, Value>
+  /** The line of the program that called; undefined in a list of layers. */
+  readonly caller: TraceContext['graph']['place']
+}
+
+function oneTensor(input: Tensor): CallArguments {
+  return { positional: [input], named: new Map() }
+}
+
 /** Runs a part. Errors point at the layer, and keep the line of the program that called it. */
-function apply(part: Part, input: Tensor, ctx: TraceContext, values: Map<string, Value>, caller: TraceContext['graph']['place']): Tensor {
-  if (isList(part)) return part.reduce((x, inner) => apply(inner, x, ctx, values, caller), input)
-  const { layer, options, prefix, pointer } = part
+function applyPart(part: Part, args: CallArguments, shown: string, now: Circumstances): Dynamic {
+  return 'layer' in part ? applyLayer(part, args, shown, now) : applyChain(part, args, shown, now)
+}
+
+/** Each layer gets the first result of the one before. */
+function applyChain({ parts, adds, pointer }: Chain, args: CallArguments, shown: string, now: Circumstances): Tensor {
+  const { graph } = now.ctx
+  return graph.at(now.caller ?? { pointer }, () => {
+    const { input } = bind({ parameters: { input: tensorItself } }, args, now.ctx, shown) as { input: Tensor }
+    const output = parts.reduce((x, inner) => firstTensor(applyPart(inner, oneTensor(x), 'layer' in inner ? inner.layer.type : shown, now)), input)
+    if (!adds) return output
+    const inputs: Argument[] = [['input', input], ['layers', output]]
+    if (String(input.value.shape) !== String(output.value.shape)) {
+      throw new SpecError('shape_mismatch', `Residual adds what its layers give to what they got, so both must have one shape; got ${showShape(output.value.shape)} and ${showShape(input.value.shape)}`, { ...graph.place, pointer })
+    }
+    return applyCall(now.ctx, { name: 'Residual', gradFn: 'AddBackward0', inputs }, () => add(input.value, output.value)) as Tensor
+  })
+}
+
+/** What a layer passes on to the next. */
+function firstTensor(result: Dynamic): Tensor {
+  const first = result instanceof Tensor ? result : itemsOf(result)?.[0]
+  invariant(first instanceof Tensor, 'a layer gives a tensor first')
+  return first
+}
+
+function applyLayer({ layer, options, prefix, pointer }: Placed, args: CallArguments, shown: string, { ctx, values, caller }: Circumstances): Dynamic {
   const place = caller ?? { pointer }
   const parameter = (name: string): Value => values.get(`${prefix}.${name}`)!
   const update = (name: string, value: Value): void => void values.set(`${prefix}.${name}`, value)
-  const own = layer.parameters(options).map(({ name }): Argument => [name, new Tensor(parameter(name), null, true)])
-  const inputs: Argument[] = [['input', input], ...own]
-  const call = { name: layer.type, gradFn: gradFnOf(layer.type, layer.gradFn, new Map(inputs)), inputs, module: prefix }
   const mismatch = (option: string, message: string): never => {
     throw new SpecError('shape_mismatch', message, { ...place, pointer: `${pointer}/${option}` })
   }
-  return ctx.graph.at(place, () => applyCall(ctx, call, () => layer.forward(input.value, options, { ctx, training: ctx.training === true, parameter, update, mismatch }))) as Tensor
-}
-
-function isList(part: Part): part is readonly Part[] {
-  return Array.isArray(part)
+  return ctx.graph.at(place, () => {
+    const called = { parameters: layer.inputs }
+    const inputs = bind(called, args, ctx, shown)
+    const own = layer.parameters(options).map(({ name }): Argument => [name, new Tensor(parameter(name), null, true)])
+    const given = [...givenArguments(called, args), ...own]
+    const call = { name: layer.type, gradFn: gradFnOf(layer.type, layer.gradFn, new Map(given)), inputs: given, module: prefix }
+    const results = applyCall(ctx, call, () => layer.forward(inputs, options, { ctx, training: ctx.training === true, parameter, update, mismatch }))
+    return layer.arrange(results, inputs)
+  })
 }
 
 function initOf(init: { readonly type: string } | undefined, pointer: string): Fill {

@@ -3,7 +3,7 @@
  */
 import { z } from 'zod'
 import type { Json, ScheduleSpec, TensorJson } from '../engine/index.ts'
-import { compositeSchedulers, inits, layerTypes, lossTypes, metricNames, nearest, optimizerTypes, schedulerTypes, simpleSchedulers } from '../engine/index.ts'
+import { compositeSchedulers, containers, inits, layerTypes, lossTypes, metricNames, nearest, optimizerTypes, schedulerTypes, simpleSchedulers } from '../engine/index.ts'
 import { checkTensor, tensorSchema } from './tensor-schema.ts'
 
 /** JSON Schema of schemas that zod cannot express, by schema. */
@@ -86,16 +86,18 @@ function schedulerSchemas(): z.ZodType<ScheduleSpec> {
   return unionOf(schemas, 'Scheduler') as z.ZodType<ScheduleSpec>
 }
 
-const sequential = strict({
-  type: z.literal('Sequential'),
-  get layers(): z.ZodType<Typed[]> {
-    return z.array(layer)
-  },
-})
-  .describe('Layers applied in order')
-  .meta({ id: 'Sequential' })
+function containerOf([type, doc]: readonly [string, string]): z.ZodObject {
+  return strict({
+    type: z.literal(type),
+    get layers(): z.ZodType<Typed[]> {
+      return z.array(layer)
+    },
+  })
+    .describe(doc)
+    .meta({ id: type })
+}
 
-export const layer: z.ZodType<Typed> = unionOf([...[...layerTypes].map(([type, record]) => typed(type, record)), sequential], 'Layer')
+export const layer: z.ZodType<Typed> = unionOf([...[...layerTypes].map(([type, record]) => typed(type, record)), ...[...containers].map(containerOf)], 'Layer')
 const lossRecord = unionOf([...lossTypes].map(([type, record]) => typed(type, record)), 'Loss')
 const optimizer = unionOf([...optimizerTypes].map(([type, record]) => typed(type, record.search ? record : { ...record, options: { ...record.options, groups: groupsOf(type, record) } })), 'Optimizer')
 const scheduler = schedulerSchemas()

@@ -2,7 +2,7 @@
 import { parse as parseJson } from 'secure-json-parse'
 import type { z } from 'zod'
 import { SpecError, nearest } from '../engine/index.ts'
-import { inits, layerTypes, lossTypes, optimizerTypes, schedulerTypes } from '../engine/index.ts'
+import { containers, inits, layerTypes, lossTypes, optimizerTypes, schedulerTypes } from '../engine/index.ts'
 import type { FaultItem, Problem } from './errors.ts'
 import { maxFaults, problem } from './errors.ts'
 import type { Operation } from './spec.ts'
@@ -60,7 +60,7 @@ const typeNames: readonly [RegExp, string, () => Iterable<string>][] = [
   [/^\/loss\/type$/, 'loss', () => lossTypes.keys()],
   [/^\/optimizer\/type$/, 'optimizer', () => optimizerTypes.keys()],
   [/^\/scheduler\/(schedulers\/\d+\/)?type$/, 'scheduler', () => schedulerTypes.keys()],
-  [/\/type$/, 'layer', () => [...layerTypes.keys(), 'Sequential']],
+  [/\/type$/, 'layer', () => [...layerTypes.keys(), ...containers.keys()]],
 ]
 
 function unionFaults(issue: Extract<Issue, { code: 'invalid_union' }>, pointer: string, value: unknown, json: unknown): FaultItem[] {

@@ -27,9 +27,9 @@ export interface NamedResult {
   readonly values: readonly Value[]
 }
 
-/** Tensors whose `grad_fn` depends on the arguments. */
+/** Tensors whose `grad_fn` depends on the arguments: one for all, or one for each. */
 interface MadeBy {
-  readonly gradFn: string
+  readonly gradFn: string | readonly string[]
   readonly result: Values
 }
 
@@ -45,12 +45,12 @@ export function asLeaf(ctx: TraceContext, value: Value, wanted: boolean): Value 
   return { leaf: mark(value, `requires_grad ${ctx.graph.values.length}`) }
 }
 
-export function madeBy(gradFn: string, result: Values): MadeBy {
+export function madeBy(gradFn: string | readonly string[], result: Values): MadeBy {
   return { gradFn, result }
 }
 
 export type Kinds = Readonly<Record<string, Kind<unknown>>>
-type Converted<P extends Kinds> = { readonly [K in keyof P]: P[K] extends Kind<infer T> ? T : never }
+export type Converted<P extends Kinds> = { readonly [K in keyof P]: P[K] extends Kind<infer T> ? T : never }
 
 export interface Parameters {
   readonly parameters: Kinds
@@ -161,7 +161,7 @@ export function apply(ctx: TraceContext, call: Call, body: () => Result): Dynami
   const same = givenBack(ctx, call, given)
   if (same) return same
   const [gradFn, result] = 'gradFn' in given ? [given.gradFn, given.result] : [call.gradFn, given]
-  const tensors = asTensors(ctx, { ...call, gradFn }, 'names' in result ? result.values : isValue(result) ? [result] : result)
+  const tensors = asTensors(ctx, call, gradFn, 'names' in result ? result.values : isValue(result) ? [result] : result)
   if ('names' in result) return { kind: 'named', names: result.names, items: tensors }
   return isValue(result) ? tensors[0]! : tuple(tensors)
 }
@@ -177,15 +177,19 @@ function givenBack(ctx: TraceContext, call: Call, result: Result): Tensor | unde
 }
 
 /** The results of a call as tensors, of which the recorder is told. */
-function asTensors(ctx: TraceContext, call: Call, values: readonly Value[]): Tensor[] {
+function asTensors(ctx: TraceContext, call: Call, gradFns: string | readonly string[] | null, values: readonly Value[]): Tensor[] {
   const { recorder } = ctx
   const flows = call.inputs.some(([, value]) => requiresGrad(value))
-  const tensors = values.map((value) => {
-    const gradFn = flows && isFloat(value.dtype) ? call.gradFn : null
+  const tensors = values.map((value, i) => {
+    const gradFn = flows && isFloat(value.dtype) ? (isList(gradFns) ? gradFns[i]! : gradFns) : null
     return new Tensor(recorder && gradFn !== null ? recorder.own(value) : value, gradFn, gradFn !== null)
   })
   recorder?.called(call, tensors, ctx.graph.place)
   return tensors
+}
+
+function isList(names: string | readonly string[] | null): names is readonly string[] {
+  return Array.isArray(names)
 }
 
 function isValue(result: Value | readonly Value[]): result is Value {

@@ -14,7 +14,7 @@ import type { Result } from './define.ts'
 import { define, signature } from './define.ts'
 import { extremePlace } from './extremes.ts'
 import type { Kind } from './parameters.ts'
-import { boolean, floatTensor, integer, number, resolveDim, withDefault } from './parameters.ts'
+import { boolean, floatTensor, integer, number, resolveDim, tensorItself, withDefault } from './parameters.ts'
 import { bernoulli, exponential, floatDType, requireProbability, uniform } from './random.ts'
 import { softmax, spread } from './reductions.ts'
 
@@ -48,8 +48,7 @@ export function dropout(ctx: TraceContext, name: string, x: Value, { p, channels
 
 /** A floating-point tensor that may be given back as it is. */
 const same: Kind<Tensor> = {
-  type: 'Tensor',
-  fits: (value) => value instanceof Tensor,
+  ...tensorItself,
   convert: (value, ctx, what) => {
     floatTensor.convert(value, ctx, what)
     return value as Tensor

@@ -157,8 +157,11 @@ const rules: Readonly<Record<string, Rule>> = {
   matmul: (given) => product(rankOf(given, 'input'), rankOf(given, 'other')),
   linear,
   Linear: linear,
+  Bilinear: (given, usual) => (given.has('bias') ? usual : rankOf(given, 'input1') === 2 ? 'ViewBackward0' : 'ReshapeAliasBackward0'),
 
   // A single sample is made a batch of one, and the result is squeezed.
+  Dropout1d: (given, usual) => (rankOf(given, 'input') === 2 ? 'SqueezeBackward1' : usual),
+  Dropout3d: (given, usual) => (rankOf(given, 'input') === 4 ? 'SqueezeBackward1' : usual),
   dropout1d: (given, usual) => (rankOf(given, 'input') === 2 ? 'SqueezeBackward1' : usual),
   dropout3d: (given, usual) => (rankOf(given, 'input') === 4 ? 'SqueezeBackward1' : usual),
   gumbel_softmax: where('hard', 'AddBackward0', isTrue),
@@ -191,7 +194,7 @@ export function hasGradFnRule(name: string): boolean {
 }
 
 /** Functions that give back their argument where there is nothing to do: it keeps its own grad_fn. */
-const idle: ReadonlySet<string> = new Set(['as_tensor', 'cpu', 'atleast_1d', 'atleast_2d', 'atleast_3d', 'cartesian_prod', 'contiguous', 'flatten', 'float', 'double', 'long', 'bool', 'int', 'to', 'type', 'type_as', 'Flatten', 'Identity'])
+const idle: ReadonlySet<string> = new Set(['as_tensor', 'cpu', 'atleast_1d', 'atleast_2d', 'atleast_3d', 'cartesian_prod', 'contiguous', 'flatten', 'float', 'double', 'long', 'bool', 'int', 'to', 'type', 'type_as', 'Flatten', 'Identity', 'Dropout', 'Dropout1d', 'Dropout2d', 'Dropout3d', 'AlphaDropout', 'FeatureAlphaDropout'])
 
 export function mayGiveBack(name: string): boolean {
   return idle.has(name)

@@ -130,7 +130,7 @@ function running(ctx: TraceContext, name: string, flag: string, { running_mean: 
   return { mean: ew.detach(average), variance: ew.detach(variance) }
 }
 
-function batchNorm(ctx: TraceContext, x: Value, norm: ChannelNorm): Value {
+export function batchNorm(ctx: TraceContext, x: Value, norm: ChannelNorm): Value {
   const { running_mean, running_var, weight, bias, own, eps } = norm
   channelsOf(ctx, 'batch_norm', x, { running_mean, running_var, weight, bias })
   const statistics = own ? channelStatistics(ctx, 'batch_norm', x) : running(ctx, 'batch_norm', 'training', norm)
@@ -144,6 +144,16 @@ export function instanceNorm(ctx: TraceContext, x: Value, norm: ChannelNorm): Va
   if (!own) return normalizeChannels(x, running(ctx, 'instance_norm', 'use_input_stats', norm), weight, bias, eps)
   if (numel(x.shape.slice(2)) === 1) fail(ctx, 'shape_mismatch', `instance_norm(): more than 1 spatial element expected when training, got an input of shape ${showShape(x.shape)}`)
   return affine(standardized(x, [...x.shape.keys()].slice(2), eps), weight, bias, [1])
+}
+
+/** Means over the samples of each channel's mean and biased variance in a sample. */
+export function instanceStatistics(ctx: TraceContext, name: string, x: Value): ChannelStatistics {
+  const places = [...x.shape.keys()].slice(2)
+  const count = numel(x.shape.slice(2))
+  if (count === 1) requireSeveral(ctx, name, x)
+  const average = mean(x, places)
+  const centred = ew.sub(x, spread(average, x, places))
+  return { mean: mean(average, [0]), variance: mean(mean(ew.mul(centred, centred), places), [0]), count }
 }
 
 /** Sums of `length` neighbours along axis 1, by doubling: few nodes for any length. */

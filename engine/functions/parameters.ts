@@ -51,6 +51,9 @@ function wholeOf(value: Dynamic): number | undefined {
 
 export const tensor: Kind<Value> = kind('Tensor', 'a tensor', (value) => (value instanceof Tensor ? value.value : undefined))
 
+/** The tensor of the program, and not only its value. */
+export const tensorItself: Kind<Tensor> = kind('Tensor', 'a tensor', (value) => (value instanceof Tensor ? value : undefined))
+
 export const floatTensor: Kind<Value> = {
   ...tensor,
   convert: (value, ctx, what) => {

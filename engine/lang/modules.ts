@@ -2,11 +2,11 @@
 import { z } from 'zod'
 import { suggestion } from '../errors.ts'
 import { construct } from '../functions/classes.ts'
-import { apply } from '../functions/define.ts'
+import { apply, bind, givenArguments } from '../functions/define.ts'
 import { gradFnOf } from '../functions/grad-fn.ts'
 import { layerTypes, lossClasses } from '../nn/index.ts'
 import type { Layer, Options } from '../nn/index.ts'
-import type { Argument, Callable, CallArguments, Dynamic, TraceContext } from './values.ts'
+import type { Callable, CallArguments, Dynamic, TraceContext } from './values.ts'
 import { Tensor, describe, fail, itemsOf } from './values.ts'
 
 export function classNames(): string[] {
@@ -27,16 +27,23 @@ export function classNamed(name: string, ctx: TraceContext): Callable | undefine
 /** A layer without parameters; those with some belong to the model, which keeps them from step to step. */
 function layerObject(layer: Layer, args: CallArguments, ctx: TraceContext, shown: string): Callable {
   const options = layerOptions(layer, args, ctx, shown)
+  layer.check(options, (_option, message) => fail(ctx, 'bad_argument', message))
   if (layer.parameters(options).length > 0 || layer.buffers(options).length > 0) {
     fail(ctx, 'bad_argument', `${shown}() has parameters, which belong to the model: list it in model.modules and call it by its name`)
   }
   const missing = (): never => fail(ctx, 'bad_argument', `${shown}() has no parameters`)
   const mismatch = (_option: string, message: string): never => fail(ctx, 'shape_mismatch', message)
-  return oneTensor(ctx, shown, (input) => {
-    const inputs: Argument[] = [['input', input]]
-    const call = { name: layer.type, gradFn: gradFnOf(layer.type, layer.gradFn, new Map(inputs)), inputs }
-    return apply(ctx, call, () => layer.forward(input.value, options, { ctx, training: ctx.training === true, parameter: missing, update: missing, mismatch }))
-  })
+  const called = { parameters: layer.inputs }
+  return {
+    kind: 'function',
+    name: shown,
+    call: (written) => {
+      const bound = bind(called, written, ctx, shown)
+      const inputs = givenArguments(called, written)
+      const call = { name: layer.type, gradFn: gradFnOf(layer.type, layer.gradFn, new Map(inputs)), inputs }
+      return layer.arrange(apply(ctx, call, () => layer.forward(bound, options, { ctx, training: ctx.training === true, parameter: missing, update: missing, mismatch })), bound)
+    },
+  }
 }
 
 function oneTensor(ctx: TraceContext, shown: string, body: (input: Tensor) => Dynamic): Callable {

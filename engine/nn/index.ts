@@ -1,11 +1,20 @@
 /** Layers and losses by their torch.nn class names. */
 import type { Layer, Loss } from './define.ts'
 import { activationLayers } from './layers/activations.ts'
+import { dropoutLayers } from './layers/dropout.ts'
+import { embeddingLayers } from './layers/embedding.ts'
 import { linearLayers } from './layers/linear.ts'
+import { normalizationLayers } from './layers/normalization.ts'
 import { losses, programLosses } from './losses.ts'
 
-/** Sequential is not among them: it only groups others. */
-export const layerTypes: ReadonlyMap<string, Layer> = new Map([...linearLayers, ...activationLayers].map((record) => [record.type, record]))
+/** Layers that hold others, and what each does. They have the options `layers` alone. */
+export const containers: ReadonlyMap<string, string> = new Map([
+  ['Sequential', 'Layers applied in order'],
+  ['Residual', 'x + layers(x): layers applied in order, what they got added to what they give. Not a class of torch.nn'],
+])
+
+/** Containers are not among them. */
+export const layerTypes: ReadonlyMap<string, Layer> = new Map([...linearLayers, ...activationLayers, ...dropoutLayers, ...normalizationLayers, ...embeddingLayers].map((record) => [record.type, record]))
 export const lossTypes: ReadonlyMap<string, Loss> = new Map(losses.map((record) => [record.type, record]))
 /** Those that a program can make. */
 export const lossClasses: ReadonlyMap<string, Loss> = new Map([...losses, ...programLosses].map((record) => [record.type, record]))

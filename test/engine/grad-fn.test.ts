@@ -30,6 +30,13 @@ describe('grad_fn', () => {
     expect(last({ modules: { fc: linear({ bias: false }) }, forward: ['y_hat = fc(x)'] })).toEqual(['MmBackward0'])
     expect(last({ modules: { fc: linear({}) }, forward: ['y_hat = fc(x[None])'] })).toEqual(['ViewBackward0'])
     expect(last({ modules: { fc: linear({}) }, forward: ['y_hat = fc(v)'] })).toEqual(['AddBackward0'])
+    const bilinear = { type: 'Bilinear', in1_features: 3, in2_features: 3, out_features: 2, bias: true }
+    expect(last({ modules: { both: bilinear }, forward: ['y_hat = both(x, x)'] })).toEqual(['AddBackward0'])
+    expect(last({ modules: { both: { ...bilinear, bias: false } }, forward: ['y_hat = both(x[None], x[None])'] })).toEqual(['ReshapeAliasBackward0'])
+    expect(last({ modules: { both: { ...bilinear, bias: false } }, forward: ['y_hat = both(x, x)'] })).toEqual(['ViewBackward0'])
+    const norm = { num_features: 3, eps: 1e-5, momentum: 0.1, affine: true, track_running_stats: true }
+    expect(last({ layers: [linear({ out_features: 3 }), { type: 'BatchNorm1d', ...norm }, { type: 'Dropout', p: 0.5 }, { type: 'Dropout', p: 0 }] })).toEqual(['AddmmBackward0', 'NativeBatchNormBackward0', 'MulBackward0', 'MulBackward0'])
+    expect(last({ modules: { norm: { type: 'InstanceNorm1d', ...norm } }, forward: ['y_hat = norm(x.T)', 'z = norm(x.T[None])', 'y_hat = y_hat + z[0]'] })).toEqual(['SqueezeBackward1', 'ViewBackward0'])
   })
 
   it('of loss classes', () => {

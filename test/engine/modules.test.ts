@@ -6,7 +6,7 @@ const engine = { cache: new ProgramCache(), limits: defaultLimits, compile: defa
 
 function run(out: string): ReturnType<typeof backward> {
   const model = { parameters: { w: { value: [[0.1, -0.2, 0.3], [-0.6, 0.5, 0.4]] } }, modules: { fc: { type: 'Linear', in_features: 3, out_features: 3, bias: true } }, forward: `out = ${out}` }
-  return backward({ model, loss: '(out * out + out).sum()', data: {}, dtype: 'float64', seed: 0 }, engine)
+  return backward({ model, loss: '(out * out + out).sum()', data: {}, dtype: 'float64', seed: 0, training: false }, engine)
 }
 
 describe('layers in a program', () => {
@@ -19,6 +19,13 @@ describe('layers in a program', () => {
     ['nn.Hardtanh(-0.3, max_val=0.2)(w)', 'F.hardtanh(w, -0.3, 0.2)'],
     ['nn.Flatten(0)(w)', 'w.flatten()'],
     ['nn.Identity()(w)', 'w'],
+    ['nn.Unflatten(1, (3, -1))(w)', 'w.unflatten(1, (3, -1))'],
+    ['nn.GLU(0)(w)', 'F.glu(w, 0)'],
+    ['nn.Softmin(dim=0)(w)', 'F.softmin(w, 0)'],
+    ['nn.Dropout(0.3)(w)', 'w'],
+    ['nn.InstanceNorm1d(3, eps=0.1)(w.T)', 'F.instance_norm(w.T[None], eps=0.1)[0]'],
+    ['nn.LayerNorm((2, 3), elementwise_affine=False)(w)', 'F.layer_norm(w, (2, 3))'],
+    ['nn.LocalResponseNorm(2, alpha=0.1)(w[None])', 'F.local_response_norm(w[None], 2, 0.1)'],
     ['nn.Sequential(fc, nn.Tanh(), torch.exp, nn.Sequential())(w)', 'torch.exp(torch.tanh(fc(w)))'],
     ['[layer(w) for layer in [nn.Tanh(), nn.Sigmoid()]][1]', 'torch.sigmoid(w)'],
   ])('%s', (written, function_) => {
@@ -35,9 +42,13 @@ describe('layers in a program', () => {
     ['nn.LeakyReLU(0.1, negative_slope=0.1)(w)', 'nn.LeakyReLU(): negative_slope is given twice'],
     ['nn.LeakyReLU("0.1")(w)', 'nn.LeakyReLU(): negative_slope: '],
     ['nn.Threshold(0.1)(w)', 'nn.Threshold(): the argument "value" is missing'],
-    ['nn.ReLU()(w, w)', 'nn.ReLU() takes one tensor'],
-    ['nn.ReLU()(3)', 'nn.ReLU() takes one tensor'],
+    ['nn.ReLU()(w, w)', 'nn.ReLU() takes 1 arguments, got 2; the signature is nn.ReLU(input: Tensor)'],
+    ['nn.ReLU()(3)', 'nn.ReLU(): input: a tensor expected, got int 3'],
     ['nn.Sequential(w)(w)', 'nn.Sequential(): modules expected, got float64 tensor of shape [2, 3]'],
+    ['nn.Sequential(nn.ReLU())(w, w)', 'nn.Sequential() takes one tensor'],
+    ['nn.GroupNorm(2, 4)(w)', 'nn.GroupNorm() has parameters, which belong to the model'],
+    ['nn.GroupNorm(3, 4)(w)', 'num_channels must be divisible by num_groups, got 4 and 3'],
+    ['nn.BatchNorm1d(3, affine=False)(w)', 'nn.BatchNorm1d() has parameters, which belong to the model'],
     ['nn.Flatten(5)(w)', 'dimension out of range'],
   ])('%s is refused', (program, message) => {
     expect(() => run(program)).toThrow(message)

@@ -1,13 +1,17 @@
 /** Activations as layers. */
 import { z } from 'zod'
+import { showShape } from '../../errors.ts'
 import type { Value } from '../../ir/value.ts'
+import { fail } from '../../lang/values.ts'
+import { rreluNoise } from '../../functions/dropout.ts'
 import * as f from '../../functions/activations.ts'
 import { resolveDim } from '../../functions/parameters.ts'
 import { logSoftmax, softmax } from '../../functions/reductions.ts'
 import { implicitDim } from '../../functions/softmax.ts'
 import * as ew from '../../ops/elementwise.ts'
 import type { Layer } from '../define.ts'
-import { flag, layer } from '../define.ts'
+import { flag, layer, size } from '../define.ts'
+import { filled } from '../init.ts'
 
 const inplace = { inplace: flag.default(false) }
 
@@ -78,6 +82,7 @@ export const activationLayers = [
     doc: 'x limited to [min_val, max_val]',
     options: { min_val: z.number().default(-1), max_val: z.number().default(1), ...inplace },
     gradFn: 'HardtanhBackward0',
+    check: ({ min_val: low, max_val: high }, wrong) => low >= high && wrong('min_val', `Hardtanh: min_val must be below max_val, got ${low} and ${high}`),
     forward: (x, { min_val: low, max_val: high }) => f.hardtanh(x, low, high),
   }),
   layer({
@@ -101,6 +106,45 @@ export const activationLayers = [
     gradFn: 'ThresholdBackward0',
     forward: (x, { threshold, value }) => f.threshold(x, threshold, value),
   }),
+  layer({
+    type: 'PReLU',
+    doc: 'x, or weight * x below 0: one learned weight, or one for each channel',
+    options: { num_parameters: size.default(1), init: z.number().default(0.25) },
+    gradFn: 'PreluBackward0',
+    parameters: ({ num_parameters: count, init }) => [{ name: 'weight', shape: [count], fill: filled(init) }],
+    forward: (x, { num_parameters: count }, { ctx, parameter, mismatch }) => {
+      const channels = x.shape.length > 1 ? x.shape[1]! : 1
+      if (count !== 1 && count !== channels) mismatch('num_parameters', `PReLU expected an input of num_parameters = ${count} channels (dimension 1), got shape ${showShape(x.shape)}`)
+      return f.prelu(ctx, x, parameter('weight'))
+    },
+  }),
+  layer({
+    type: 'RReLU',
+    doc: 'x, or below 0 a random (in training) or mean slope times it',
+    options: { lower: z.number().default(1 / 8), upper: z.number().default(1 / 3), ...inplace },
+    gradFn: 'RreluWithNoiseBackward0',
+    check: ({ lower, upper }, wrong) => lower > upper && wrong('lower', `RReLU: lower must not be above upper, got ${lower} and ${upper}`),
+    forward: (x, { lower, upper }, { ctx, training }) => (training ? rreluNoise(ctx, x, lower, upper) : f.leakyRelu(x, (lower + upper) / 2)),
+  }),
+  layer({
+    type: 'GLU',
+    doc: 'The first half along dim, times sigmoid of the second',
+    options: { dim: z.int32().default(-1) },
+    gradFn: 'GluBackward0',
+    forward: (x, { dim }, { ctx }) => f.glu(ctx, x, resolveDim(ctx, dim, x.shape.length)),
+  }),
+  layer({
+    type: 'Softmax2d',
+    doc: 'Softmax over the channels of (N, C, H, W) or (C, H, W)',
+    options: {},
+    gradFn: 'SoftmaxBackward0',
+    forward: (x, _options, { ctx }) => {
+      const rank = x.shape.length
+      if (rank !== 3 && rank !== 4) fail(ctx, 'shape_mismatch', `Softmax2d takes (N, C, H, W) or (C, H, W), got shape ${showShape(x.shape)}`)
+      return softmax(x, rank - 3)
+    },
+  }),
+  normalised('Softmin', 'Softmax of -x along dim', 'SoftmaxBackward0', (x, axis) => softmax(ew.neg(x), axis)),
   normalised('Softmax', 'Exponentials, scaled to sum 1 along dim', 'SoftmaxBackward0', softmax),
   normalised('LogSoftmax', 'Logarithm of softmax along dim', 'LogSoftmaxBackward0', logSoftmax),
 ]

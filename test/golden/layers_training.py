@@ -1,0 +1,208 @@
+#!/usr/bin/env python3
+"""Makes layers-training.json: ten steps or more with each layer, with options other than the defaults.
+
+Needs a PyTorch without MKL (Debian: python3-torch):  python3 test/golden/layers_training.py
+
+A model is a list of layers, or modules and a program. `eval_loss` is the loss of the final state in eval mode.
+"""
+import math
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.utils.data import DataLoader
+from random_training import write
+
+torch.set_default_dtype(torch.float64)
+ROWS = 6
+generator = torch.Generator().manual_seed(30)
+
+
+def uniform(*shape, low=-1.5, high=1.5):
+    return ((torch.rand(shape, generator=generator) * (high - low) + low) * 1000).round() / 1000
+
+
+def integers(high, *shape, low=0):
+    return torch.randint(low, high, shape, generator=generator)
+
+
+class Residual(nn.Sequential):
+    def forward(self, x):
+        return x + passed_on(self, x)
+
+
+class RMSNorm(nn.Module):
+    """PyTorch 1.13 has none: by the formula of torch.nn.RMSNorm."""
+
+    def __init__(self, normalized_shape, eps=None, elementwise_affine=True):
+        super().__init__()
+        self.shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+        self.eps = eps
+        self.weight = nn.Parameter(torch.ones(self.shape)) if elementwise_affine else None
+
+    def forward(self, x):
+        eps = torch.finfo(x.dtype).eps if self.eps is None else self.eps
+        y = x * torch.rsqrt(x.pow(2).mean([-1 - i for i in range(len(self.shape))], keepdim=True) + eps)
+        return y if self.weight is None else y * self.weight
+
+
+def passed_on(layers, x):
+    """Each layer gets the first result of the one before."""
+    for layer in layers:
+        x = layer(x)
+        x = x[0] if isinstance(x, tuple) else x
+    return x
+
+
+def build(spec):
+    options = {key: value for key, value in spec.items() if key not in ("type", "layers")}
+    if spec["type"] in ("Sequential", "Residual"):
+        return {"Sequential": nn.Sequential, "Residual": Residual}[spec["type"]](*[build(layer) for layer in spec["layers"]])
+    if spec["type"] == "RMSNorm":
+        return RMSNorm(**options)
+    if spec["type"] in ("TransformerEncoder", "TransformerDecoder"):
+        options = {key: build(value) if isinstance(value, dict) else value for key, value in options.items()}
+    return getattr(nn, spec["type"])(**options)
+
+
+def plain(value):
+    return value.tolist() if value.is_floating_point() else {"data": value.flatten().tolist(), "shape": list(value.shape), "dtype": str(value.dtype).removeprefix("torch.")}
+
+
+def run(request, data):
+    """What PyTorch makes of the request."""
+    torch.set_default_dtype(getattr(torch, request["dtype"]))
+    data = {key: value.to(torch.get_default_dtype()) if value.is_floating_point() else value for key, value in data.items()}
+    torch.manual_seed(request["seed"])
+    model = request["model"]
+    space = {"torch": torch, "nn": nn, "F": F, "math": math}
+    if "layers" in model:
+        module = nn.Sequential(*[build(layer) for layer in model["layers"]])
+    else:
+        module = nn.ModuleDict({name: build(spec) for name, spec in model["modules"].items()})
+        space.update(module)
+    initial = {k: v.tolist() for k, v in module.state_dict().items()}
+    normal = [f"{name}.weight" for name, part in module.named_modules() if isinstance(part, (nn.Embedding, nn.EmbeddingBag))]
+    normal += [f"{name}.{bias}" for name, part in module.named_modules() if isinstance(part, nn.MultiheadAttention) and part.bias_k is not None for bias in ("bias_k", "bias_v")]
+    opt = torch.optim.SGD(module.parameters(), lr=request["optimizer"]["lr"])
+    losses, norms, first, done = [], [], None, 0
+
+    def loss_of(rows):
+        names = {**space, **rows}
+        if "layers" in model:
+            names["y_hat"] = passed_on(module, names["x"])
+        else:
+            exec("\n".join(model["forward"]), names)
+        return eval(request["loss"], names)
+
+    loader = DataLoader(range(ROWS), batch_size=request["batch_size"]) if "batch_size" in request else [torch.arange(ROWS)]
+    while done < request["steps"]:
+        for rows in loader:
+            if done == request["steps"]:
+                break
+            opt.zero_grad()
+            loss = loss_of({key: value[rows] for key, value in data.items()})
+            loss.backward()
+            losses.append(loss.item())
+            grads = {k: p.grad if p.grad is not None else torch.zeros_like(p) for k, p in module.named_parameters()}
+            norms.append(math.sqrt(sum((g.double() ** 2).sum().item() for g in grads.values())))
+            first = first or {k: g.tolist() for k, g in grads.items()}
+            opt.step()
+            done += 1
+    expect = {"losses": losses, "grad_norms": norms, "first_gradients": first, "initial_state": initial, "final_state": {k: v.tolist() for k, v in module.state_dict().items()}}
+    module.eval()
+    with torch.no_grad():
+        expect["eval_loss"] = loss_of(data).item()
+    if normal:
+        expect["normal"] = normal
+    torch.set_default_dtype(torch.float64)
+    assert all(map(math.isfinite, losses)), "the loss is not finite"
+    return expect
+
+
+cases = []
+
+
+def add(name, model, x, shape=None, lr=0.1, steps=10, dtype="float64", **how):
+    """`model` is a list of layers, or (modules, program). `shape` of what it gives; y has it too. Further tensors in `data`."""
+    model = {"layers": model} if isinstance(model, list) else {"modules": model[0], "forward": model[1].split("\n")}
+    data = {"x": x, "y": uniform(*shape), **how.pop("data", {})}
+    assert all(len(value) == ROWS for value in data.values())
+    request = {"model": model, "loss": "((y_hat - y) ** 2).mean()", "data": {key: plain(value) for key, value in data.items()}, "optimizer": {"type": "SGD", "lr": lr}, "steps": steps, "dtype": dtype, "seed": len(cases), **how}
+    cases.append({"name": f"layers/{name}", "request": request, "expect": run(request, data)})
+
+
+def layer(type, **options):
+    return {"type": type, **options}
+
+
+def linear(inputs, outputs, **options):
+    return layer("Linear", in_features=inputs, out_features=outputs, **options)
+
+
+row, sequence, image = uniform(ROWS, 4), uniform(ROWS, 5, 3), uniform(ROWS, 2, 6, 5)
+
+# ---- linear
+
+add("Linear/without bias", [linear(4, 3, bias=False), layer("Identity"), linear(3, 2)], row, (ROWS, 2))
+add("Flatten, Unflatten", [layer("Flatten", start_dim=0, end_dim=1), linear(3, 4), layer("Unflatten", dim=0, unflattened_size=[-1, 5]), layer("Flatten"), linear(20, 2)], sequence, (ROWS, 2))
+add("Bilinear", ({"both": layer("Bilinear", in1_features=4, in2_features=3, out_features=2)}, "y_hat = both(x, z) + both(input1=x, input2=z)"), row, (ROWS, 2), data={"z": uniform(ROWS, 3)})
+add("Bilinear/without bias", ({"both": layer("Bilinear", in1_features=3, in2_features=3, out_features=2, bias=False)}, "y_hat = both(x, x.flip(1))"), sequence, (ROWS, 5, 2))
+add("Sequential and Residual", [linear(4, 5), layer("Residual", layers=[linear(5, 5), layer("Tanh"), layer("Sequential", layers=[linear(5, 5, bias=False)])]), layer("Residual", layers=[layer("Residual", layers=[linear(5, 5)])]), linear(5, 2)], row, (ROWS, 2))
+add("Residual/in a program", ({"block": layer("Residual", layers=[linear(4, 4), layer("GELU", approximate="tanh")])}, "y_hat = block(block(x))"), row, (ROWS, 4))
+
+# ---- activations
+
+for act in (
+    layer("PReLU"), layer("PReLU", num_parameters=6, init=-0.3), layer("Softmin", dim=1), layer("Softmin"), layer("Threshold", threshold=-0.1, value=0.2), layer("RReLU", lower=0.2, upper=0.2),
+    layer("LogSoftmax", dim=0), layer("Softmax", dim=-1), layer("CELU", alpha=0.4), layer("Softplus", beta=0.5, threshold=3), layer("Hardtanh", min_val=-0.2, max_val=0.7), layer("ReLU6", inplace=True),
+):
+    add(f"{act['type']}/{len(cases)}", [linear(4, 6), act, linear(6, 2)], row, (ROWS, 2), steps=10)
+add("GLU", [linear(4, 6), layer("GLU"), linear(3, 2)], row, (ROWS, 2))
+add("GLU/dim", [layer("GLU", dim=-2), linear(3, 2)], uniform(ROWS, 4, 3), (ROWS, 2, 2))
+add("Softmax2d", ({"fc": linear(5, 5)}, "y_hat = nn.Softmax2d()(fc(x))"), image, (ROWS, 2, 6, 5))
+
+# ---- dropout
+
+for kind in ("Dropout", "AlphaDropout"):
+    add(f"{kind}", [linear(4, 6), layer(kind, p=0.3), layer("SELU"), linear(6, 2)], row, (ROWS, 2), batch_size=4)
+add("Dropout1d", [linear(3, 4), layer("Dropout1d", p=0.4), linear(4, 2)], sequence, (ROWS, 5, 2))
+add("Dropout2d", [linear(5, 4), layer("Dropout2d", p=0.4), linear(4, 2)], image, (ROWS, 2, 6, 2))
+add("Dropout3d", [linear(5, 4), layer("Dropout3d", p=0.6), linear(4, 2)], image, (ROWS, 2, 6, 2))
+add("FeatureAlphaDropout", [linear(5, 4), layer("FeatureAlphaDropout", p=0.4), linear(4, 2)], image, (ROWS, 2, 6, 2))
+add("Dropout/in a program", ({"fc": linear(4, 6), "drop": layer("Dropout", p=0.6)}, "h = drop(torch.tanh(fc(x)))\ny_hat = (drop(h) * h).sum(1, keepdim=True)"), row, (ROWS, 1), lr=0.01)
+
+# ---- tables
+
+indices = integers(7, ROWS, 4)
+add("Embedding/padding_idx", [layer("Embedding", num_embeddings=7, embedding_dim=3, padding_idx=-2), layer("Flatten"), linear(12, 2)], indices, (ROWS, 2))
+add("Embedding/scale_grad_by_freq", [layer("Embedding", num_embeddings=7, embedding_dim=3, scale_grad_by_freq=True, padding_idx=0), linear(3, 2)], indices, (ROWS, 4, 2), lr=0.5, batch_size=3)
+add("Embedding/of one number", ({"table": layer("Embedding", num_embeddings=7, embedding_dim=8)}, "y_hat = table(x) + table.weight[0]"), integers(7, ROWS), (ROWS, 8), dtype="float32")
+for mode in ("sum", "mean", "max"):
+    add(f"EmbeddingBag/{mode}", [layer("EmbeddingBag", num_embeddings=7, embedding_dim=3, mode=mode, padding_idx=2), linear(3, 2)], indices, (ROWS, 2))
+add("EmbeddingBag/offsets", ({"bag": layer("EmbeddingBag", num_embeddings=7, embedding_dim=3, mode="sum", include_last_offset=True)}, "y_hat = bag(x, offsets, per_sample_weights=w)[0] + bag(x, offsets, w)[1] + torch.zeros(6, 3)"), integers(7, ROWS), (ROWS, 3), data={"offsets": torch.tensor([0, 2, 2, 4, 5, 6]), "w": uniform(ROWS)})
+
+# ---- normalization
+
+add("BatchNorm1d/momentum", [linear(4, 5), layer("BatchNorm1d", num_features=5, momentum=0.3, eps=0.01), layer("Tanh"), linear(5, 2)], row, (ROWS, 2), batch_size=3)
+add("BatchNorm1d/cumulative average", [linear(4, 5), layer("BatchNorm1d", num_features=5, momentum=None), layer("Tanh"), linear(5, 2)], row, (ROWS, 2), batch_size=2)
+add("BatchNorm1d/sequences, not affine", [layer("BatchNorm1d", num_features=5, affine=False), linear(3, 2)], sequence, (ROWS, 5, 2))
+add("BatchNorm1d/no running statistics", [linear(4, 5), layer("BatchNorm1d", num_features=5, track_running_stats=False), linear(5, 2)], row, (ROWS, 2))
+add("BatchNorm1d/float32", [linear(4, 5), layer("BatchNorm1d", num_features=5, momentum=None), layer("ReLU"), linear(5, 2)], row, (ROWS, 2), dtype="float32")
+add("BatchNorm2d", [layer("BatchNorm2d", num_features=2, momentum=0.2), layer("Flatten"), linear(60, 2)], image, (ROWS, 2), lr=0.01)
+add("BatchNorm3d", [layer("BatchNorm3d", num_features=2), layer("Flatten"), linear(120, 2)], uniform(ROWS, 2, 3, 4, 5), (ROWS, 2), lr=0.01)
+add("BatchNorm1d/twice in a pass", ({"fc": linear(4, 4), "norm": layer("BatchNorm1d", num_features=4, momentum=0.4)}, "y_hat = norm(fc(x)) * norm(x * 2)"), row, (ROWS, 4))
+add("InstanceNorm1d", [linear(3, 4), layer("InstanceNorm1d", num_features=5, eps=0.1, affine=True), linear(4, 2)], sequence, (ROWS, 5, 2))
+add("InstanceNorm1d/running statistics", [linear(3, 4), layer("InstanceNorm1d", num_features=5, momentum=0.3, track_running_stats=True), linear(4, 2)], sequence, (ROWS, 5, 2), batch_size=4)
+add("InstanceNorm2d/everything", [layer("InstanceNorm2d", num_features=2, affine=True, track_running_stats=True), linear(5, 2)], image, (ROWS, 2, 6, 2))
+add("InstanceNorm1d/single samples", ({"fc": linear(3, 4), "norm": layer("InstanceNorm1d", num_features=5, affine=True)}, "y_hat = torch.stack([norm(fc(row)) for row in x])"), sequence, (ROWS, 5, 4))
+add("InstanceNorm3d", [layer("InstanceNorm3d", num_features=2, affine=True), layer("Flatten"), linear(120, 2)], uniform(ROWS, 2, 3, 4, 5), (ROWS, 2), lr=0.01)
+add("LayerNorm/two dimensions", [linear(3, 4), layer("LayerNorm", normalized_shape=[5, 4], eps=0.1), linear(4, 2)], sequence, (ROWS, 5, 2))
+add("LayerNorm/not affine", [linear(4, 5), layer("LayerNorm", normalized_shape=[5], elementwise_affine=False), linear(5, 2)], row, (ROWS, 2))
+add("RMSNorm", [linear(4, 5), layer("RMSNorm", normalized_shape=5), linear(5, 2)], row, (ROWS, 2))
+add("RMSNorm/options", [linear(3, 4), layer("RMSNorm", normalized_shape=[5, 4], eps=0.1), layer("RMSNorm", normalized_shape=4, elementwise_affine=False), linear(4, 2)], sequence, (ROWS, 5, 2))
+add("GroupNorm", [linear(4, 6), layer("GroupNorm", num_groups=3, num_channels=6, eps=0.01), linear(6, 2)], row, (ROWS, 2))
+add("GroupNorm/images, not affine", [linear(5, 4), layer("GroupNorm", num_groups=1, num_channels=2, affine=False), linear(4, 2)], image, (ROWS, 2, 6, 2))
+add("LocalResponseNorm", [linear(3, 4), layer("LocalResponseNorm", size=3, alpha=0.5, beta=0.6, k=2), linear(4, 2)], sequence, (ROWS, 5, 2))
+
+if __name__ == "__main__":
+    write("layers-training.json", cases)

@@ -1,0 +1,85 @@
+/** Layers whose options or inputs cannot be: what is said of it, and where. Numbers are in test/golden/layers-training.json. */
+import { describe, it } from 'vitest'
+import { expectProblem as refused, useService } from '../service.ts'
+
+const service = useService({ WORKERS: '1' })
+
+/** A layer on rows of four numbers, unless another shape is named. */
+function applied(layer: object, shape: readonly number[] = [6, 4]): object {
+  const count = shape.reduce((a, b) => a * b, 1)
+  return { model: { layers: [layer] }, loss: 'y_hat.sum()', data: { x: { data: Array.from({ length: count }, (_, i) => (i % 7) - 3), shape } } }
+}
+
+/** A module `m` in a program. */
+function called(layer: object, program: string): object {
+  return { model: { modules: { m: layer }, forward: [`y_hat = ${program}`] }, loss: 'y_hat.sum()', data: { x: { data: [1, 2, 3, 4, 5, 6], shape: [2, 3] } } }
+}
+
+type Row = readonly [what: string, layer: object, option: string, code: string, message: RegExp]
+
+describe('options', () => {
+  const table: readonly Row[] = [
+    ['of another name', { type: 'BatchNorm1d', num_features: 4, unbiased: true }, 'unbiased', 'unknown_field', /there is no field "unbiased"/],
+    ['nearly right', { type: 'LayerNorm', normalized_shape: 4, element_wise_affine: true }, 'element_wise_affine', 'unknown_field', /did you mean "elementwise_affine"/],
+    ['a size of 0', { type: 'GroupNorm', num_groups: 0, num_channels: 4 }, 'num_groups', 'invalid_value', />0, got 0/],
+    ['a negative size', { type: 'Embedding', num_embeddings: -3, embedding_dim: 2 }, 'num_embeddings', 'invalid_value', />0, got -3/],
+    ['a probability above 1', { type: 'Dropout', p: 1.5 }, 'p', 'invalid_value', /<=1, got 1.5/],
+    ['no shape', { type: 'LayerNorm', normalized_shape: [] }, 'normalized_shape', 'invalid_value', /./],
+    ['an unknown mode', { type: 'EmbeddingBag', num_embeddings: 3, embedding_dim: 2, mode: 'median' }, 'mode', 'invalid_value', /one of "sum", "mean", "max" expected, got "median"/],
+  ]
+  it.each(table)('%s: %j', (_what, layer, option, code, message) => refused(service, '/v1/backward', applied(layer), { status: 400, code: 'invalid_request', error: { pointer: `/model/layers/0/${option}`, code, message } }))
+
+  const together: readonly Row[] = [
+    ['max_norm', { type: 'Embedding', num_embeddings: 3, embedding_dim: 2, max_norm: 1 }, 'max_norm', 'bad_option', /max_norm changes the table in place/],
+    ['groups that do not divide the channels', { type: 'GroupNorm', num_groups: 3, num_channels: 4 }, 'num_groups', 'bad_option', /num_channels must be divisible by num_groups, got 4 and 3/],
+    ['a padding row outside of the table', { type: 'Embedding', num_embeddings: 3, embedding_dim: 2, padding_idx: 3 }, 'padding_idx', 'bad_option', /from -3 to 2, got 3/],
+    ['a padding row before the table', { type: 'EmbeddingBag', num_embeddings: 3, embedding_dim: 2, padding_idx: -4 }, 'padding_idx', 'bad_option', /got -4/],
+    ['frequencies and largest elements', { type: 'EmbeddingBag', num_embeddings: 3, embedding_dim: 2, mode: 'max', scale_grad_by_freq: true }, 'scale_grad_by_freq', 'bad_option', /does not take scale_grad_by_freq/],
+    ['limits in the wrong order', { type: 'Hardtanh', min_val: 1, max_val: 0 }, 'min_val', 'bad_option', /min_val must be below max_val, got 1 and 0/],
+    ['slopes in the wrong order', { type: 'RReLU', lower: 1, upper: 0.5 }, 'lower', 'bad_option', /got 1 and 0.5/],
+  ]
+  it.each(together)('%s: %j', (_what, layer, option, code, message) => refused(service, '/v1/backward', applied(layer), { status: 422, code, error: { pointer: `/model/layers/0/${option}`, code, message } }))
+})
+
+describe('inputs', () => {
+  const table: readonly (readonly [layer: object, shape: readonly number[], option: string, message: RegExp])[] = [
+    [{ type: 'Linear', in_features: 3, out_features: 2 }, [6, 4], '/in_features', /last dimension is in_features = 3, got shape \[6, 4\]/],
+    [{ type: 'BatchNorm1d', num_features: 3 }, [6, 4], '/num_features', /num_features = 3 channels \(dimension 1\), got shape \[6, 4\]/],
+    [{ type: 'BatchNorm2d', num_features: 4 }, [6, 4], '/type', /BatchNorm2d expected an input of 4 dimensions, got shape \[6, 4\]/],
+    [{ type: 'BatchNorm1d', num_features: 4 }, [1, 4], '', /more than 1 value per channel expected when training, got an input of shape \[1, 4\]/],
+    [{ type: 'InstanceNorm1d', num_features: 4 }, [4, 1], '', /more than 1 spatial element expected/],
+    [{ type: 'InstanceNorm2d', num_features: 3 }, [4, 2, 2], '/num_features', /channels \(dimension 0\), got shape \[4, 2, 2\]/],
+    [{ type: 'LayerNorm', normalized_shape: [6, 3] }, [6, 4], '/normalized_shape', /last dimensions are normalized_shape = \[6, 3\], got shape \[6, 4\]/],
+    [{ type: 'RMSNorm', normalized_shape: 3 }, [6, 4], '/normalized_shape', /RMSNorm expected/],
+    [{ type: 'GroupNorm', num_groups: 2, num_channels: 2 }, [6, 4], '/num_channels', /num_channels = 2 channels \(dimension 1\), got shape \[6, 4\]/],
+    [{ type: 'LocalResponseNorm', size: 2 }, [6, 4], '', /at least 3 dimensions, got shape \[6, 4\]/],
+    [{ type: 'PReLU', num_parameters: 3 }, [6, 4], '/num_parameters', /num_parameters = 3 channels \(dimension 1\), got shape \[6, 4\]/],
+    [{ type: 'Unflatten', dim: 1, unflattened_size: [3, -1] }, [6, 4], '', /shape \[3, -1\] is invalid for a tensor of 4 elements/],
+    [{ type: 'Dropout1d' }, [6], '', /Dropout1d: an input of 2 or 3 dimensions expected, got shape \[6\]/],
+    [{ type: 'Softmax2d' }, [6, 4], '', /Softmax2d takes \(N, C, H, W\) or \(C, H, W\), got shape \[6, 4\]/],
+    [{ type: 'Residual', layers: [{ type: 'Linear', in_features: 4, out_features: 2 }] }, [6, 4], '', /Residual adds what its layers give to what they got, so both must have one shape; got \[6, 2\] and \[6, 4\]/],
+  ]
+  it.each(table)('%j of shape %j', (layer, shape, option, message) =>
+    refused(service, '/v1/backward', { ...applied(layer, shape), training: true }, { status: 422, code: 'shape_mismatch', error: { pointer: `/model/layers/0${option}`, code: 'shape_mismatch', message } }))
+
+  it('a row that the table does not have', () =>
+    refused(service, '/v1/forward', applied({ type: 'Embedding', num_embeddings: 3, embedding_dim: 2 }), { status: 422, code: 'index_out_of_range', error: { code: 'index_out_of_range', message: /index -3 is out of range: whole numbers from 0 to 2 expected/ } }))
+
+  it('a layer of two tensors in a list', () =>
+    refused(service, '/v1/backward', applied({ type: 'Bilinear', in1_features: 4, in2_features: 4, out_features: 2 }), { status: 422, code: 'bad_argument', error: { pointer: '/model/layers/0', code: 'bad_argument', message: /Bilinear\(\): the argument "input2" \(Tensor\) is missing/ } }))
+})
+
+describe('calls in a program', () => {
+  const linear = { type: 'Linear', in_features: 3, out_features: 2 }
+  const table: readonly (readonly [layer: object, program: string, code: string, message: RegExp])[] = [
+    [linear, 'm(x, x)', 'bad_argument', /m\(\) takes 1 arguments, got 2; the signature is m\(input: Tensor\)/],
+    [linear, 'm()', 'bad_argument', /the argument "input" \(Tensor\) is missing/],
+    [linear, 'm(3)', 'bad_argument', /m\(\): input: a tensor expected, got int 3/],
+    [linear, 'm(inputs=x)', 'bad_argument', /m\(\)/],
+    [{ type: 'Sequential', layers: [linear] }, 'm(x, x)', 'bad_argument', /m\(\) takes 1 arguments, got 2/],
+    [linear, 'm.wieght.sum() + x', 'unknown_attribute', /m has no "wieght"; did you mean "weight"/],
+    [{ type: 'Bilinear', in1_features: 3, in2_features: 2, out_features: 2 }, 'm(x, x)', 'shape_mismatch', /last dimension is in2_features = 2, got shape \[2, 3\]/],
+    [{ type: 'EmbeddingBag', num_embeddings: 9, embedding_dim: 2 }, 'm(x[0])', 'shape_mismatch', /a vector takes offsets of 1 dimension, got None/],
+  ]
+  it.each(table)('%j: %s', (layer, program, code, message) => refused(service, '/v1/backward', called(layer, program), { status: 422, code, error: { line: 1, code, message } }))
+})
