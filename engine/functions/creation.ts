@@ -27,7 +27,9 @@ function requireSizes(ctx: TraceContext, shape: Shape): void {
 /** One number everywhere. */
 export function full(ctx: TraceContext, shape: Shape, value: number, type: DType): Value {
   requireSizes(ctx, shape)
-  return expand(constant(ctx.graph, isFloat(type) ? value : Math.trunc(value), type), shape)
+  if (!isFloat(type) && type !== 'bool' && !Number.isFinite(value)) fail(ctx, 'bad_argument', `fill_value: a finite number for ${type} expected, got ${value}`)
+  const filled = isFloat(type) ? value : type === 'bool' ? Number(value !== 0) : Math.trunc(value)
+  return expand(constant(ctx.graph, filled, type), shape)
 }
 
 for (const [name, value] of [['zeros', 0], ['ones', 1]] as const) {

@@ -87,18 +87,17 @@ define({ names: 'pdist', homes, doc: 'Distances of order p between all pairs of 
   signature({ input: tensor, p: withDefault(number, 2) }, ({ input, p }, ctx) => pdist(ctx, input, p)))
 
 /** torch.pairwise_distance: the norm of order p of a - b + eps along the last dimension. */
-export function pairwiseDistance(ctx: TraceContext, name: string, a: Value, b: Value, p: number, eps: number, keepdim: boolean): Value {
+export function pairwiseDistance(ctx: TraceContext, a: Value, b: Value, p: number, eps: number, keepdim: boolean): Value {
   const [x, y] = broadcastFloats(ctx, [a, b]) as [Value, Value]
-  if (x.shape.length === 0) fail(ctx, 'shape_mismatch', `${name}(): vectors expected, got shape []`)
-  const axes = [x.shape.length - 1]
+  const axes = x.shape.length === 0 ? [] : [x.shape.length - 1]
   return keep(vectorNorm(ew.add(ew.sub(x, y), eps), p, axes), x, axes, keepdim)
 }
 
 define({ names: 'pairwise_distance', homes, doc: 'Norm of order p of x1 - x2 + eps along the last dimension', gradFn: 'NormBackward1' },
   signature({ x1: tensor, x2: tensor, p: withDefault(number, 2), eps: withDefault(number, 1e-6), keepdim: withDefault(boolean, false, 'False') }, ({ x1, x2, p, eps, keepdim }, ctx) =>
-    pairwiseDistance(ctx, 'pairwise_distance', x1, x2, p, eps, keepdim)))
+    pairwiseDistance(ctx, x1, x2, p, eps, keepdim)))
 
-/** The product of both, each divided by its norm, which counts as at least eps; the limit has no part in the gradient. */
+/** The product of both, each divided by its norm; the square of a norm counts as at least eps², a limit that has no part in the gradient. */
 function cosineSimilarity(ctx: TraceContext, a: Value, b: Value, dim: number, eps: number): Value {
   const dtype = resultType(ctx, [a, b])
   if (!isFloat(dtype)) fail(ctx, 'dtype_mismatch', `cosine_similarity(): floating-point tensors expected, got ${a.dtype} and ${b.dtype}`)
@@ -106,8 +105,9 @@ function cosineSimilarity(ctx: TraceContext, a: Value, b: Value, dim: number, ep
   const axis = resolveDim(ctx, dim, x.shape.length)
   const axes = x.shape.length === 0 ? [] : [axis]
   const unit = (v: Value): Value => {
-    const norm = vectorNorm(v, 2, axes)
-    return ew.div(v, expand(keep(ew.surrogate(ew.maximum(norm, eps), norm), v, axes, true), v.shape))
+    const squared = sum(ew.mul(v, v), axes)
+    const norm = ew.sqrt(ew.surrogate(ew.maximum(squared, eps ** 2), squared))
+    return ew.div(v, expand(keep(norm, v, axes, true), v.shape))
   }
   return sum(ew.mul(unit(x), unit(y)), axes)
 }

@@ -87,9 +87,20 @@ function floorMod(x: Value, y: Value): Value {
 /** Quotient rounded down, as Python's //. */
 export function floorDivide(ctx: TraceContext, a: TensorOrNumber, b: TensorOrNumber): Value {
   const [x, y] = broadcast(ctx, [a, b]) as [Value, Value]
-  if (isFloat(x.dtype)) return ew.floor(ew.div(x, y))
+  if (isFloat(x.dtype)) return floorQuotient(x, y)
   const exact = ew.sub(x, floorMod(x, y))
   return ew.quotient(exact, y)
+}
+
+/** As CPython's float //: what is left after the remainder is divided, so that 1 // 0.1 is 9 although 1 / 0.1 is 10. */
+function floorQuotient(x: Value, y: Value): Value {
+  const ratio = ew.div(x, y)
+  const rest = ew.fmod(x, y)
+  const whole = ew.div(ew.sub(x, rest), y)
+  const lower = ew.where(ew.logicalAnd(ew.ne(rest, 0), ew.ne(ew.lt(rest, 0), ew.lt(y, 0))), ew.sub(whole, 1), whole)
+  const down = ew.floor(lower)
+  const rounded = ew.where(ew.gt(ew.sub(lower, down), 0.5), ew.add(down, 1), down)
+  return ew.where(ew.eq(y, 0), ratio, ew.where(ew.eq(lower, 0), ew.mul(ratio, 0), rounded))
 }
 
 /** Division rounded toward zero. */

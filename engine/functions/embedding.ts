@@ -1,7 +1,7 @@
 /** Tables of vectors: rows looked up by index, alone or in bags. */
 import { showShape } from '../errors.ts'
 import type { Value } from '../ir/value.ts'
-import { numel } from '../ir/value.ts'
+import { isFloat, numel } from '../ir/value.ts'
 import type { TraceContext } from '../lang/values.ts'
 import { fail } from '../lang/values.ts'
 import * as ew from '../ops/elementwise.ts'
@@ -40,7 +40,7 @@ function paddingRow(ctx: TraceContext, name: string, padding: number | undefined
 /** The rows of `weight` at `input`, with the gradient of each row divided by how often it is there if asked for. */
 function rowsAt(input: Value, weight: Value, byFrequency: boolean): Value {
   const rows = take(weight, 0, input)
-  if (!byFrequency) return rows
+  if (!byFrequency || !isFloat(weight.dtype)) return rows
   const places = checkIndex(reshape(input, [numel(input.shape)]), weight.shape[0]!, 'index')
   const ones = expand(constant(weight.graph, 1, weight.dtype), places.shape)
   const counts = gather(scatterAdd(ones, places, 0, weight.shape[0]!), places, 0)

@@ -92,6 +92,7 @@ define({ names: 'solve_triangular', homes: ['linalg'], doc: 'X with A @ X = B, w
 
 define({ names: 'triangular_solve', homes: everywhere, doc: 'X with A @ X = input of one triangle of A, and A; prefer torch.linalg.solve_triangular', gradFn: 'TriangularSolveBackward0' },
   signature({ input: tensor, A: tensor, upper: yes, transpose: no, unitriangular: no }, ({ input, A, upper, transpose, unitriangular }, ctx) => {
+    for (const x of [input, A]) if (x.shape.length < 2) fail(ctx, 'shape_mismatch', `triangular_solve(): matrices expected, got shape ${showShape(x.shape)}`)
     const solution = solveMatrices(ctx, 'triangular_solve', transpose ? transposeLast(A) : A, input, true, triangularSolver(upper !== transpose, unitriangular))
     return { names: ['solution', 'cloned_coefficient'], values: [solution, expand(A, [...solution.shape.slice(0, -2), ...A.shape.slice(-2)])] }
   }))

@@ -32,7 +32,8 @@ describe('what is refused', () => {
     ['F.cosine_similarity(x, five)', 'shape_mismatch', /shapes \[5, 6\] and \[5\] cannot be broadcast/],
     ['F.cosine_similarity(ints, ints)', 'dtype_mismatch', /floating-point tensors expected, got int64 and int64/],
     ['F.cosine_similarity(x, x, dim=2)', 'bad_argument', /dimension out of range/],
-    ['F.pairwise_distance(s, s)', 'shape_mismatch', /pairwise_distance\(\): vectors expected, got shape \[\]/],
+    ['torch.full((2,), float("inf"), dtype=torch.int64)', 'bad_argument', /a finite number for int64 expected, got Infinity/],
+    ['torch.triangular_solve(s, s)', 'shape_mismatch', /triangular_solve\(\): matrices expected, got shape \[\]/],
   ]
   for (const [program, code, message] of table) {
     it(program, () => expect(refusalOf(`out = ${program}`, shapes)).toEqual([code, expect.stringMatching(message), 1]))

@@ -2,10 +2,12 @@
  * `npm run fuzz`: random programs against an installed PyTorch. `npm run fuzz -- 500 7` takes 500 programs, from seed 7
  * on; `npm run fuzz -- sample FILE` writes a sample with PyTorch's answers.
  */
+import type { ChildProcessByStdio } from 'node:child_process'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
+import type { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { compare } from './compare.ts'
 import type { PyTorchAnswer } from './compare.ts'
@@ -26,13 +28,21 @@ async function findPython(): Promise<string> {
 }
 
 async function* answers(asked: readonly FuzzProgram[]): AsyncGenerator<readonly [FuzzProgram, PyTorchAnswer]> {
-  const child = spawn(await findPython(), [fileURLToPath(new URL('pytorch.py', import.meta.url))], { stdio: ['pipe', 'pipe', 'inherit'] })
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  const python = await findPython()
+  const start = (): { readonly child: ChildProcessByStdio<Writable, Readable, null>; readonly lines: AsyncIterator<string> } => {
+    const child = spawn(python, [fileURLToPath(new URL('pytorch.py', import.meta.url))], { stdio: ['pipe', 'pipe', 'inherit'] })
+    return { child, lines: createInterface({ input: child.stdout })[Symbol.asyncIterator]() }
+  }
+  let { child, lines } = start()
   for (const program of asked) {
     child.stdin.write(`${JSON.stringify(program)}\n`)
-    const { value, done } = await lines.next()
-    if (done === true) throw new Error(`PyTorch ended at program ${program.seed}`)
-    yield [program, JSON.parse(value) as PyTorchAnswer]
+    const answer = await lines.next()
+    if (answer.done !== true) yield [program, JSON.parse(answer.value) as PyTorchAnswer]
+    else {
+      // Some arguments end the process of PyTorch.
+      process.stdout.write(`program ${program.seed}: PyTorch ended\n\n`)
+      ;({ child, lines } = start())
+    }
   }
   child.stdin.end()
 }
@@ -44,8 +54,8 @@ function programs(count: number, first: number): FuzzProgram[] {
 const [command, argument] = process.argv.slice(2)
 if (command === 'sample') {
   const sample: unknown[] = []
-  for await (const [program, answer] of answers(programs(400, 1))) {
-    if (compare(program, answer).kind === 'agrees' && sample.length < 100) sample.push({ program, answer })
+  for await (const [program, answer] of answers(programs(300, 1))) {
+    if (compare(program, answer).kind === 'agrees' && sample.length < 120) sample.push({ program, answer })
   }
   writeFileSync(argument!, `[\n${sample.map((item) => JSON.stringify(item)).join(',\n')}\n]\n`)
   process.stdout.write(`${sample.length} programs\n`)

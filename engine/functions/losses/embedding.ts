@@ -64,7 +64,7 @@ function tripletLoss(ctx: TraceContext, anchor: Value, positive: Value, negative
 }
 
 function normDistance(ctx: TraceContext, p: number, eps: number): Distance {
-  return (a, b) => pairwiseDistance(ctx, 'triplet_margin_loss', a, b, p, eps, false)
+  return (a, b) => pairwiseDistance(ctx, a, b, p, eps, false)
 }
 
 function requireOneRank(ctx: TraceContext, tensors: readonly Value[]): void {

@@ -85,17 +85,7 @@ add("cosine_similarity/defaults", "out = F.cosine_similarity(a, b)", both)
 add("cosine_similarity/dim", "out = torch.cosine_similarity(a, b, dim=0) + F.cosine_similarity(a, b, -2, 0.1)", both)
 add("cosine_similarity/broadcast", "out = F.cosine_similarity(a[:, None], b[None], dim=-1)", both)
 add("cosine_similarity/vectors", "out = F.cosine_similarity(a[0], b[1], dim=0) + F.cosine_similarity(a, b[2], 1)", both)
-
-
-def cosine(a, b, eps):
-    """As PyTorch 2 does it: the limit has no part in the gradient. 1.13 takes the limited norm for the norm there."""
-    def unit(x):
-        norm = x.norm(dim=1, keepdim=True)
-        return x / (norm + (norm.clamp_min(eps) - norm).detach())
-    return (unit(a) * unit(b)).sum(1)
-
-
-add("cosine_similarity/eps", "out = F.cosine_similarity(a, b, eps=100.0) + F.cosine_similarity(a, b * 0.01, 1, 0.5)", both, reference=lambda a, b: cosine(a, b, 100.0) + cosine(a, b * 0.01, 0.5))
+add("cosine_similarity/eps", "out = F.cosine_similarity(a, b, eps=100.0) + F.cosine_similarity(a, b * 0.01, 1, 0.5)", both)
 add("cosine_similarity/a zero vector", "out = F.cosine_similarity(a, z, eps=1e-2) + F.cosine_similarity(z, b, eps=1e-2)", both, {"z": torch.zeros(5, 6)})
 add("cosine_similarity/itself", "out = F.cosine_similarity(a, a)", {"a": x})
 
