@@ -39,6 +39,23 @@ describe('grad_fn', () => {
     expect(last({ modules: { norm: { type: 'InstanceNorm1d', ...norm } }, forward: ['y_hat = norm(x.T)', 'z = norm(x.T[None])', 'y_hat = y_hat + z[0]'] })).toEqual(['SqueezeBackward1', 'ViewBackward0'])
   })
 
+  it('of recurrent layers', () => {
+    const of = (type: string, options: object, input: string): (string | null)[] => {
+      const module = { type, input_size: 3, hidden_size: 2, num_layers: 1, nonlinearity: 'tanh', bias: true, batch_first: false, dropout: 0, bidirectional: false, proj_size: 0, ...options }
+      const parts = type.startsWith('LSTM') ? (type === 'LSTM' ? 'a, (b, c)' : 'a, c') : type.endsWith('Cell') ? 'a' : 'a, b'
+      const rest = parts.replaceAll(/[(), ]+/g, ' ').trim().split(' ').map((name) => `y_hat = y_hat + ${name}.sum()`)
+      return last({ modules: { rnn: module }, forward: [`${parts} = rnn(${input})`, 'y_hat = x.sum()', ...rest] })
+    }
+    expect(of('RNN', {}, 'x[None]')).toEqual(['StackBackward0', 'StackBackward0'])
+    expect(of('GRU', { batch_first: true }, 'x[None]')).toEqual(['TransposeBackward1', 'StackBackward0'])
+    expect(of('LSTM', { batch_first: true }, 'x[None]')).toEqual(['TransposeBackward0', 'StackBackward0', 'StackBackward0'])
+    expect(of('LSTM', { bidirectional: true }, 'x[None]')).toEqual(['CatBackward0', 'StackBackward0', 'StackBackward0'])
+    expect(of('RNN', {}, 'x')).toEqual(['SqueezeBackward1', 'SqueezeBackward1'])
+    expect(of('LSTMCell', {}, 'x')).toEqual(['MulBackward0', 'AddBackward0'])
+    expect(of('RNNCell', { nonlinearity: 'relu' }, 'x')).toEqual(['ReluBackward0'])
+    expect(of('GRUCell', {}, 'x[0]')).toEqual(['SqueezeBackward1'])
+  })
+
   it('of loss classes', () => {
     const made = (type: string, options: object = {}, y: object = { data: [0.5, 0.25, 0.25, 0.3, 0.3, 0.4], shape: [2, 3] }): string | null => {
       const spec = { model: { parameters: { w: { value: 1 } }, forward: 'y_hat = w * x' }, loss: { type, ...options }, data: { x: { data: [1, 2, 3, 4, 5, 6], shape: [2, 3] }, y }, seed: 0, dtype: 'float64' as const }

@@ -25,6 +25,11 @@ def integers(high, *shape, low=0):
     return torch.randint(low, high, shape, generator=generator)
 
 
+class Sequential(nn.Sequential):
+    def forward(self, x):
+        return passed_on(self, x)
+
+
 class Residual(nn.Sequential):
     def forward(self, x):
         return x + passed_on(self, x)
@@ -56,7 +61,7 @@ def passed_on(layers, x):
 def build(spec):
     options = {key: value for key, value in spec.items() if key not in ("type", "layers")}
     if spec["type"] in ("Sequential", "Residual"):
-        return {"Sequential": nn.Sequential, "Residual": Residual}[spec["type"]](*[build(layer) for layer in spec["layers"]])
+        return {"Sequential": Sequential, "Residual": Residual}[spec["type"]](*[build(layer) for layer in spec["layers"]])
     if spec["type"] == "RMSNorm":
         return RMSNorm(**options)
     if spec["type"] in ("TransformerEncoder", "TransformerDecoder"):
@@ -203,6 +208,35 @@ add("RMSNorm/options", [linear(3, 4), layer("RMSNorm", normalized_shape=[5, 4], 
 add("GroupNorm", [linear(4, 6), layer("GroupNorm", num_groups=3, num_channels=6, eps=0.01), linear(6, 2)], row, (ROWS, 2))
 add("GroupNorm/images, not affine", [linear(5, 4), layer("GroupNorm", num_groups=1, num_channels=2, affine=False), linear(4, 2)], image, (ROWS, 2, 6, 2))
 add("LocalResponseNorm", [linear(3, 4), layer("LocalResponseNorm", size=3, alpha=0.5, beta=0.6, k=2), linear(4, 2)], sequence, (ROWS, 5, 2))
+
+# ---- recurrent
+
+def both(cell):
+    """The last output of a sequence and of a state: all results take part in the loss."""
+    state = "h + c" if cell == "LSTM" else "h"
+    return f"out, {'(h, c)' if cell == 'LSTM' else 'h'} = rnn(x)\nstate = {state}\n"
+
+
+for cell in ("RNN", "LSTM", "GRU"):
+    sizes = {"input_size": 3, "hidden_size": 4}
+    start = "(h0, c0)" if cell == "LSTM" else "h0"
+    states = lambda *shape: {"h0": uniform(ROWS, *shape), **({"c0": uniform(ROWS, *shape)} if cell == "LSTM" else {})}
+    add(f"{cell}/two layers, both directions", [layer(cell, **sizes, num_layers=2, bidirectional=True, batch_first=True), linear(8, 2)], sequence, (ROWS, 5, 2))
+    add(f"{cell}/dropout", [layer(cell, **sizes, num_layers=3, dropout=0.4, batch_first=True), linear(4, 2)], sequence, (ROWS, 5, 2), batch_size=4)
+    add(f"{cell}/without bias, length first", [layer(cell, **sizes, bias=False), linear(4, 2)], sequence, (ROWS, 5, 2))
+    add(f"{cell}/state", ({"rnn": layer(cell, **sizes, num_layers=2, batch_first=True), "fc": linear(4, 2)}, both(cell) + "y_hat = fc(out[:, -1] + state[1] * state[0])"), sequence, (ROWS, 2))
+    add(f"{cell}/first state", ({"rnn": layer(cell, **sizes, num_layers=2, bidirectional=True, batch_first=True), "fc": linear(8, 2)}, (f"h0, c0 = h0.transpose(0, 1), c0.transpose(0, 1)\n" if cell == "LSTM" else "h0 = h0.transpose(0, 1)\n") + f"out, last = rnn(x, {start})\nstate = {'last[0] * last[1]' if cell == 'LSTM' else 'last'}\ny_hat = fc(out.sum(1)) + state.sum((0, 2))[:, None]"), sequence, (ROWS, 2), data=states(4, 4), lr=0.01)
+    add(f"{cell}/single sequences", ({"rnn": layer(cell, **sizes, bidirectional=True)}, f"y_hat = torch.stack([rnn(row)[0] for row in x]) * rnn(x[0], {'(h0[:2], c0[:2])' if cell == 'LSTM' else 'hx=h0[:2]'})[0]"), sequence, (ROWS, 5, 8), data=states(4))
+    add(f"{cell}/float32", [layer(cell, **sizes, batch_first=True), linear(4, 2)], sequence, (ROWS, 5, 2), dtype="float32")
+    loop = "h, c = cell(x[:, 0])\nfor t in range(1, 5):\n    h, c = cell(x[:, t], (h, c))\ny_hat = fc(h * c)" if cell == "LSTM" else "h = cell(x[:, 0])\nfor t in range(1, 5):\n    h = cell(x[:, t], hx=h)\ny_hat = fc(h)"
+    add(f"{cell}Cell/steps of a sequence", ({"cell": layer(f"{cell}Cell", **sizes), "fc": linear(4, 2)}, loop), sequence, (ROWS, 2))
+    add(f"{cell}Cell/single samples, without bias", ({"cell": layer(f"{cell}Cell", **sizes, bias=False)}, f"y_hat = torch.stack([cell(row){'[1]' if cell == 'LSTM' else ''} for row in x])"), uniform(ROWS, 3), (ROWS, 4))
+    add(f"{cell}Cell/in a list", [layer(f"{cell}Cell", **sizes), linear(4, 2)], uniform(ROWS, 3), (ROWS, 2))
+add("RNN/relu", [layer("RNN", input_size=3, hidden_size=4, nonlinearity="relu", num_layers=2, batch_first=True), linear(4, 2)], sequence, (ROWS, 5, 2))
+add("RNNCell/relu", [layer("RNNCell", input_size=3, hidden_size=4, nonlinearity="relu"), linear(4, 2)], uniform(ROWS, 3), (ROWS, 2))
+add("LSTM/proj_size", [layer("LSTM", input_size=3, hidden_size=5, proj_size=2, num_layers=2, bidirectional=True, batch_first=True), linear(4, 2)], sequence, (ROWS, 5, 2))
+add("LSTM/state of proj_size", ({"rnn": layer("LSTM", input_size=3, hidden_size=4, proj_size=2, batch_first=True)}, "out, (h, c) = rnn(x)\ny_hat = out + h.transpose(0, 1) * c.sum()"), sequence, (ROWS, 5, 2), lr=0.01)
+add("LSTM/in Sequential and Residual", [layer("Residual", layers=[layer("LSTM", input_size=3, hidden_size=3, batch_first=True)]), layer("Sequential", layers=[layer("GRU", input_size=3, hidden_size=4, batch_first=True), linear(4, 2)])], sequence, (ROWS, 5, 2))
 
 if __name__ == "__main__":
     write("layers-training.json", cases)

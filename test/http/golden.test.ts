@@ -57,7 +57,7 @@ const missingFunctions = new Set(
   `unary/asin unary/acos unary/asinh unary/acosh unary/atanh unary/logit unary/erfc unary/sinc unary/lgamma unary/digamma`.split(/\s+/),
 )
 const missingTraining = new Set(
-  `layers/cnn layers/RNN layers/LSTM layers/transformer`.split(/\s+/),
+  `layers/cnn layers/transformer`.split(/\s+/),
 )
 
 const service = useService()

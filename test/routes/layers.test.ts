@@ -25,11 +25,14 @@ describe('options', () => {
     ['a negative size', { type: 'Embedding', num_embeddings: -3, embedding_dim: 2 }, 'num_embeddings', 'invalid_value', />0, got -3/],
     ['a probability above 1', { type: 'Dropout', p: 1.5 }, 'p', 'invalid_value', /<=1, got 1.5/],
     ['no shape', { type: 'LayerNorm', normalized_shape: [] }, 'normalized_shape', 'invalid_value', /./],
+    ['no layers', { type: 'GRU', input_size: 4, hidden_size: 3, num_layers: 0 }, 'num_layers', 'invalid_value', />0, got 0/],
+    ['a nonlinearity that RNN does not have', { type: 'RNN', input_size: 4, hidden_size: 3, nonlinearity: 'sigmoid' }, 'nonlinearity', 'invalid_value', /one of "tanh", "relu" expected, got "sigmoid"/],
+    ['an option of RNN alone', { type: 'GRU', input_size: 4, hidden_size: 3, nonlinearity: 'tanh' }, 'nonlinearity', 'unknown_field', /there is no field "nonlinearity"/],
     ['an unknown mode', { type: 'EmbeddingBag', num_embeddings: 3, embedding_dim: 2, mode: 'median' }, 'mode', 'invalid_value', /one of "sum", "mean", "max" expected, got "median"/],
   ]
   it.each(table)('%s: %j', (_what, layer, option, code, message) => refused(service, '/v1/backward', applied(layer), { status: 400, code: 'invalid_request', error: { pointer: `/model/layers/0/${option}`, code, message } }))
 
-  const together: readonly Row[] = [
+  const together: Row[] = [
     ['max_norm', { type: 'Embedding', num_embeddings: 3, embedding_dim: 2, max_norm: 1 }, 'max_norm', 'bad_option', /max_norm changes the table in place/],
     ['groups that do not divide the channels', { type: 'GroupNorm', num_groups: 3, num_channels: 4 }, 'num_groups', 'bad_option', /num_channels must be divisible by num_groups, got 4 and 3/],
     ['a padding row outside of the table', { type: 'Embedding', num_embeddings: 3, embedding_dim: 2, padding_idx: 3 }, 'padding_idx', 'bad_option', /from -3 to 2, got 3/],
@@ -38,6 +41,10 @@ describe('options', () => {
     ['limits in the wrong order', { type: 'Hardtanh', min_val: 1, max_val: 0 }, 'min_val', 'bad_option', /min_val must be below max_val, got 1 and 0/],
     ['slopes in the wrong order', { type: 'RReLU', lower: 1, upper: 0.5 }, 'lower', 'bad_option', /got 1 and 0.5/],
   ]
+  const recurrent = { type: 'LSTM', input_size: 4, hidden_size: 3 }
+  together.push(
+    ['a projection that is not smaller', { ...recurrent, proj_size: 3 }, 'proj_size', 'bad_option', /proj_size must be smaller than hidden_size, got 3 and 3/],
+  )
   it.each(together)('%s: %j', (_what, layer, option, code, message) => refused(service, '/v1/backward', applied(layer), { status: 422, code, error: { pointer: `/model/layers/0/${option}`, code, message } }))
 })
 
@@ -58,6 +65,11 @@ describe('inputs', () => {
     [{ type: 'Dropout1d' }, [6], '', /Dropout1d: an input of 2 or 3 dimensions expected, got shape \[6\]/],
     [{ type: 'Softmax2d' }, [6, 4], '', /Softmax2d takes \(N, C, H, W\) or \(C, H, W\), got shape \[6, 4\]/],
     [{ type: 'Residual', layers: [{ type: 'Linear', in_features: 4, out_features: 2 }] }, [6, 4], '', /Residual adds what its layers give to what they got, so both must have one shape; got \[6, 2\] and \[6, 4\]/],
+    [{ type: 'LSTM', input_size: 3, hidden_size: 2 }, [6, 4], '/input_size', /LSTM expected an input whose last dimension is input_size = 3, got shape \[6, 4\]/],
+    [{ type: 'RNN', input_size: 4, hidden_size: 2 }, [4], '', /RNN expected an input of 3 dimensions \(L, N, input_size\), or of 2 \(L, input_size\), got shape \[4\]/],
+    [{ type: 'GRU', input_size: 4, hidden_size: 2 }, [0, 2, 4], '', /a sequence of at least one step, got shape \[0, 2, 4\]/],
+    [{ type: 'LSTMCell', input_size: 4, hidden_size: 2 }, [2, 3, 4], '', /LSTMCell expected an input of 2 dimensions \(N, input_size\), or of 1/],
+    [{ type: 'GRUCell', input_size: 3, hidden_size: 2 }, [2, 4], '/input_size', /input_size = 3/],
   ]
   it.each(table)('%j of shape %j', (layer, shape, option, message) =>
     refused(service, '/v1/backward', { ...applied(layer, shape), training: true }, { status: 422, code: 'shape_mismatch', error: { pointer: `/model/layers/0${option}`, code: 'shape_mismatch', message } }))
@@ -80,6 +92,14 @@ describe('calls in a program', () => {
     [linear, 'm.wieght.sum() + x', 'unknown_attribute', /m has no "wieght"; did you mean "weight"/],
     [{ type: 'Bilinear', in1_features: 3, in2_features: 2, out_features: 2 }, 'm(x, x)', 'shape_mismatch', /last dimension is in2_features = 2, got shape \[2, 3\]/],
     [{ type: 'EmbeddingBag', num_embeddings: 9, embedding_dim: 2 }, 'm(x[0])', 'shape_mismatch', /a vector takes offsets of 1 dimension, got None/],
+    [{ type: 'RNN', input_size: 3, hidden_size: 2 }, 'm(x, x)[0]', 'shape_mismatch', /RNN expected h_0 of shape \[1, 2\], got \[2, 3\]/],
+    [{ type: 'RNN', input_size: 3, hidden_size: 2 }, 'm(x, (x, x))[0]', 'bad_argument', /m\(\): hx: a tensor expected, got tuple of 2/],
+    [{ type: 'LSTM', input_size: 3, hidden_size: 2 }, 'm(x, x)[0]', 'bad_argument', /hx: a tuple or list of tensors expected, got float32 tensor/],
+    [{ type: 'LSTM', input_size: 3, hidden_size: 2 }, 'm(x, (x,))[0]', 'bad_argument', /hx: a tuple \(h_0, c_0\) expected, got tuple of 1/],
+    [{ type: 'LSTM', input_size: 3, hidden_size: 2, batch_first: true }, 'm(x[None], (torch.zeros(1, 1, 2), torch.zeros(1, 2)))[0]', 'shape_mismatch', /LSTM expected c_0 of shape \[1, 1, 2\], got \[1, 2\]/],
+    [{ type: 'GRU', input_size: 3, hidden_size: 2 }, 'm(x, torch.zeros(1, 2, dtype=torch.float64))[0]', 'dtype_mismatch', /input and h_0 must have one dtype, got float32 and float64/],
+    [{ type: 'LSTMCell', input_size: 3, hidden_size: 2 }, 'm(x, (torch.zeros(2, 3), torch.zeros(2, 2)))[0]', 'shape_mismatch', /LSTMCell expected h of shape \[2, 2\], got \[2, 3\]/],
+    [{ type: 'GRUCell', input_size: 3, hidden_size: 2 }, 'm(x, torch.zeros(2, 2).double())', 'dtype_mismatch', /input and h must have one dtype/],
   ]
   it.each(table)('%j: %s', (layer, program, code, message) => refused(service, '/v1/backward', called(layer, program), { status: 422, code, error: { line: 1, code, message } }))
 })
