@@ -2,7 +2,7 @@
 import { gradients } from './autodiff.ts'
 import { dependsOn } from './autodiff.ts'
 import type { ProgramCache } from './cache.ts'
-import type { CompileOptions, StepGraph } from './compile.ts'
+import type { Binding, CompileOptions, StepGraph } from './compile.ts'
 import { Conditions } from './conditions.ts'
 import { SpecError, suggestion } from './errors.ts'
 import { indexError } from './faults.ts'
@@ -155,27 +155,33 @@ export function gradientTargets(spec: ForwardSpec, model: Model, network: Networ
 
 /** Runs the network once for what is to be recorded. */
 export function runOnce(setup: Setup, records: readonly Output[], engine: Engine): { results: Map<string, TensorResult>; stats: Stats } {
-  const { model, data, drawing, network } = setup
-  const graph: StepGraph = {
-    bindings: [
-      ...network.data,
-      ...model.parameters.map(({ name, dtype, shape }) => ({ name: `parameter ${name}`, dtype, shape, role: 'data' as const })),
-      ...drawnInputs(drawing.draws).map(({ name, dtype, shape }) => ({ name, dtype, shape, role: 'data' as const })),
-    ],
-    records,
-    updates: [],
-  }
+  const { network } = setup
+  const graph: StepGraph = { bindings: inputBindings(setup), records, updates: [] }
   const prepared = engine.cache.prepare(graph, { ...engine.compile, maxChunk: 1 })
   const runtime = prepared.runtime()
-  bind(runtime, data, model)
-  const slots = new Map(runtime.compiled.data.map((slot) => [slot.name, slot]))
-  for (const { name } of drawnInputs(drawing.draws)) runtime.write(slots.get(name)!, drawing.read(name))
+  bindAll(runtime, setup)
   const done = runtime.run(1)
   if (done !== 1) throw indexError(runtime.takeFault(), network.graph)
   const results = new Map(prepared.compiled.records.columns.map((column) => [column.name, { shape: column.shape, dtype: column.dtype, elements: runtime.record(column, 0) }]))
   prepared.release(runtime)
   const { memoryBytes, kernels } = prepared.compiled
   return { results, stats: { fromCache: prepared.fromCache, memoryBytes, kernels: kernels.length, nodes: network.graph.values.length } }
+}
+
+/** Data, parameters and draws, none of which changes. */
+export function inputBindings({ model, drawing, network }: Setup): Binding[] {
+  return [
+    ...network.data,
+    ...model.parameters.map(({ name, dtype, shape }) => ({ name: `parameter ${name}`, dtype, shape, role: 'data' as const })),
+    ...drawnInputs(drawing.draws).map(({ name, dtype, shape }) => ({ name, dtype, shape, role: 'data' as const })),
+  ]
+}
+
+/** Writes all that the network reads into its buffers. */
+export function bindAll(runtime: Runtime, { data, model, drawing }: Setup): void {
+  bind(runtime, data, model)
+  const slots = new Map(runtime.compiled.data.map((slot) => [slot.name, slot]))
+  for (const { name } of drawnInputs(drawing.draws)) runtime.write(slots.get(name)!, drawing.read(name))
 }
 
 function isOdd(results: ReadonlyMap<string, TensorResult>): boolean {

@@ -3,6 +3,8 @@ export type { BackwardResult, Engine, ForwardResult, Stats } from './evaluate.ts
 export { backward, forward } from './evaluate.ts'
 export type { GraphEdge, GraphNode, GraphResult } from './graph.ts'
 export { callGraph } from './graph.ts'
+export type { HessianResult, HessianSpec } from './hessian.ts'
+export { Hessian } from './hessian.ts'
 export type { Summary } from './summary.ts'
 export type { StepNonFinite, TrainOptions, TrainStep } from './train.ts'
 export { Training } from './train.ts'

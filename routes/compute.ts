@@ -1,4 +1,4 @@
-/** POST /v1/forward, /v1/backward, /v1/graph and /v1/train: the body goes to a worker, its answer comes back. */
+/** POST /v1/forward, /v1/backward, /v1/graph, /v1/hessian and /v1/train: the body goes to a worker, its answer comes back. */
 import { PassThrough } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { problem } from '../src/errors.ts'
@@ -10,7 +10,7 @@ import { validateText } from '../src/validate.ts'
 import { operationDocs } from '../src/operations.ts'
 
 export default async function computeRoutes(app: FastifyInstance): Promise<void> {
-  for (const operation of ['forward', 'backward', 'graph', 'train'] as const) {
+  for (const operation of ['forward', 'backward', 'graph', 'hessian', 'train'] as const) {
     app.post(`/v1/${operation}`, { config: { api: operationDocs[operation] } }, async (request, reply) => {
       // The form of a graph is a field of the request.
       const format = operation === 'graph' ? 'json' : formatOf(operation, request)

@@ -1,14 +1,14 @@
 /** What a worker does with a request: runs the engine and writes the answer as bytes of JSON. */
 import type { Engine, GraphResult, NonFinite, TrainStep } from '../engine/index.ts'
-import { SpecError, Training, backward, callGraph, forward, safetensorsSize, writeSafetensors } from '../engine/index.ts'
+import { Hessian, SpecError, Training, backward, callGraph, forward, safetensorsSize, writeSafetensors } from '../engine/index.ts'
 import type { DebugLadder } from './debug.ts'
 import { graphDot } from './graph/dot.ts'
 import { graphJson } from './graph/json.ts'
 import { graphMermaid } from './graph/mermaid.ts'
 import { graphSvg } from './graph/svg.ts'
 import type { Format, JobStats } from './protocol.ts'
-import { NonFiniteList, base64, checkpointText, earlyStoppingText, estimateText, float32Text, float64Text, stepText, tensorText, tensorsText } from './serialize.ts'
-import type { BackwardRequest, ForwardRequest, GraphRequest, TrainRequest } from './spec.ts'
+import { NonFiniteList, base64, checkpointText, earlyStoppingText, estimateText, float32Text, float64Text, pointerPart, stepText, tensorText, tensorsText } from './serialize.ts'
+import type { BackwardRequest, ForwardRequest, GraphRequest, HessianRequest, TrainRequest } from './spec.ts'
 
 /** How a job talks to the rest of the worker. */
 export interface JobContext {
@@ -67,6 +67,21 @@ export function runBackward(request: BackwardRequest, ctx: JobContext): JobResul
     body: `{"loss":${loss},"grad_fn":${JSON.stringify(result.gradFn)},"gradients":${gradients}${bad.field}${firstNonFiniteText(result.nonFinite)}}`,
     stats: passStats(result.stats, ctx.now() - began),
   }
+}
+
+export function runHessian(request: HessianRequest, ctx: JobContext): JobResult {
+  const began = ctx.now()
+  const hessian = new Hessian(request, ctx.engine)
+  const form = request.report.tensors
+  const pairs = request.vector ? hessian.parameters.map(({ shape }) => shape) : hessian.parameters.flatMap((a) => hessian.parameters.map((b) => [...a.shape, ...b.shape]))
+  requireRoom(pairs.reduce((n, shape) => n + estimateText(shape, request.dtype, form), 0), ctx)
+  const result = hessian.run(ctx.checkCancelled)
+  const bad = new NonFiniteList()
+  bad.tensor('/loss', result.loss)
+  const parts = [`"loss":${tensorText(result.loss, 'nested')}`, `"grad_fn":${JSON.stringify(result.gradFn)}`, `"gradients":${tensorsText(result.gradients, form, '/gradients', bad)}`]
+  if (result.product) parts.push(`"product":${tensorsText(result.product, form, '/product', bad)}`)
+  else parts.push(`"hessian":{${[...result.hessian].map(([name, blocks]) => `${JSON.stringify(name)}:${tensorsText(blocks, form, `/hessian/${pointerPart(name)}`, bad)}`).join(',')}}`)
+  return { body: `{${parts.join(',')}${bad.field}}`, stats: passStats(result.stats, ctx.now() - began) }
 }
 
 /** `,"first_non_finite":{…}`, or nothing. */

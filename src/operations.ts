@@ -1,6 +1,6 @@
 /** What the documentation says of the compute operations, with examples that the tests post. */
 import type { ExampleDoc, OperationDoc } from './openapi.ts'
-import { backwardResponse, forwardResponse, graphResponse, trainResponse } from './responses.ts'
+import { backwardResponse, forwardResponse, graphResponse, hessianResponse, trainResponse } from './responses.ts'
 import type { Operation } from './spec.ts'
 import { requestSchemas } from './spec.ts'
 
@@ -75,6 +75,19 @@ const graphExamples: Record<string, ExampleDoc> = {
   },
 }
 
+const hessianExamples: Record<string, ExampleDoc> = {
+  notebook: {
+    summary: 'How the gradient of the loss changes with w: 2x²',
+    request: notebook,
+    response: { loss: 1, grad_fn: 'PowBackward0', gradients: { w: -2 }, hessian: { w: { w: 2 } } },
+  },
+  product: {
+    summary: 'A product with a vector',
+    request: { model: { parameters: { a: { value: [1, 2] }, b: { value: 3 } }, forward: 'z = (a**2).sum()' }, loss: 'z * b', vector: { a: [1, 0], b: 0 } },
+    response: { loss: 15, grad_fn: 'MulBackward0', gradients: { a: [6, 12], b: 5 }, product: { a: [6, 0], b: 2 } },
+  },
+}
+
 const trainExamples: Record<string, ExampleDoc> = {
   notebook: {
     summary: 'One step of gradient descent',
@@ -141,6 +154,16 @@ export const operationDocs: Record<Operation, OperationDoc> = {
     answers: { 200: { description: 'The graph', content: { 'application/json': graphResponse } } },
     problems: problems.filter((status) => status !== 406),
     examples: graphExamples,
+  },
+  hessian: {
+    operationId: 'hessian',
+    tag: 'Compute',
+    summary: 'Second derivatives',
+    description: 'Computes the Hessian of the loss with respect to parameters; with `vector` its product with that, which costs about two backward passes whatever the number of parameters. Inputs are followed as in `/v1/backward`.',
+    request: requestSchemas.hessian,
+    answers: { 200: { description: 'The loss, its gradients and the second derivatives', content: { 'application/json': hessianResponse } } },
+    problems,
+    examples: hessianExamples,
   },
   train: {
     operationId: 'train',

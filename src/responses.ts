@@ -78,6 +78,17 @@ export const backwardResponse = z
   })
   .meta({ id: 'BackwardResponse' })
 
+export const hessianResponse = z
+  .strictObject({
+    loss: number,
+    grad_fn: gradFn,
+    gradients: tensors.describe('Gradient of the loss for each of the parameters'),
+    hessian: z.record(z.string(), tensors).optional().describe('Second derivatives by parameters a and b: a tensor of shape [...a, ...b]'),
+    product: tensors.optional().describe('The product of the Hessian with the given vector, where there was one'),
+    non_finite: nonFinite,
+  })
+  .meta({ id: 'HessianResponse' })
+
 const summaryNumber = z.number().nullable()
 
 export const summary = z

@@ -108,11 +108,16 @@ function kindOf(x: number): Kind {
 
 // ---- objects
 
+/** A name as a part of a JSON pointer. */
+export function pointerPart(name: string): string {
+  return name.replaceAll('~', '~0').replaceAll('/', '~1')
+}
+
 /** `{"name":tensor,…}` */
 export function tensorsText(tensors: Iterable<readonly [string, TensorResult | number]>, form: TensorForm, pointer: string, bad: NonFiniteList): string {
   const parts: string[] = []
   for (const [name, value] of tensors) {
-    const place = `${pointer}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`
+    const place = `${pointer}/${pointerPart(name)}`
     if (typeof value === 'number') {
       bad.number(place, value)
       parts.push(`${JSON.stringify(name)}:${float64Text(value)}`)
@@ -127,7 +132,7 @@ export function tensorsText(tensors: Iterable<readonly [string, TensorResult | n
 /** What a run leaves for another to go on with, as requests take it. */
 export function checkpointText(checkpoint: Checkpoint, form: TensorForm, bad: NonFiniteList): string {
   const { step, minibatches, minibatchesPerEpoch, type, progress, tensors, losses, stopping, generator, epochGenerator } = checkpoint
-  const state = [...tensors].map(([name, slots]) => `${JSON.stringify(name)}:${tensorsText(slots, form, `/checkpoint/optimizer/state/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`, bad)}`)
+  const state = [...tensors].map(([name, slots]) => `${JSON.stringify(name)}:${tensorsText(slots, form, `/checkpoint/optimizer/state/${pointerPart(name)}`, bad)}`)
   const parts = [
     `"step":${step},"minibatches":${minibatches},"minibatches_per_epoch":${minibatchesPerEpoch}`,
     `"optimizer":{"type":${JSON.stringify(type)},"groups":${exactJson(progress.groups)},"kept":${exactJson(progress.kept)},"state":{${state.join(',')}}}`,

@@ -164,6 +164,15 @@ export const graphRequest = strict({
   format: z.enum(['json', 'dot', 'mermaid', 'svg']).default('json').describe('How the graph is written'),
 }).meta({ id: 'GraphRequest' })
 
+export const hessianRequest = strict({
+  ...base,
+  training: training.default(true),
+  loss,
+  parameters: names.min(1).optional().describe('Which parameters, by their state_dict names or patterns such as `0.*`; all by default'),
+  vector: tensors.optional().describe('A tensor for each of the parameters, in its shape: the product of the Hessian with it is returned instead'),
+  report: strict({ tensors: tensorForm }).default({ tensors: 'nested' }),
+}).meta({ id: 'HessianRequest' })
+
 const report = strict({
   every: z.int32().min(1).default(1).describe('Report the steps whose number this divides, and the last one'),
   gradients: z.enum(['values', 'norms', 'none']).default('values').describe('Gradients of the reported steps, their 2-norms, or nothing'),
@@ -237,9 +246,10 @@ export const trainRequest = strict({
 
 export type ForwardRequest = z.infer<typeof forwardRequest>
 export type BackwardRequest = z.infer<typeof backwardRequest>
+export type HessianRequest = z.infer<typeof hessianRequest>
 export type GraphRequest = z.infer<typeof graphRequest>
 export type TrainRequest = z.infer<typeof trainRequest>
 export type TensorForm = z.infer<typeof tensorForm>
 
-export const requestSchemas = { forward: forwardRequest, backward: backwardRequest, graph: graphRequest, train: trainRequest } as const
+export const requestSchemas = { forward: forwardRequest, backward: backwardRequest, graph: graphRequest, hessian: hessianRequest, train: trainRequest } as const
 export type Operation = keyof typeof requestSchemas
