@@ -25,7 +25,7 @@ export interface Attention {
 }
 
 /** Softmax over the last axis; zeros where every score is -∞, as in rows that a mask shuts off. */
-function safeSoftmax(scores: Value): Value {
+export function safeSoftmax(scores: Value): Value {
   const axis = scores.shape.length - 1
   const none = spread(ew.eq(amax(ew.detach(scores), [axis]), -Infinity), scores, [axis])
   const zero = ew.fullLike(scores, 0)

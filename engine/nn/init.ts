@@ -88,6 +88,17 @@ function xavierStd(gain: number, shape: Shape): number {
   return gain * Math.sqrt(2 / (fanIn + fanOut))
 }
 
+export function xavierUniform(gain: number): Fill {
+  return (ctx, shape) => {
+    const bound = Math.sqrt(3) * xavierStd(gain, shape)
+    return uniformFill(-bound, bound)(ctx, shape)
+  }
+}
+
+export function xavierNormal(gain: number): Fill {
+  return (ctx, shape) => normalFill(0, xavierStd(gain, shape))(ctx, shape)
+}
+
 /** Initialisations by their torch.nn.init names, without the underscore at the end. */
 export const inits = {
   uniform: record('Uniform in [a, b)', { a: z.number().default(0), b: z.number().default(1) }, ({ a, b }) => uniformFill(a, b)),
@@ -101,11 +112,8 @@ export const inits = {
     for (let i = 0; i < Math.min(shape[0]!, shape[1]!); i++) out[i * shape[1]! + i] = 1
     return out
   }),
-  xavier_uniform: record('Uniform, scaled by fan in + fan out (Glorot & Bengio 2010)', { gain: positive.default(1) }, ({ gain }) => (ctx, shape) => {
-    const bound = Math.sqrt(3) * xavierStd(gain, shape)
-    return uniformFill(-bound, bound)(ctx, shape)
-  }),
-  xavier_normal: record('Normal, scaled by fan in + fan out (Glorot & Bengio 2010)', { gain: positive.default(1) }, ({ gain }) => (ctx, shape) => normalFill(0, xavierStd(gain, shape))(ctx, shape)),
+  xavier_uniform: record('Uniform, scaled by fan in + fan out (Glorot & Bengio 2010)', { gain: positive.default(1) }, ({ gain }) => xavierUniform(gain)),
+  xavier_normal: record('Normal, scaled by fan in + fan out (Glorot & Bengio 2010)', { gain: positive.default(1) }, ({ gain }) => xavierNormal(gain)),
   kaiming_uniform: record('Uniform, scaled by fan in or fan out (He et al. 2015)', kaimingOptions, (options) => (ctx, shape) => {
     const bound = Math.sqrt(3) * kaimingStd(options, shape)
     return uniformFill(-bound, bound)(ctx, shape)

@@ -56,6 +56,17 @@ describe('grad_fn', () => {
     expect(of('GRUCell', {}, 'x[0]')).toEqual(['SqueezeBackward1'])
   })
 
+  it('of attention', () => {
+    const options = { embed_dim: 3, num_heads: 1, dropout: 0, bias: true, add_bias_kv: false, add_zero_attn: false, kdim: null, vdim: null, batch_first: false }
+    const of = (more: object, args: string): (string | null)[] => last({ modules: { attn: { type: 'MultiheadAttention', ...options, ...more } }, forward: [`y, w = attn(${args})`, 'y_hat = y.sum() + w.sum()'] })
+    expect(of({}, 'x[None], x[None], x[None]')).toEqual(['ViewBackward0', 'DivBackward0'])
+    expect(of({ batch_first: true }, 'x[None], x[None], x[None], average_attn_weights=False')).toEqual(['TransposeBackward0', 'ViewBackward0'])
+    expect(of({}, 'x, x, x')).toEqual(['SqueezeBackward1', 'SqueezeBackward1'])
+    const block = { d_model: 3, nhead: 1, dim_feedforward: 4, dropout: 0, activation: 'relu', layer_norm_eps: 1e-5, batch_first: false, norm_first: false, bias: true }
+    expect(last({ layers: [{ type: 'TransformerEncoderLayer', ...block }, { type: 'TransformerEncoderLayer', ...block, norm_first: true }] })).toEqual(['NativeLayerNormBackward0', 'AddBackward0'])
+    expect(last({ layers: [{ type: 'TransformerEncoder', encoder_layer: { ...block, norm_first: true }, num_layers: 2, norm: null }] })).toEqual(['AddBackward0'])
+  })
+
   it('of loss classes', () => {
     const made = (type: string, options: object = {}, y: object = { data: [0.5, 0.25, 0.25, 0.3, 0.3, 0.4], shape: [2, 3] }): string | null => {
       const spec = { model: { parameters: { w: { value: 1 } }, forward: 'y_hat = w * x' }, loss: { type, ...options }, data: { x: { data: [1, 2, 3, 4, 5, 6], shape: [2, 3] }, y }, seed: 0, dtype: 'float64' as const }

@@ -238,5 +238,46 @@ add("LSTM/proj_size", [layer("LSTM", input_size=3, hidden_size=5, proj_size=2, n
 add("LSTM/state of proj_size", ({"rnn": layer("LSTM", input_size=3, hidden_size=4, proj_size=2, batch_first=True)}, "out, (h, c) = rnn(x)\ny_hat = out + h.transpose(0, 1) * c.sum()"), sequence, (ROWS, 5, 2), lr=0.01)
 add("LSTM/in Sequential and Residual", [layer("Residual", layers=[layer("LSTM", input_size=3, hidden_size=3, batch_first=True)]), layer("Sequential", layers=[layer("GRU", input_size=3, hidden_size=4, batch_first=True), linear(4, 2)])], sequence, (ROWS, 5, 2))
 
+# ---- attention
+
+words, memory = uniform(ROWS, 5, 6), uniform(ROWS, 4, 6)
+attention = {"embed_dim": 6, "num_heads": 3}
+
+
+def attend(name, options, program, shape=(ROWS, 5, 6), x=words, more=None, **how):
+    add(f"MultiheadAttention/{name}", ({"attn": layer("MultiheadAttention", **{**attention, **options}), **(more or {})}, program), x, shape, **how)
+
+
+attend("self-attention, length first", {}, "y_hat = attn(x, x, x)[0]")
+attend("weights", {"batch_first": True}, "out, w = attn(x, x, x)\ny_hat = out * w.sum(2, keepdim=True) * w[:, :, :1]")
+attend("weights of the heads", {"batch_first": True}, "out, w = attn(query=x, key=x * 2, value=x, average_attn_weights=False)\ny_hat = out * w.pow(2).sum((1, 3))[:, :, None]")
+attend("without weights or bias", {"batch_first": True, "bias": False}, "out, w = attn(x, m, m, need_weights=False)\ny_hat = out if w is None else x", data={"m": memory})
+attend("kdim and vdim", {"batch_first": True, "kdim": 4, "vdim": 3, "num_heads": 2}, "y_hat = attn(x, k, v)[0]", data={"k": uniform(ROWS, 3, 4), "v": uniform(ROWS, 3, 3)})
+attend("kdim alone, without bias", {"kdim": 4, "bias": False}, "y_hat = attn(x, k, x)[0]", data={"k": uniform(ROWS, 5, 4)})
+attend("add_bias_kv and add_zero_attn", {"batch_first": True, "add_bias_kv": True, "add_zero_attn": True}, "out, w = attn(x, x, x)\ny_hat = out * w[:, :, -1:]")
+attend("dropout", {"batch_first": True, "dropout": 0.4}, "out, w = attn(x, x, x)\ny_hat = out * w[:, :, :1]", batch_size=4)
+attend("single samples", {}, "y_hat = torch.stack([attn(row, row, row)[0] * attn(row, row[:2], row[:2], average_attn_weights=False)[1].sum() for row in x])", lr=0.01)
+attend("bool masks", {"batch_first": True, "add_zero_attn": True}, "pad = torch.arange(5) >= (lengths[:, None])\ny_hat = attn(x, x, x, pad, attn_mask=torch.ones(5, 5).triu(1).bool())[0]", data={"lengths": torch.tensor([1, 2, 3, 4, 5, 3])})
+attend("float mask", {"batch_first": True, "add_bias_kv": True}, "y_hat = attn(x, x, x, attn_mask=bias[0])[0]", data={"bias": uniform(ROWS, 5, 5)})
+attend("a mask for each head of each sample", {"batch_first": True}, "y_hat = attn(x, x, x, attn_mask=bias.flatten(0, 1))[0]", data={"bias": uniform(ROWS, 3, 5, 5)})
+attend("padding of the keys, float32", {"batch_first": True}, "y_hat = attn(x, m, m, key_padding_mask=torch.arange(4) >= lengths[:, None], need_weights=False)[0]", data={"m": memory, "lengths": torch.tensor([1, 2, 3, 4, 4, 3])}, dtype="float32")
+
+# ---- transformers
+
+block = {"d_model": 6, "nhead": 2, "dim_feedforward": 8}
+heads = {"attn": layer("MultiheadAttention", **attention)}
+add("TransformerEncoderLayer/length first, gelu", [layer("TransformerEncoderLayer", **block, dropout=0.0, activation="gelu", layer_norm_eps=0.01), linear(6, 2)], words, (ROWS, 5, 2))
+add("TransformerEncoderLayer/norm_first", [layer("TransformerEncoderLayer", **block, dropout=0.0, norm_first=True, batch_first=True), linear(6, 2)], words, (ROWS, 5, 2))
+for batch_first in (False, True):
+    add(f"TransformerEncoderLayer/dropout, batch_first={batch_first}", [layer("TransformerEncoderLayer", **block, dropout=0.3, batch_first=batch_first), linear(6, 2)], words, (ROWS, 5, 2), batch_size=4)
+    add(f"TransformerDecoderLayer/dropout, batch_first={batch_first}", ({"decoder": layer("TransformerDecoderLayer", **block, dropout=0.2, batch_first=batch_first, norm_first=batch_first)}, "y_hat = decoder(x, m)"), words, (ROWS, 5, 6), data={"m": uniform(ROWS, 5, 6)})
+add("TransformerEncoderLayer/masks", ({"encoder": layer("TransformerEncoderLayer", **block, dropout=0.0, batch_first=True)}, "y_hat = encoder(x, src_mask=torch.ones(5, 5).triu(1).bool(), src_key_padding_mask=torch.arange(5) >= lengths[:, None])"), words, (ROWS, 5, 6), data={"lengths": torch.tensor([1, 2, 3, 4, 5, 3])})
+add("TransformerEncoderLayer/single samples", ({"encoder": layer("TransformerEncoderLayer", **block, dropout=0.0)}, "y_hat = torch.stack([encoder(row) for row in x])"), words, (ROWS, 5, 6))
+add("TransformerEncoder", [layer("TransformerEncoder", encoder_layer=layer("TransformerEncoderLayer", **block, dropout=0.1, batch_first=True), num_layers=3, norm=layer("LayerNorm", normalized_shape=6, eps=0.01)), linear(6, 2)], words, (ROWS, 5, 2))
+add("TransformerEncoder/without norm, mask", ({"encoder": layer("TransformerEncoder", encoder_layer=layer("TransformerEncoderLayer", **block, dropout=0.0, batch_first=True, norm_first=True), num_layers=2)}, "y_hat = encoder(x, torch.full((5, 5), -math.inf).triu(1))"), words, (ROWS, 5, 6))
+add("TransformerDecoderLayer/masks", ({"decoder": layer("TransformerDecoderLayer", **block, dropout=0.0, activation="gelu", batch_first=True)}, "causal = torch.ones(5, 5).triu(1).bool()\npad = torch.arange(4) >= lengths[:, None]\ny_hat = decoder(x, m, causal, memory_mask=mm[0], memory_key_padding_mask=pad) * decoder(tgt=x, memory=m, tgt_key_padding_mask=torch.arange(5) >= lengths[:, None])"), words, (ROWS, 5, 6), data={"m": memory, "lengths": torch.tensor([1, 2, 3, 4, 4, 3]), "mm": uniform(ROWS, 5, 4) > 1.0}, lr=0.05)
+add("TransformerDecoder", ({"decoder": layer("TransformerDecoder", decoder_layer=layer("TransformerDecoderLayer", **block, dropout=0.1, batch_first=True), num_layers=2, norm=layer("LayerNorm", normalized_shape=[6], elementwise_affine=False))}, "y_hat = decoder(x, m)"), words, (ROWS, 5, 6), data={"m": memory})
+add("TransformerEncoderLayer/float32", [layer("TransformerEncoderLayer", **block, dropout=0.0, batch_first=True), linear(6, 2)], words, (ROWS, 5, 2), dtype="float32")
+
 if __name__ == "__main__":
     write("layers-training.json", cases)

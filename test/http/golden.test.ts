@@ -57,7 +57,7 @@ const missingFunctions = new Set(
   `unary/asin unary/acos unary/asinh unary/acosh unary/atanh unary/logit unary/erfc unary/sinc unary/lgamma unary/digamma`.split(/\s+/),
 )
 const missingTraining = new Set(
-  `layers/cnn layers/transformer`.split(/\s+/),
+  `layers/cnn`.split(/\s+/),
 )
 
 const service = useService()
@@ -125,7 +125,9 @@ describe('training runs', () => {
       }
       // training.json leaves out how many batches batch norm has seen.
       expect(Object.keys(body.state).filter((key) => key in want.final_state || !key.endsWith('.num_batches_tracked'))).toEqual(Object.keys(want.final_state))
-      for (const [parameter, value] of Object.entries(want.final_state)) expectClose(parameter, body.state[parameter], value, tolerance, exact ? 1e-12 : 1e-5)
+      // The gradient of the keys' bias is 0; Adam makes 1e-11 of the rounding errors that are left of it.
+      const least = name === 'layers/transformer' ? 1e-10 : exact ? 1e-12 : 1e-5
+      for (const [parameter, value] of Object.entries(want.final_state)) expectClose(parameter, body.state[parameter], value, tolerance, least)
       if (want.eval_loss !== undefined) {
         const { model, loss, data, dtype } = request
         const evaluated = await service.post('/v1/forward', { model, loss, data, dtype, state: body.state, training: false })

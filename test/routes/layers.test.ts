@@ -28,6 +28,10 @@ describe('options', () => {
     ['no layers', { type: 'GRU', input_size: 4, hidden_size: 3, num_layers: 0 }, 'num_layers', 'invalid_value', />0, got 0/],
     ['a nonlinearity that RNN does not have', { type: 'RNN', input_size: 4, hidden_size: 3, nonlinearity: 'sigmoid' }, 'nonlinearity', 'invalid_value', /one of "tanh", "relu" expected, got "sigmoid"/],
     ['an option of RNN alone', { type: 'GRU', input_size: 4, hidden_size: 3, nonlinearity: 'tanh' }, 'nonlinearity', 'unknown_field', /there is no field "nonlinearity"/],
+    ['no heads', { type: 'MultiheadAttention', embed_dim: 4, num_heads: 0 }, 'num_heads', 'invalid_value', />0, got 0/],
+    ['an activation that a transformer does not have', { type: 'TransformerDecoderLayer', d_model: 4, nhead: 2, activation: 'tanh' }, 'activation', 'invalid_value', /one of "relu", "gelu" expected/],
+    ['an unknown option in a layer of a stack', { type: 'TransformerEncoder', num_layers: 1, encoder_layer: { type: 'TransformerEncoderLayer', d_model: 4, nhead: 2, dim_feed_forward: 3 } }, 'encoder_layer/dim_feed_forward', 'unknown_field', /did you mean "dim_feedforward"/],
+    ['another layer in a stack', { type: 'TransformerEncoder', num_layers: 1, encoder_layer: { type: 'Linear', d_model: 4, nhead: 2 } }, 'encoder_layer/type', 'invalid_value', /one of "TransformerEncoderLayer" expected, got "Linear"/],
     ['an unknown mode', { type: 'EmbeddingBag', num_embeddings: 3, embedding_dim: 2, mode: 'median' }, 'mode', 'invalid_value', /one of "sum", "mean", "max" expected, got "median"/],
   ]
   it.each(table)('%s: %j', (_what, layer, option, code, message) => refused(service, '/v1/backward', applied(layer), { status: 400, code: 'invalid_request', error: { pointer: `/model/layers/0/${option}`, code, message } }))
@@ -42,7 +46,13 @@ describe('options', () => {
     ['slopes in the wrong order', { type: 'RReLU', lower: 1, upper: 0.5 }, 'lower', 'bad_option', /got 1 and 0.5/],
   ]
   const recurrent = { type: 'LSTM', input_size: 4, hidden_size: 3 }
+  const block = { type: 'TransformerEncoderLayer', d_model: 4, nhead: 3 }
   together.push(
+    ['heads that do not divide the width', { type: 'MultiheadAttention', embed_dim: 4, num_heads: 3 }, 'num_heads', 'bad_option', /embed_dim must be divisible by num_heads, got 4 and 3/],
+    ['heads of an encoder layer', block, 'nhead', 'bad_option', /TransformerEncoderLayer: d_model must be divisible by nhead, got 4 and 3/],
+    ['heads of a layer of a stack', { type: 'TransformerEncoder', encoder_layer: block, num_layers: 2 }, 'encoder_layer/nhead', 'bad_option', /d_model must be divisible by nhead/],
+    ['heads of a decoder', { type: 'TransformerDecoder', decoder_layer: { ...block, type: 'TransformerDecoderLayer' }, num_layers: 2 }, 'decoder_layer/nhead', 'bad_option', /TransformerDecoderLayer: d_model must be divisible/],
+    ['a norm of another width', { type: 'TransformerEncoder', encoder_layer: { ...block, nhead: 2 }, num_layers: 2, norm: { type: 'LayerNorm', normalized_shape: 5 } }, 'norm/normalized_shape', 'bad_option', /the width of the layers, d_model = 4, got 5/],
     ['a projection that is not smaller', { ...recurrent, proj_size: 3 }, 'proj_size', 'bad_option', /proj_size must be smaller than hidden_size, got 3 and 3/],
   )
   it.each(together)('%s: %j', (_what, layer, option, code, message) => refused(service, '/v1/backward', applied(layer), { status: 422, code, error: { pointer: `/model/layers/0/${option}`, code, message } }))
@@ -70,6 +80,9 @@ describe('inputs', () => {
     [{ type: 'GRU', input_size: 4, hidden_size: 2 }, [0, 2, 4], '', /a sequence of at least one step, got shape \[0, 2, 4\]/],
     [{ type: 'LSTMCell', input_size: 4, hidden_size: 2 }, [2, 3, 4], '', /LSTMCell expected an input of 2 dimensions \(N, input_size\), or of 1/],
     [{ type: 'GRUCell', input_size: 3, hidden_size: 2 }, [2, 4], '/input_size', /input_size = 3/],
+    [{ type: 'TransformerEncoderLayer', d_model: 6, nhead: 2 }, [2, 3, 4], '/d_model', /TransformerEncoderLayer expected src to have the width d_model = 6, got shape \[2, 3, 4\]/],
+    [{ type: 'TransformerEncoderLayer', d_model: 4, nhead: 2 }, [4], '', /expected src of 3 dimensions \(L, N, d_model\), or of 2 \(L, d_model\), got shape \[4\]/],
+    [{ type: 'TransformerEncoder', num_layers: 1, encoder_layer: { type: 'TransformerEncoderLayer', d_model: 6, nhead: 2 } }, [2, 3, 4], '/encoder_layer/d_model', /width d_model = 6/],
   ]
   it.each(table)('%j of shape %j', (layer, shape, option, message) =>
     refused(service, '/v1/backward', { ...applied(layer, shape), training: true }, { status: 422, code: 'shape_mismatch', error: { pointer: `/model/layers/0${option}`, code: 'shape_mismatch', message } }))
@@ -83,6 +96,7 @@ describe('inputs', () => {
 
 describe('calls in a program', () => {
   const linear = { type: 'Linear', in_features: 3, out_features: 2 }
+  const attention = { type: 'MultiheadAttention', embed_dim: 3, num_heads: 3 }
   const table: readonly (readonly [layer: object, program: string, code: string, message: RegExp])[] = [
     [linear, 'm(x, x)', 'bad_argument', /m\(\) takes 1 arguments, got 2; the signature is m\(input: Tensor\)/],
     [linear, 'm()', 'bad_argument', /the argument "input" \(Tensor\) is missing/],
@@ -100,6 +114,21 @@ describe('calls in a program', () => {
     [{ type: 'GRU', input_size: 3, hidden_size: 2 }, 'm(x, torch.zeros(1, 2, dtype=torch.float64))[0]', 'dtype_mismatch', /input and h_0 must have one dtype, got float32 and float64/],
     [{ type: 'LSTMCell', input_size: 3, hidden_size: 2 }, 'm(x, (torch.zeros(2, 3), torch.zeros(2, 2)))[0]', 'shape_mismatch', /LSTMCell expected h of shape \[2, 2\], got \[2, 3\]/],
     [{ type: 'GRUCell', input_size: 3, hidden_size: 2 }, 'm(x, torch.zeros(2, 2).double())', 'dtype_mismatch', /input and h must have one dtype/],
+    [attention, 'm(x, x)[0]', 'bad_argument', /the argument "value" \(Tensor\) is missing/],
+    [attention, 'm(x, x, x[None])[0]', 'shape_mismatch', /query, key and value of 3 dimensions each, or of 2 without the batch, got shapes \[2, 3\], \[2, 3\], \[1, 2, 3\]/],
+    [attention, 'm(x, x.T, x.T)[0]', 'shape_mismatch', /expected a key of width 3, got shape \[3, 2\]/],
+    [{ ...attention, kdim: 2 }, 'm(x, x, x)[0]', 'shape_mismatch', /expected a key of width 2, got shape \[2, 3\]/],
+    [attention, 'm(x, x, x[:1])[0]', 'shape_mismatch', /key and value must have one length/],
+    [attention, 'm(x[None], x[:, None], x[:, None])[0]', 'shape_mismatch', /all one batch, got shapes \[1, 2, 3\], \[2, 1, 3\], \[2, 1, 3\]/],
+    [attention, 'm(x, x, x, attn_mask=torch.ones(3, 3))[0]', 'shape_mismatch', /attn_mask of shape \[2, 2\] or \[3, 2, 2\] expected, got \[3, 3\]/],
+    [attention, 'm(x, x, x, torch.ones(3))[0]', 'shape_mismatch', /key_padding_mask of shape \[2\] expected, got \[3\]/],
+    [attention, 'm(x, x, x, torch.ones(2).long())[0]', 'dtype_mismatch', /key_padding_mask: bool or floating point expected, got int64/],
+    [attention, 'm(x, x, x, is_causal=True)[0]', 'bad_argument', /give the mask too/],
+    [{ type: 'TransformerEncoderLayer', d_model: 3, nhead: 1 }, 'm(x, is_causal=True)', 'bad_argument', /is_causal says of a mask that it is causal/],
+    [{ type: 'TransformerDecoderLayer', d_model: 3, nhead: 1 }, 'm(x)', 'bad_argument', /the argument "memory" \(Tensor\) is missing/],
+    [{ type: 'TransformerDecoderLayer', d_model: 3, nhead: 1 }, 'm(x, x[None])', 'shape_mismatch', /expected tgt and memory of 3 dimensions/],
+    [{ type: 'TransformerDecoderLayer', d_model: 3, nhead: 1 }, 'm(x[None], x[:, None])', 'shape_mismatch', /all must have one batch/],
+    [{ type: 'TransformerDecoderLayer', d_model: 3, nhead: 1 }, 'm(x, x, tgt_is_causal=True)', 'bad_argument', /tgt_is_causal says of a mask/],
   ]
   it.each(table)('%j: %s', (layer, program, code, message) => refused(service, '/v1/backward', called(layer, program), { status: 422, code, error: { line: 1, code, message } }))
 })
