@@ -48,6 +48,7 @@ export const errorCodes = {
   empty_data: 'The dataset has no rows.',
   batch_mismatch: 'The batched tensors differ in their number of rows.',
   index_out_of_range: 'An index or class label is outside its range.',
+  not_exportable: 'A layer, or an axis of the input, that cannot be exported as asked.',
   // limits
   program_too_long: 'The program text is longer than the limit.',
   program_too_deep: 'The program or the JSON is nested deeper than the limit.',

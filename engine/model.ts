@@ -31,7 +31,7 @@ export interface Parameter {
 }
 
 /** A layer at its place in the model. */
-interface Placed {
+export interface Placed {
   readonly layer: Layer
   readonly options: Options
   readonly prefix: string
@@ -39,7 +39,7 @@ interface Placed {
 }
 
 /** Layers one after the other; `adds`: what they give is added to what they got. */
-interface Chain {
+export interface Chain {
   readonly parts: readonly Part[]
   readonly adds: boolean
   readonly pointer: string
@@ -50,7 +50,8 @@ type Part = Placed | Chain
 export class Model {
   readonly parameters: Parameter[] = []
   readonly spec: ModelSpec
-  readonly #layers: Part | undefined
+  /** The list of layers, where the model is one. */
+  readonly layers: Chain | undefined
   readonly #modules = new Map<string, Part>()
   readonly #byName = new Map<string, Parameter>()
   /** Where in the request the state gives a tensor, by its name. */
@@ -63,7 +64,7 @@ export class Model {
     const { layers, modules, parameters, forward } = spec.model
     if (layers && forward !== undefined) throw new SpecError('name_conflict', 'a model has either layers or a forward program, not both', { pointer: '/model/forward' })
     if (!layers && forward === undefined) throw new SpecError('no_model', 'the model needs layers or a forward program', { pointer: '/model' })
-    if (layers) this.#layers = { parts: layers.map((layer, i) => this.#build(layer, String(i), `/model/layers/${i}`, ctx, maxElements)), adds: false, pointer: '/model' }
+    if (layers) this.layers = { parts: layers.map((layer, i) => this.#build(layer, String(i), `/model/layers/${i}`, ctx, maxElements)), adds: false, pointer: '/model' }
     for (const [name, module] of Object.entries(modules ?? {})) this.#modules.set(name, this.#build(module, name, `/model/modules/${escape(name)}`, ctx, maxElements))
     for (const [name, json] of Object.entries(parameters ?? {})) {
       const pointer = `/model/parameters/${escape(name)}`
@@ -150,8 +151,8 @@ export class Model {
 
   /** The layers applied to `input`. */
   applyLayers(input: Tensor, ctx: TraceContext, values: Map<string, Value>): Tensor {
-    invariant(this.#layers, 'the model has layers')
-    const output = applyPart(this.#layers, oneTensor(input), 'layers', { ctx, values, caller: undefined })
+    invariant(this.layers, 'the model has layers')
+    const output = applyPart(this.layers, oneTensor(input), 'layers', { ctx, values, caller: undefined })
     invariant(output instanceof Tensor, 'layers give a tensor')
     return output
   }

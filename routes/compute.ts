@@ -1,4 +1,4 @@
-/** POST /v1/forward, /v1/backward, /v1/graph, /v1/hessian and /v1/train: the body goes to a worker, its answer comes back. */
+/** POST /v1/forward, /v1/backward, /v1/graph, /v1/export, /v1/hessian and /v1/train: the body goes to a worker, its answer comes back. */
 import { PassThrough } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { problem } from '../src/errors.ts'
@@ -10,7 +10,7 @@ import { validateText } from '../src/validate.ts'
 import { operationDocs } from '../src/operations.ts'
 
 export default async function computeRoutes(app: FastifyInstance): Promise<void> {
-  for (const operation of ['forward', 'backward', 'graph', 'hessian', 'train'] as const) {
+  for (const operation of ['forward', 'backward', 'graph', 'export', 'hessian', 'train'] as const) {
     app.post(`/v1/${operation}`, { config: { api: operationDocs[operation] } }, async (request, reply) => {
       // The form of a graph is a field of the request.
       const format = operation === 'graph' ? 'json' : formatOf(operation, request)
@@ -28,9 +28,12 @@ const contentTypes: Record<Format, string> = {
   octets: 'application/octet-stream',
 }
 
-/** What the Accept header asks for; training can be streamed. */
+/** Forms that an answer can be had in, where they are not JSON alone. */
+const formats: Partial<Record<Operation, readonly Format[]>> = { train: ['json', 'ndjson', 'sse', 'octets'], export: ['octets'] }
+
+/** What the Accept header asks for. */
 function formatOf(operation: Operation, request: FastifyRequest): Format {
-  const offered: Format[] = operation === 'train' ? ['json', 'ndjson', 'sse', 'octets'] : ['json']
+  const offered = formats[operation] ?? ['json']
   const chosen = request.accepts().type(offered.map((format) => contentTypes[format]))
   const format = offered.find((candidate) => contentTypes[candidate] === chosen)
   if (format) return format

@@ -1,6 +1,6 @@
 /** What a worker does with a request: runs the engine and writes the answer as bytes of JSON. */
-import type { Engine, GraphResult, NonFinite, TrainStep } from '../engine/index.ts'
-import { Hessian, SpecError, Training, backward, callGraph, forward, safetensorsSize, writeSafetensors } from '../engine/index.ts'
+import type { Engine, GraphResult, NonFinite, TensorKind, TrainStep } from '../engine/index.ts'
+import { Hessian, SpecError, Training, backward, callGraph, forward, layerPlanner, readTensor, safetensorsSize, writeSafetensors } from '../engine/index.ts'
 import type { DebugLadder } from './debug.ts'
 import { graphDot } from './graph/dot.ts'
 import { graphJson } from './graph/json.ts'
@@ -8,7 +8,7 @@ import { graphMermaid } from './graph/mermaid.ts'
 import { graphSvg } from './graph/svg.ts'
 import type { Format, JobStats } from './protocol.ts'
 import { NonFiniteList, base64, checkpointText, earlyStoppingText, estimateText, float32Text, float64Text, pointerPart, stepText, tensorText, tensorsText } from './serialize.ts'
-import type { BackwardRequest, ForwardRequest, GraphRequest, HessianRequest, TrainRequest } from './spec.ts'
+import type { BackwardRequest, ExportRequest, ForwardRequest, GraphRequest, HessianRequest, TrainRequest } from './spec.ts'
 
 /** How a job talks to the rest of the worker. */
 export interface JobContext {
@@ -109,6 +109,23 @@ export async function runGraph(request: GraphRequest, ctx: JobContext): Promise<
   const { contentType, write } = graphFormats[request.format]
   ctx.checkCancelled()
   return { body: await write(graph), contentType, stats: passStats(graph.stats, ctx.now() - began) }
+}
+
+export async function runExport({ input, data, dynamic_axes: dynamicAxes, ...spec }: ExportRequest, ctx: JobContext): Promise<JobResult> {
+  const began = ctx.now()
+  // Loaded when the first model is exported.
+  const { exportOnnx } = await import('./onnx/export.ts')
+  const planOf = layerPlanner(spec, ctx.engine)
+  const body = exportOnnx(planOf, { input: inputKind(input, data, spec.dtype, ctx), dtype: spec.dtype, dynamicAxes })
+  requireRoom(body.length, ctx)
+  const headers = { 'content-disposition': 'attachment; filename="model.onnx"' }
+  return { body, contentType: 'application/octet-stream', headers, stats: { compileMs: 0, runMs: ctx.now() - began, steps: 0, peakBytes: 0, kernels: 0, cached: false } }
+}
+
+function inputKind(input: ExportRequest['input'], data: ExportRequest['data'], dtype: TensorKind['dtype'], ctx: JobContext): TensorKind {
+  if (input) return { shape: input.shape, dtype: input.dtype ?? dtype }
+  const given = readTensor(data!.x, '/data/x', ctx.engine.limits.maxElements)
+  return { shape: given.shape, dtype: given.dtype ?? dtype }
 }
 
 function passStats(stats: { fromCache: boolean; memoryBytes: number; kernels: number }, ms: number): JobStats {

@@ -9,8 +9,8 @@ import { tensorComponents } from './tensor-schema.ts'
 /** One answer of an operation that is not a problem. */
 export interface AnswerDoc {
   readonly description: string
-  /** Schemas by media type; a text is shown as such. */
-  readonly content: Readonly<Record<string, z.ZodType | 'text'>>
+  /** Schemas by media type; texts and bytes are shown as such. */
+  readonly content: Readonly<Record<string, z.ZodType | 'text' | 'bytes'>>
 }
 
 export interface ExampleDoc {
@@ -63,7 +63,7 @@ export function buildDocument(operations: readonly Operation[]): Json {
     paths[operation.path] = { ...paths[operation.path], [operation.method.toLowerCase()]: operationJson(operation) }
     if (operation.request) roots.push({ schema: operation.request, io: 'input' })
     for (const { content } of Object.values(operation.answers)) {
-      for (const schema of Object.values(content)) if (schema !== 'text') roots.push({ schema, io: 'output' })
+      for (const schema of Object.values(content)) if (typeof schema !== 'string') roots.push({ schema, io: 'output' })
     }
   }
   return {
@@ -121,7 +121,7 @@ function answerJson({ description, content }: AnswerDoc, examples: readonly (rea
       Object.entries(content).map(([type, schema]) => [
         type,
         {
-          schema: schema === 'text' ? { type: 'string' } : reference(schema),
+          schema: schema === 'text' ? { type: 'string' } : schema === 'bytes' ? { type: 'string', format: 'binary' } : reference(schema),
           ...(type === 'application/json' && examples.length > 0 && { examples: Object.fromEntries(examples) }),
         },
       ]),

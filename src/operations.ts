@@ -112,6 +112,10 @@ const graphDescription = `Follows the program and returns its calls as a graph: 
 
 With \`"format"\` the graph comes as text instead, under its own media type: \`dot\` (text/vnd.graphviz), \`mermaid\` (text/vnd.mermaid) or \`svg\` (image/svg+xml), drawn by Graphviz up to 1000 nodes.`
 
+const exportDescription = `Writes a list of layers with its weights as an ONNX file (operator set 17), as it is in eval mode. Its input is named \`x\`, its output \`y_hat\`; parameters have their state_dict names.
+
+Axes of \`dynamic_axes\` may have any size when the file runs. A layer that has no form in ONNX, and an axis whose size a layer depends on, are refused with \`not_exportable\`, the layer and the reason.`
+
 const trainDescription = `Trains the model and returns the loss and the gradients of every step, then the final state.
 
 Steps can be had as soon as they are done:
@@ -164,6 +168,15 @@ export const operationDocs: Record<Operation, OperationDoc> = {
     answers: { 200: { description: 'The loss, its gradients and the second derivatives', content: { 'application/json': hessianResponse } } },
     problems,
     examples: hessianExamples,
+  },
+  export: {
+    operationId: 'export',
+    tag: 'Compute',
+    summary: 'A model as an ONNX file',
+    description: exportDescription,
+    request: requestSchemas.export,
+    answers: { 200: { description: 'The file', content: { 'application/octet-stream': 'bytes' } } },
+    problems,
   },
   train: {
     operationId: 'train',

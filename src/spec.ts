@@ -222,6 +222,23 @@ const earlyStopping = strict({
   restore_best: z.boolean().default(false).describe('Whether the answer has the state of the best validation'),
 }).meta({ id: 'EarlyStopping' })
 
+export const exportRequest = strict({
+  model,
+  state: base.state,
+  seed: base.seed,
+  dtype: base.dtype,
+  input: strict({
+    shape: shape.describe('The shape of an input, the batch included, such as [1, 3, 32, 32]'),
+    dtype: z.enum(['float32', 'float64', 'int64', 'bool']).optional().describe("By default the model's; int64 for tables of vectors"),
+  })
+    .meta({ id: 'ExportInput' })
+    .optional(),
+  data: strict({ x: tensor }).optional().describe('An input, instead of `input`: its shape and dtype count'),
+  dynamic_axes: z.array(z.int32().min(0).max(31)).max(32).optional().describe('Axes of the input that may have any size; by default axis 0, where no layer depends on its size'),
+})
+  .refine((given) => (given.input === undefined) !== (given.data === undefined), { message: 'give "input", the shape of an input, or "data" with an "x"', path: ['input'] })
+  .meta({ id: 'ExportRequest' })
+
 export const trainRequest = strict({
   ...base,
   checkpoint: checkpoint.optional().describe('Of an earlier answer, with its `state`: this run goes on where that one ended. `steps` or `epochs` are those still to do'),
@@ -248,8 +265,9 @@ export type ForwardRequest = z.infer<typeof forwardRequest>
 export type BackwardRequest = z.infer<typeof backwardRequest>
 export type HessianRequest = z.infer<typeof hessianRequest>
 export type GraphRequest = z.infer<typeof graphRequest>
+export type ExportRequest = z.infer<typeof exportRequest>
 export type TrainRequest = z.infer<typeof trainRequest>
 export type TensorForm = z.infer<typeof tensorForm>
 
-export const requestSchemas = { forward: forwardRequest, backward: backwardRequest, graph: graphRequest, hessian: hessianRequest, train: trainRequest } as const
+export const requestSchemas = { forward: forwardRequest, backward: backwardRequest, graph: graphRequest, export: exportRequest, hessian: hessianRequest, train: trainRequest } as const
 export type Operation = keyof typeof requestSchemas

@@ -5,10 +5,10 @@ import type { Engine } from '../engine/index.ts'
 import { DebugLadder } from './debug.ts'
 import type { Problem } from './errors.ts'
 import type { JobContext, JobResult } from './jobs.ts'
-import { runBackward, runForward, runGraph, runHessian, runTrain } from './jobs.ts'
+import { runBackward, runExport, runForward, runGraph, runHessian, runTrain } from './jobs.ts'
 import type { FromWorker, Job, ToWorker, WorkerSetup } from './protocol.ts'
 import { selfTest } from './self-test.ts'
-import type { BackwardRequest, ForwardRequest, GraphRequest, HessianRequest, TrainRequest } from './spec.ts'
+import type { BackwardRequest, ExportRequest, ForwardRequest, GraphRequest, HessianRequest, TrainRequest } from './spec.ts'
 import { problemOf, validateText } from './validate.ts'
 
 const setup = workerData as WorkerSetup
@@ -92,6 +92,8 @@ async function run(job: Job): Promise<JobResult> {
       return runHessian(request as HessianRequest, ctx)
     case 'graph':
       return runGraph(request as GraphRequest, ctx)
+    case 'export':
+      return runExport(request as ExportRequest, ctx)
     case 'train':
       return runTrain(request as TrainRequest, job.format, ctx)
   }

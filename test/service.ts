@@ -48,6 +48,13 @@ export function useService(settings: Record<string, string> = {}): Service {
   }
 }
 
+/** The test client's parser for an answer of bytes. */
+export function bytesOf(response: supertest.Response, done: (error: Error | null, body: unknown) => void): void {
+  const parts: Buffer[] = []
+  response.on('data', (part: Buffer) => parts.push(part))
+  response.on('end', () => done(null, Buffer.concat(parts)))
+}
+
 /** The notebook's example. */
 export const notebook = {
   model: { parameters: { w: { value: 1.0 } }, forward: 'y_hat = w * x' },

@@ -1,9 +1,8 @@
 /** Weights that come in and go out: states as safetensors files, and all that does not fit a model. */
 import { readFileSync } from 'node:fs'
-import type { Response } from 'supertest'
 import { describe, expect, it } from 'vitest'
 import { trainResponse } from '../../src/responses.ts'
-import { expectProblem, notebook, useService } from '../service.ts'
+import { bytesOf, expectProblem, notebook, useService } from '../service.ts'
 
 const service = useService()
 
@@ -100,13 +99,6 @@ describe('a state that goes out', () => {
     expect([status, body.code]).toEqual([406, 'not_acceptable'])
   })
 })
-
-/** The test client's parser for an answer of bytes. */
-function bytesOf(response: Response, done: (error: Error | null, body: unknown) => void): void {
-  const parts: Buffer[] = []
-  response.on('data', (part: Buffer) => parts.push(part))
-  response.on('end', () => done(null, Buffer.concat(parts)))
-}
 
 /** A file of float32 zeros and the like: names with dtype, shape and bytes. */
 function fileOf(tensors: Record<string, readonly [dtype: string, shape: number[], bytes: number]>): string {

@@ -1,0 +1,8 @@
+/** How each type of layer is written. */
+import type { Exporter } from '../define.ts'
+import { activations } from './activations.ts'
+import { embeddings } from './embedding.ts'
+import { linear } from './linear.ts'
+import { normalizations } from './normalization.ts'
+
+export const exporters: ReadonlyMap<string, Exporter> = new Map(Object.entries({ ...linear, ...activations, ...normalizations, ...embeddings }))
