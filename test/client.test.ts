@@ -29,6 +29,7 @@ it('generated, compiled, run', async () => {
     lossOfFirstStep: expect.any(Number),
     status: 'succeeded',
     lossOfSavedState: 0.96040004,
+    exported: true,
     code: 'unknown_name',
     line: 1,
     ready: 'ready',

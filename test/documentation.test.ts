@@ -8,6 +8,7 @@ import { findFunction } from '../engine/functions/index.ts'
 import type { Home } from '../engine/functions/index.ts'
 import { containers, inits, layerTypes, lossTypes, optimizerTypes, schedulerTypes } from '../engine/index.ts'
 import { readConfig, settings } from '../src/config.ts'
+import { exported, ran } from './onnx.ts'
 import { useService } from './service.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -94,6 +95,16 @@ describe('the examples of docs/weights.md', () => {
   it.each(examples)('%s', async (path, request, answer) => {
     const { body } = await service.post(path, request).expect(200)
     expect(body).toEqual(JSON.parse(answer))
+  })
+})
+
+describe('the ONNX file of docs/weights.md', () => {
+  const service = useService({ WORKERS: '1' })
+
+  it('runs as the lines of JavaScript run it', async () => {
+    const request = /\/v1\/export .*-o model\.onnx -d '(\{[^']+\})'/.exec(text('docs/weights.md'))![1]!
+    const file = await exported(service, JSON.parse(request) as object)
+    expect(await ran(file, { shape: [5, 2], numbers: Array<number>(10).fill(0) }, 'float32')).toMatchObject({ shape: [5, 1] })
   })
 })
 

@@ -21,8 +21,10 @@ const trained = await client.POST('/v1/train', {
   },
 })
 const saved = await client.POST('/v1/train', { body: { model, data, loss, optimizer: { type: 'SGD', lr: 0.01 }, steps: 1, report: { state: 'safetensors' } } })
-const file = saved.data?.state?.['safetensors']
-const loaded = await client.POST('/v1/forward', { body: { model, data, loss, state: { safetensors: typeof file === 'string' ? file : '' } } })
+const state = saved.data?.state?.['safetensors']
+const loaded = await client.POST('/v1/forward', { body: { model, data, loss, state: { safetensors: typeof state === 'string' ? state : '' } } })
+const exported = await client.POST('/v1/export', { body: { model: { layers: [{ type: 'Linear', in_features: 2, out_features: 1 }] }, input: { shape: [1, 2] } }, parseAs: 'arrayBuffer' })
+const file: unknown = exported.data
 const wrong = await client.POST('/v1/backward', { body: { model: { forward: 'y_hat = z' }, loss: 'y_hat', data: {} } })
 const ready = await client.GET('/health/ready')
 
@@ -37,6 +39,7 @@ process.stdout.write(
     lossOfFirstStep,
     status: trained.data?.status,
     lossOfSavedState: loaded.data?.loss,
+    exported: file instanceof ArrayBuffer && file.byteLength > 100,
     code: problem?.code,
     line: problem?.errors?.[0]?.line,
     ready: ready.data?.status,

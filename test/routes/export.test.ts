@@ -25,7 +25,7 @@ const plain: readonly Case[] = [{ shape: [3, 5] }, { shape: [2, 3, 4] }, { shape
 const exact: readonly Case[] = [{ shape: [3, 5], double: true }, ...plain.slice(1)]
 const norm = (shape: readonly number[], options: object, more: object = {}): Case => ({ shape, options, ...more })
 
-const cases: Readonly<Record<string, readonly Case[]>> = {
+const simple: Readonly<Record<string, readonly Case[]>> = {
   Linear: [
     { options: { in_features: 5, out_features: 3 }, shape: [4, 5], double: true },
     { options: { in_features: 5, out_features: 3, bias: false }, shape: [4, 5] },
@@ -104,8 +104,49 @@ const cases: Readonly<Record<string, readonly Case[]>> = {
   ]),
 }
 
+const encoder = { d_model: 6, nhead: 2, dim_feedforward: 5 }
+
+const sequences: Readonly<Record<string, readonly Case[]>> = {
+  RNN: [
+    { options: { input_size: 3, hidden_size: 4 }, shape: [5, 2, 3] },
+    { options: { input_size: 3, hidden_size: 4 }, shape: [5, 2, 3], free: 1 },
+    { options: { input_size: 3, hidden_size: 4, nonlinearity: 'relu', num_layers: 2, bidirectional: true, batch_first: true }, shape: [2, 5, 3] },
+    { options: { input_size: 3, hidden_size: 4, bias: false }, shape: [5, 3] },
+  ],
+  LSTM: [
+    { options: { input_size: 3, hidden_size: 4, batch_first: true }, shape: [2, 5, 3] },
+    { options: { input_size: 3, hidden_size: 4, batch_first: true }, shape: [2, 5, 3], free: 1 },
+    { options: { input_size: 3, hidden_size: 2, num_layers: 3, bidirectional: true, dropout: 0.5 }, shape: [5, 2, 3], free: 1 },
+    { options: { input_size: 3, hidden_size: 4, bias: false, bidirectional: true }, shape: [5, 3] },
+  ],
+  GRU: [
+    { options: { input_size: 3, hidden_size: 4 }, shape: [5, 2, 3] },
+    { options: { input_size: 3, hidden_size: 4, num_layers: 2, bidirectional: true, batch_first: true }, shape: [2, 5, 3] },
+    { options: { input_size: 3, hidden_size: 4, bias: false }, shape: [5, 3] },
+  ],
+  RNNCell: [{ options: { input_size: 3, hidden_size: 4 }, shape: [2, 3] }, { options: { input_size: 3, hidden_size: 4, nonlinearity: 'relu', bias: false }, shape: [3], free: null }],
+  LSTMCell: [{ options: { input_size: 3, hidden_size: 4 }, shape: [2, 3] }, { options: { input_size: 3, hidden_size: 4 }, shape: [3], free: null }],
+  GRUCell: [{ options: { input_size: 3, hidden_size: 4 }, shape: [2, 3] }, { options: { input_size: 3, hidden_size: 4, bias: false }, shape: [3], free: null }],
+  TransformerEncoderLayer: [
+    { options: encoder, shape: [5, 2, 6] },
+    { options: { ...encoder, batch_first: true, activation: 'gelu', norm_first: true }, shape: [2, 5, 6] },
+    { options: { ...encoder, bias: false, layer_norm_eps: 0.1 }, shape: [5, 2, 6], free: 1 },
+    { options: encoder, shape: [5, 6] },
+  ],
+  TransformerEncoder: [
+    { options: { encoder_layer: { type: 'TransformerEncoderLayer', ...encoder, batch_first: true }, num_layers: 2 }, shape: [2, 5, 6] },
+    { options: { encoder_layer: { type: 'TransformerEncoderLayer', ...encoder }, num_layers: 2, norm: { type: 'LayerNorm', normalized_shape: 6 } }, shape: [5, 2, 6] },
+    { options: { encoder_layer: { type: 'TransformerEncoderLayer', ...encoder }, num_layers: 1, norm: { type: 'LayerNorm', normalized_shape: 6, elementwise_affine: false } }, shape: [5, 6] },
+  ],
+}
+
+const cases: Readonly<Record<string, readonly Case[]>> = { ...simple, ...sequences }
+
 const refused: Readonly<Record<string, { readonly layer: object; readonly shape: readonly number[]; readonly reason: RegExp }>> = {
   Bilinear: { layer: { in1_features: 2, in2_features: 3, out_features: 2 }, shape: [4, 2], reason: /input2/ },
+  MultiheadAttention: { layer: { embed_dim: 4, num_heads: 2 }, shape: [3, 2, 4], reason: /key/ },
+  TransformerDecoderLayer: { layer: encoder, shape: [5, 2, 6], reason: /memory/ },
+  TransformerDecoder: { layer: { decoder_layer: { type: 'TransformerDecoderLayer', ...encoder }, num_layers: 1 }, shape: [5, 2, 6], reason: /memory/ },
 }
 
 function inputOf({ shape, below }: Case, at: number): Input {
@@ -231,6 +272,7 @@ describe('what is refused', () => {
   it('an axis that a layer writes into the file', () =>
     expectRefused({ model: { layers: [{ type: 'Tanh' }, { type: 'Flatten', start_dim: 0, end_dim: 1 }] }, input: { shape: [2, 3, 4] }, dynamic_axes: [0, 2] }, '/dynamic_axes/1', /axis 2 cannot have any size: layer 1 depends on it/))
   it('an axis that the input does not have', () => expectRefused({ model: { layers: [linear] }, input: { shape: [1, 4] }, dynamic_axes: [2] }, '/dynamic_axes/0', /the input has 2 axes/))
+  it('an LSTM with a projection', () => expectRefused({ model: { layers: [linear, { type: 'LSTM', input_size: 4, hidden_size: 3, proj_size: 2 }] }, input: { shape: [5, 2, 4] } }, '/model/layers/1', /layer 1 \(LSTM\) cannot be exported: .*proj_size/))
   it('an input that does not fit', () =>
     expectProblem(service, '/v1/export', { model: { layers: [linear] }, input: { shape: [1, 5] } }, { status: 422, code: 'shape_mismatch', error: { pointer: '/model/layers/0/in_features', message: /got shape \[1, 5\]/ } }))
   it('a state that does not fit', () =>

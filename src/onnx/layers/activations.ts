@@ -34,6 +34,11 @@ function halfOfOnePlus(x: Name, y: Name, w: LayerWriter): Name {
   return w.node('Mul', [w.node('Mul', [x, w.number(0.5)]), w.node('Add', [y, w.number(1)])])
 }
 
+/** With the error function. */
+export function gelu(x: Name, w: LayerWriter): Name {
+  return halfOfOnePlus(x, w.node('Erf', [w.node('Mul', [x, w.number(Math.SQRT1_2)])]), w)
+}
+
 export const activations: Readonly<Record<string, Exporter>> = {
   ReLU: one('Relu'),
   ReLU6: exporter((x, w) => clip(x, w, 0, 6)),
@@ -56,7 +61,7 @@ export const activations: Readonly<Record<string, Exporter>> = {
   ELU: one('Elu', ({ alpha }: { alpha: number }) => ({ alpha: float(alpha) })),
   CELU: one('Celu', ({ alpha }: { alpha: number }) => ({ alpha: float(alpha) })),
   GELU: exporter((x, w, { approximate }: { approximate: 'none' | 'tanh' }) => {
-    if (approximate === 'none') return halfOfOnePlus(x, w.node('Erf', [w.node('Mul', [x, w.number(Math.SQRT1_2)])]), w)
+    if (approximate === 'none') return gelu(x, w)
     const cube = w.node('Mul', [w.node('Mul', [w.node('Mul', [x, x]), x]), w.number(0.044715)])
     return halfOfOnePlus(x, w.node('Tanh', [w.node('Mul', [w.node('Add', [x, cube]), w.number(Math.sqrt(2 / Math.PI))])]), w)
   }),

@@ -4,5 +4,7 @@ import { activations } from './activations.ts'
 import { embeddings } from './embedding.ts'
 import { linear } from './linear.ts'
 import { normalizations } from './normalization.ts'
+import { recurrent } from './recurrent.ts'
+import { transformers } from './transformer.ts'
 
-export const exporters: ReadonlyMap<string, Exporter> = new Map(Object.entries({ ...linear, ...activations, ...normalizations, ...embeddings }))
+export const exporters: ReadonlyMap<string, Exporter> = new Map(Object.entries({ ...linear, ...activations, ...normalizations, ...embeddings, ...recurrent, ...transformers }))
