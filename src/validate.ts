@@ -71,8 +71,9 @@ function unionFaults(issue: Extract<Issue, { code: 'invalid_union' }>, pointer: 
     const code = kind === 'initialisation' ? 'unknown_init' : `unknown_${kind}`
     return [{ pointer, code, message: `there is no ${kind} "${value}"${near === undefined ? '' : `; did you mean "${near}"?`}` }]
   }
-  // The alternative that the value was meant for: the one that does not fail at its root.
-  const meant = issue.errors.find((issues) => issues.every((inner) => inner.path.length > 0 || inner.code === 'unrecognized_keys'))
+  // The alternative that the value was meant for: the one that does not fail at its root, or not for its type.
+  const meant = issue.errors.find((issues) => issues.every((inner) => inner.path.length > 0 || inner.code === 'unrecognized_keys')) ??
+    issue.errors.find((issues) => issues.every((inner) => inner.path.length > 0 || !['invalid_type', 'invalid_value', 'invalid_union'].includes(inner.code)))
   if (value === undefined) return [{ pointer, code: 'missing_field', message: `"${String(issue.path.at(-1))}" is missing` }]
   if (!meant || meant.length === 0) return [{ pointer, code: 'invalid_type', message: `one of the documented forms expected, got ${show(value)}` }]
   return meant.flatMap((inner) => faultsOf({ ...inner, path: [...issue.path, ...inner.path] }, json))

@@ -98,7 +98,7 @@ define({ names: 'pairwise_distance', homes, doc: 'Norm of order p of x1 - x2 + e
     pairwiseDistance(ctx, x1, x2, p, eps, keepdim)))
 
 /** The product of both, each divided by its norm; the square of a norm counts as at least eps², a limit that has no part in the gradient. */
-function cosineSimilarity(ctx: TraceContext, a: Value, b: Value, dim: number, eps: number): Value {
+export function cosineSimilarity(ctx: TraceContext, a: Value, b: Value, dim: number, eps: number): Value {
   const dtype = resultType(ctx, [a, b])
   if (!isFloat(dtype)) fail(ctx, 'dtype_mismatch', `cosine_similarity(): floating-point tensors expected, got ${a.dtype} and ${b.dtype}`)
   const [x, y] = broadcastFloats(ctx, [a, b]) as [Value, Value]

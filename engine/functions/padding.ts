@@ -17,6 +17,11 @@ const gradFns: Readonly<Record<PadMode, (dims: number) => string>> = {
   circular: () => 'CopySlices',
 }
 
+/** What grad_fn is called after a pad of `dims` dimensions. */
+export function padGradFn(mode: PadMode, dims: number): string {
+  return gradFns[mode](dims)
+}
+
 /** `pads`: before and after, from the last dimension on; negative counts cut. */
 export function pad(ctx: TraceContext, x: Value, pads: readonly number[], mode: PadMode, value: number): Value {
   const rank = x.shape.length
@@ -52,5 +57,5 @@ function widen(ctx: TraceContext, x: Value, axis: number, before: number, after:
 define({ names: 'pad', homes: ['F'], doc: 'Elements added at the ends of the last dimensions: a constant, or mirrored, repeated or wrapped around' },
   signature({ input: tensor, pad: integers, mode: withDefault(oneOf('constant', 'reflect', 'replicate', 'circular'), 'constant', "'constant'"), value: optional(number) }, ({ input, pad: pads, mode, value }, ctx) => {
     if (value !== undefined && value !== 0 && mode !== 'constant') fail(ctx, 'bad_argument', `pad(): mode='${mode}' takes no value, got ${value}`)
-    return madeBy(gradFns[mode](pads.length / 2), pad(ctx, input, pads, mode, value ?? 0))
+    return madeBy(padGradFn(mode, pads.length / 2), pad(ctx, input, pads, mode, value ?? 0))
   }))

@@ -12,8 +12,8 @@ import { boolean, floatTensor, integer, integers, number, oneOf, optional, tenso
 import { adaptiveAvgPool } from './pooling.ts'
 import { along, take } from './spatial.ts'
 
-const modes = ['nearest', 'nearest-exact', 'linear', 'bilinear', 'bicubic', 'trilinear', 'area'] as const
-export type ResizeMode = (typeof modes)[number]
+export const resizeModes = ['nearest', 'nearest-exact', 'linear', 'bilinear', 'bicubic', 'trilinear', 'area'] as const
+export type ResizeMode = (typeof resizeModes)[number]
 
 /** Modes for a number of spatial dimensions alone. */
 const dimensionsOf: Partial<Record<ResizeMode, number>> = { linear: 1, bilinear: 2, bicubic: 2, trilinear: 3 }
@@ -116,7 +116,7 @@ interface Given {
   readonly scale_factor: readonly number[] | undefined
 }
 
-function interpolate(ctx: TraceContext, shown: string, { input, size, scale_factor: scale }: Given, mode: ResizeMode, align: boolean | undefined, recompute: boolean): ReturnType<typeof madeBy> {
+export function interpolate(ctx: TraceContext, shown: string, { input, size, scale_factor: scale }: Given, mode: ResizeMode, align: boolean | undefined, recompute: boolean): ReturnType<typeof madeBy> {
   const smooth = dimensionsOf[mode] !== undefined
   if (align !== undefined && !smooth) fail(ctx, 'bad_argument', `${shown}(): align_corners goes with linear, bilinear, bicubic and trilinear, not with mode='${mode}'`)
   if (recompute && size !== undefined) fail(ctx, 'bad_argument', `${shown}(): recompute_scale_factor is of no meaning with a size`)
@@ -126,7 +126,7 @@ function interpolate(ctx: TraceContext, shown: string, { input, size, scale_fact
 }
 
 const resized = { input: floatTensor, size: optional(integers), scale_factor: optional(numbers) }
-const mode = withDefault(oneOf(...modes), 'nearest', "'nearest'")
+const mode = withDefault(oneOf(...resizeModes), 'nearest', "'nearest'")
 
 define({ names: 'interpolate', homes: ['F'], doc: 'Images of another size, between whose pixels is interpolated' },
   signature({ ...resized, mode, align_corners: aligned, recompute_scale_factor: optional(boolean), antialias: flag }, ({ mode: chosen, align_corners: align, recompute_scale_factor: recompute, antialias, ...given }, ctx) => {
@@ -153,7 +153,7 @@ export function pixelShuffle(ctx: TraceContext, x: Value, factor: number): Value
 }
 
 /** The same back. */
-function pixelUnshuffle(ctx: TraceContext, x: Value, factor: number): Value {
+export function pixelUnshuffle(ctx: TraceContext, x: Value, factor: number): Value {
   const [channels, height, width] = imageShape(ctx, 'pixel_unshuffle', x, factor, 'downscale_factor')
   if (height % factor !== 0 || width % factor !== 0) fail(ctx, 'shape_mismatch', `pixel_unshuffle(): ${factor} does not divide height and width of shape ${showShape(x.shape)}`)
   const lead = x.shape.slice(0, -3)

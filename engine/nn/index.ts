@@ -2,10 +2,14 @@
 import type { Layer, Loss } from './define.ts'
 import { activationLayers } from './layers/activations.ts'
 import { attentionLayers } from './layers/attention.ts'
+import { convolutionLayers } from './layers/convolution.ts'
+import { distanceLayers } from './layers/distances.ts'
 import { dropoutLayers } from './layers/dropout.ts'
 import { embeddingLayers } from './layers/embedding.ts'
+import { imageLayers } from './layers/images.ts'
 import { linearLayers } from './layers/linear.ts'
 import { normalizationLayers } from './layers/normalization.ts'
+import { poolingLayers } from './layers/pooling.ts'
 import { recurrentLayers } from './layers/recurrent.ts'
 import { transformerLayers } from './layers/transformer.ts'
 import { losses, programLosses } from './losses.ts'
@@ -17,7 +21,7 @@ export const containers: ReadonlyMap<string, string> = new Map([
 ])
 
 /** Containers are not among them. */
-export const layerTypes: ReadonlyMap<string, Layer> = new Map([...linearLayers, ...activationLayers, ...dropoutLayers, ...normalizationLayers, ...embeddingLayers, ...recurrentLayers, ...attentionLayers, ...transformerLayers].map((record) => [record.type, record]))
+export const layerTypes: ReadonlyMap<string, Layer> = new Map([...linearLayers, ...activationLayers, ...dropoutLayers, ...normalizationLayers, ...embeddingLayers, ...recurrentLayers, ...attentionLayers, ...transformerLayers, ...convolutionLayers, ...poolingLayers, ...imageLayers, ...distanceLayers].map((record) => [record.type, record]))
 export const lossTypes: ReadonlyMap<string, Loss> = new Map(losses.map((record) => [record.type, record]))
 /** Those that a program can make. */
 export const lossClasses: ReadonlyMap<string, Loss> = new Map([...losses, ...programLosses].map((record) => [record.type, record]))

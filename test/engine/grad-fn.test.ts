@@ -67,6 +67,13 @@ describe('grad_fn', () => {
     expect(last({ layers: [{ type: 'TransformerEncoder', encoder_layer: { ...block, norm_first: true }, num_layers: 2, norm: null }] })).toEqual(['AddBackward0'])
   })
 
+  it('of convolutions and pools', () => {
+    const conv = { type: 'Conv1d', in_channels: 2, out_channels: 3, kernel_size: 1, stride: 1, padding: 0, dilation: 1, groups: 1, bias: true, padding_mode: 'zeros' }
+    expect(last({ layers: [conv, { type: 'AdaptiveAvgPool1d', output_size: 1 }] })).toEqual(['SqueezeBackward1', 'SqueezeBackward1'])
+    expect(last({ modules: { conv, pool: { type: 'AdaptiveAvgPool2d', output_size: 1 }, pad: { type: 'ReflectionPad1d', padding: 1 } }, forward: ['y_hat = pool(pad(conv(x[None])))'] })).toEqual(['ConvolutionBackward0', 'ReflectionPad1DBackward0', 'MeanBackward1'])
+    expect(last({ modules: { conv: { ...conv, padding_mode: 'reflect', padding: 1 }, pool: { type: 'AdaptiveAvgPool2d', output_size: [1, 2] } }, forward: ['y_hat = pool(conv(x[None]))'] })).toEqual(['ConvolutionBackward0', 'AdaptiveAvgPool2DBackward0'])
+  })
+
   it('of loss classes', () => {
     const made = (type: string, options: object = {}, y: object = { data: [0.5, 0.25, 0.25, 0.3, 0.3, 0.4], shape: [2, 3] }): string | null => {
       const spec = { model: { parameters: { w: { value: 1 } }, forward: 'y_hat = w * x' }, loss: { type, ...options }, data: { x: { data: [1, 2, 3, 4, 5, 6], shape: [2, 3] }, y }, seed: 0, dtype: 'float64' as const }

@@ -59,7 +59,7 @@ def passed_on(layers, x):
 
 
 def build(spec):
-    options = {key: value for key, value in spec.items() if key not in ("type", "layers")}
+    options = {key: tuple(value) if isinstance(value, list) else value for key, value in spec.items() if key not in ("type", "layers")}
     if spec["type"] in ("Sequential", "Residual"):
         return {"Sequential": Sequential, "Residual": Residual}[spec["type"]](*[build(layer) for layer in spec["layers"]])
     if spec["type"] == "RMSNorm":
@@ -278,6 +278,77 @@ add("TransformerEncoder/without norm, mask", ({"encoder": layer("TransformerEnco
 add("TransformerDecoderLayer/masks", ({"decoder": layer("TransformerDecoderLayer", **block, dropout=0.0, activation="gelu", batch_first=True)}, "causal = torch.ones(5, 5).triu(1).bool()\npad = torch.arange(4) >= lengths[:, None]\ny_hat = decoder(x, m, causal, memory_mask=mm[0], memory_key_padding_mask=pad) * decoder(tgt=x, memory=m, tgt_key_padding_mask=torch.arange(5) >= lengths[:, None])"), words, (ROWS, 5, 6), data={"m": memory, "lengths": torch.tensor([1, 2, 3, 4, 4, 3]), "mm": uniform(ROWS, 5, 4) > 1.0}, lr=0.05)
 add("TransformerDecoder", ({"decoder": layer("TransformerDecoder", decoder_layer=layer("TransformerDecoderLayer", **block, dropout=0.1, batch_first=True), num_layers=2, norm=layer("LayerNorm", normalized_shape=[6], elementwise_affine=False))}, "y_hat = decoder(x, m)"), words, (ROWS, 5, 6), data={"m": memory})
 add("TransformerEncoderLayer/float32", [layer("TransformerEncoderLayer", **block, dropout=0.0, batch_first=True), linear(6, 2)], words, (ROWS, 5, 2), dtype="float32")
+
+# ---- convolutions
+
+signal, volume = uniform(ROWS, 4, 9), uniform(ROWS, 2, 4, 5, 4)
+
+
+def conv(rank, inputs, outputs, kernel, transposed=False, **options):
+    return layer(f"Conv{'Transpose' if transposed else ''}{rank}d", in_channels=inputs, out_channels=outputs, kernel_size=kernel, **options)
+
+
+add("Conv1d/groups, dilation", [conv(1, 4, 6, 3, stride=2, padding=1, dilation=2, groups=2), layer("Tanh"), layer("Flatten"), linear(24, 2)], signal, (ROWS, 2))
+add("Conv1d/without bias, same", [conv(1, 4, 3, 4, padding="same", bias=False), linear(9, 2)], signal, (ROWS, 3, 2))
+add("Conv2d/tuples", [conv(2, 2, 4, [3, 2], stride=[2, 1], padding=[1, 0], dilation=[1, 2]), layer("ReLU"), layer("Flatten"), linear(36, 2)], image, (ROWS, 2))
+add("Conv2d/valid, single samples", ({"conv": conv(2, 2, 2, 3, padding="valid")}, "y_hat = torch.stack([conv(one) for one in x])"), image, (ROWS, 2, 4, 3))
+for mode in ("reflect", "replicate", "circular"):
+    add(f"Conv2d/{mode}", [conv(2, 2, 3, 3, padding=[1, 2], padding_mode=mode)], image, (ROWS, 3, 6, 7))
+add("Conv1d/reflect, same", [conv(1, 4, 3, 4, padding="same", padding_mode="reflect")], signal, (ROWS, 3, 9))
+add("Conv3d", [conv(3, 2, 3, [2, 3, 2], padding=1, groups=1), layer("Flatten"), linear(375, 2)], volume, (ROWS, 2), lr=0.02)
+add("ConvTranspose1d", [conv(1, 4, 6, 3, transposed=True, stride=2, padding=1, output_padding=1, groups=2, dilation=2)], signal, (ROWS, 6, 20))
+add("ConvTranspose2d/without bias", [conv(2, 2, 3, [3, 2], transposed=True, stride=[1, 2], output_padding=[0, 1], bias=False)], image, (ROWS, 3, 8, 11))
+add("ConvTranspose2d/output_size", ({"up": conv(2, 2, 2, 3, transposed=True, stride=2, padding=1)}, "y_hat = up(x, output_size=(12, 9)) + up(x, [6, 2, 12, 9])"), image, (ROWS, 2, 12, 9))
+add("ConvTranspose3d", [conv(3, 2, 1, 2, transposed=True, stride=2), layer("Flatten"), linear(640, 2)], volume, (ROWS, 2), lr=0.02)
+add("Conv2d/float32", [conv(2, 2, 4, 3, padding=1), layer("ReLU"), layer("MaxPool2d", kernel_size=2), layer("Flatten"), linear(24, 2)], image, (ROWS, 2), dtype="float32")
+add("Conv2d/batch norm between", [conv(2, 2, 4, 3, bias=False), layer("BatchNorm2d", num_features=4), layer("ReLU"), layer("AdaptiveAvgPool2d", output_size=1), layer("Flatten"), linear(4, 2)], image, (ROWS, 2), batch_size=3)
+
+# ---- pools
+
+for rank, x, channels in ((1, signal, 4), (2, image, 2), (3, volume, 2)):
+    first = conv(rank, channels, 3, 1)
+    ends = lambda *sizes: (ROWS, 3, *sizes)
+    add(f"MaxPool{rank}d", [first, layer(f"MaxPool{rank}d", kernel_size=3, stride=2, padding=1, ceil_mode=True)], x, ends(*[n // 2 + 1 for n in x.shape[2:]]))
+    add(f"AvgPool{rank}d", [first, layer(f"AvgPool{rank}d", kernel_size=2, stride=1, padding=1, count_include_pad=False)], x, ends(*[n + 1 for n in x.shape[2:]]))
+    add(f"AdaptiveAvgPool{rank}d", [first, layer(f"AdaptiveAvgPool{rank}d", output_size=3)], x, ends(*[3] * rank))
+    add(f"AdaptiveMaxPool{rank}d", [first, layer(f"AdaptiveMaxPool{rank}d", output_size=2)], x, ends(*[2] * rank))
+add("MaxPool2d/dilation, tuples", [conv(2, 2, 3, 1), layer("MaxPool2d", kernel_size=[3, 2], dilation=[1, 2])], image, (ROWS, 3, 2, 1))
+add("MaxPool2d/indices", ({"conv": conv(2, 2, 3, 1), "pool": layer("MaxPool2d", kernel_size=2, return_indices=True)}, "values, places = pool(conv(x))\ny_hat = values * (places + 1)"), image, (ROWS, 3, 3, 2), lr=0.001)
+add("MaxPool1d/indices in a list", [conv(1, 4, 3, 1), layer("MaxPool1d", kernel_size=2, return_indices=True)], signal, (ROWS, 3, 4))
+add("AvgPool2d/divisor_override", [conv(2, 2, 3, 1), layer("AvgPool2d", kernel_size=[2, 3], divisor_override=5)], image, (ROWS, 3, 3, 1))
+add("AvgPool1d/ceil_mode", [conv(1, 4, 3, 1), layer("AvgPool1d", kernel_size=2, ceil_mode=True)], signal, (ROWS, 3, 5))
+add("AdaptiveAvgPool2d/null", [conv(2, 2, 3, 1), layer("AdaptiveAvgPool2d", output_size=[None, 3])], image, (ROWS, 3, 6, 3))
+add("AdaptiveMaxPool2d/in a program", ({"conv": conv(2, 2, 3, 1)}, "y_hat, places = nn.AdaptiveMaxPool2d((2, None), return_indices=True)(conv(x))"), image, (ROWS, 3, 2, 5))
+add("LPPool1d", [linear(9, 9), layer("Softplus"), layer("LPPool1d", norm_type=3, kernel_size=2, stride=1)], signal, (ROWS, 4, 8))
+add("LPPool2d", [linear(5, 5), layer("Softplus"), layer("LPPool2d", norm_type=2, kernel_size=[2, 3], ceil_mode=True)], image, (ROWS, 2, 3, 2))
+
+# ---- images
+
+mixed = [conv(2, 2, 4, 1)]
+add("Upsample/size", [*mixed, layer("Upsample", size=[7, 9], mode="bilinear", align_corners=True)], image, (ROWS, 4, 7, 9))
+add("Upsample/scale_factor", [*mixed, layer("Upsample", scale_factor=[2, 1.5], mode="bicubic")], image, (ROWS, 4, 12, 7))
+add("Upsample/nearest", [*mixed, layer("Upsample", scale_factor=2)], image, (ROWS, 4, 12, 10))
+add("Upsample/linear", [conv(1, 4, 3, 1), layer("Upsample", scale_factor=1.7, mode="linear", recompute_scale_factor=True)], signal, (ROWS, 3, 15))
+add("UpsamplingNearest2d and UpsamplingBilinear2d", [*mixed, layer("UpsamplingNearest2d", size=4), layer("UpsamplingBilinear2d", scale_factor=2)], image, (ROWS, 4, 8, 8))
+add("PixelShuffle, PixelUnshuffle", [*mixed, layer("PixelShuffle", upscale_factor=2), layer("Tanh"), conv(2, 1, 1, 1), layer("PixelUnshuffle", downscale_factor=2)], image, (ROWS, 4, 6, 5))
+add("ZeroPad2d, ReflectionPad2d", [*mixed, layer("ZeroPad2d", padding=[1, -1, 2, 0]), layer("ReflectionPad2d", padding=2)], image, (ROWS, 4, 12, 9))
+add("ConstantPad2d, ReplicationPad2d", [*mixed, layer("ConstantPad2d", padding=1, value=0.5), layer("ReplicationPad2d", padding=[0, 1, 2, 3])], image, (ROWS, 4, 13, 8))
+add("pads of one dimension", [conv(1, 4, 3, 1), layer("ConstantPad1d", padding=[1, 2], value=-1), layer("ReflectionPad1d", padding=[2, 1]), layer("ReplicationPad1d", padding=1)], signal, (ROWS, 3, 17))
+add("pads of three dimensions", [conv(3, 2, 1, 1), layer("ConstantPad3d", padding=[1, 0, 0, 1, 0, 0], value=2.0), layer("ReflectionPad3d", padding=1), layer("ReplicationPad3d", padding=[0, 1, 0, 0, 0, 0])], volume, (ROWS, 1, 6, 8, 8))
+
+# ---- two tensors
+
+add("CosineSimilarity, PairwiseDistance", ({"fc": linear(4, 5), "near": layer("PairwiseDistance", p=3, eps=0.01, keepdim=True)}, "a, b = fc(x), fc(z)\ny_hat = near(a, b) * nn.CosineSimilarity(dim=1)(x1=a, x2=b)[:, None]"), row, (ROWS, 1), data={"z": uniform(ROWS, 4)})
+
+# ---- one model with parameters of every kind: the order of the draws
+
+for dtype in ("float32", "float64"):
+    add(f"seed/all kinds/{dtype}", ({
+        "table": layer("Embedding", num_embeddings=9, embedding_dim=8), "conv": conv(1, 8, 8, 3, padding=1), "norm": layer("BatchNorm1d", num_features=8),
+        "rnn": layer("LSTM", input_size=8, hidden_size=4, bidirectional=True, batch_first=True), "attn": layer("MultiheadAttention", embed_dim=8, num_heads=2, batch_first=True),
+        "encoder": layer("TransformerEncoder", encoder_layer=layer("TransformerEncoderLayer", d_model=8, nhead=2, dim_feedforward=16, dropout=0.0, batch_first=True), num_layers=2),
+        "ln": layer("LayerNorm", normalized_shape=8), "act": layer("PReLU"), "up": conv(1, 8, 4, 2, transposed=True), "both": layer("Bilinear", in1_features=4, in2_features=4, out_features=3), "fc": linear(3, 2),
+    }, "h = norm(conv(table(x).transpose(1, 2))).transpose(1, 2)\nh = h + rnn(h)[0]\nh = ln(h + attn(h, h, h)[0])\nh = act(encoder(h)).transpose(1, 2)\nh = up(h).mean(2)\ny_hat = fc(both(h, h))"), integers(9, ROWS, 5), (ROWS, 2), dtype=dtype)
 
 if __name__ == "__main__":
     write("layers-training.json", cases)

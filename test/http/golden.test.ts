@@ -52,12 +52,9 @@ function clipFactor(request: Record<string, unknown>, norm: number): number {
 
 const scaled = (x: Numbers, factor: number): Numbers => (Array.isArray(x) ? x.map((item) => scaled(item, factor)) : x * factor)
 
-/** Functions, layers and optimizers that are not there yet: a clear error, never a wrong number. */
+/** Functions that are not there yet: a clear error, never a wrong number. */
 const missingFunctions = new Set(
   `unary/asin unary/acos unary/asinh unary/acosh unary/atanh unary/logit unary/erfc unary/sinc unary/lgamma unary/digamma`.split(/\s+/),
-)
-const missingTraining = new Set(
-  `layers/cnn`.split(/\s+/),
 )
 
 const service = useService()
@@ -101,14 +98,6 @@ describe('our own cases, by family', () => {
 
 describe('training runs', () => {
   for (const { name, request, expect: want } of [...load<TrainingCase>('training.json'), ...load<TrainingCase>('own-training.json'), ...load<TrainingCase>('random-training.json'), ...load<TrainingCase>('paths-training.json'), ...load<TrainingCase>('losses-training.json'), ...load<TrainingCase>('descent-training.json'), ...load<TrainingCase>('layers-training.json')]) {
-    if (missingTraining.has(name)) {
-      it(`${name} is not there yet`, async () => {
-        const { status, body } = await service.post('/v1/train', request)
-        expect([400, 422]).toContain(status)
-        expect(['unknown_layer', 'unknown_optimizer', 'unknown_field']).toContain(body.errors[0].code)
-      })
-      continue
-    }
     const exact = request.dtype === 'float64'
     const tolerance = exact ? 1e-8 : 1e-4
     it(name, async () => {
