@@ -124,5 +124,9 @@ function firstDifference(a: Written, b: Written): Name | undefined {
 
 function sameTensor(a: TensorResult, b: TensorResult | undefined): boolean {
   if (!b || String(a.shape) !== String(b.shape)) return false
-  return a.elements === b.elements || (a.elements as Float32Array).every((x, i) => Object.is(x, b.elements[i]))
+  return a.elements === b.elements || bytesOf(a).equals(bytesOf(b))
+}
+
+function bytesOf({ elements }: TensorResult): Buffer {
+  return Buffer.from(elements.buffer, elements.byteOffset, elements.byteLength)
 }

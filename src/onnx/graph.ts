@@ -84,9 +84,9 @@ export class LayerWriter {
 function elementsOf(numbers: ArrayLike<number>, dtype: DType): TensorResult['elements'] {
   switch (dtype) {
     case 'float32':
-      return Float32Array.from(numbers)
+      return numbers instanceof Float32Array ? numbers : Float32Array.from(numbers)
     case 'float64':
-      return Float64Array.from(numbers)
+      return numbers instanceof Float64Array ? numbers : Float64Array.from(numbers)
     case 'int64':
       return BigInt64Array.from({ length: numbers.length }, (_, i) => BigInt(numbers[i]!))
     default:

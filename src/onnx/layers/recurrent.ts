@@ -20,18 +20,28 @@ type Op = 'RNN' | 'LSTM' | 'GRU'
 /** ONNX's gates, each as its place among PyTorch's: LSTM i, o, f, c of i, f, c, o; GRU z, r, h of r, z, h. */
 const gates: Readonly<Record<Op, readonly number[]>> = { RNN: [0], LSTM: [0, 3, 1, 2], GRU: [1, 0, 2] }
 
-/** A weight or bias with its gates in ONNX's order. */
-function reordered(numbers: Float32Array | Float64Array, op: Op): number[] {
+/** Weights or biases one after the other, each with its gates in ONNX's order. */
+function reordered(tensors: readonly (Float32Array | Float64Array)[], op: Op): Float32Array | Float64Array {
   const order = gates[op]
-  const size = numbers.length / order.length
-  return order.flatMap((gate) => [...numbers.subarray(gate * size, (gate + 1) * size)])
+  const [first] = tensors
+  const length = tensors.reduce((n, numbers) => n + numbers.length, 0)
+  const all = first instanceof Float64Array ? new Float64Array(length) : new Float32Array(length)
+  let at = 0
+  for (const numbers of tensors) {
+    const size = numbers.length / order.length
+    for (const gate of order) {
+      all.set(numbers.subarray(gate * size, (gate + 1) * size), at)
+      at += size
+    }
+  }
+  return all
 }
 
 /** One layer over a sequence [L, N, inputs], in all directions: all states [L, directions, N, hidden], and the last ones [directions, N, hidden]. */
 function overSequence(x: Name, w: LayerWriter, op: Op, options: Options, suffixes: readonly string[], inputs: number): [Name, Name] {
   const { hidden_size: hidden, bias, nonlinearity = 'tanh' } = options
   const rows = gates[op].length * hidden
-  const stacked = (names: readonly string[]): number[] => suffixes.flatMap((suffix) => names.flatMap((name) => reordered(w.numbers(`${name}${suffix}`), op)))
+  const stacked = (names: readonly string[]): Float32Array | Float64Array => reordered(suffixes.flatMap((suffix) => names.map((name) => w.numbers(`${name}${suffix}`))), op)
   const count = suffixes.length
   const weights = [
     w.constant(`W${suffixes[0]}`, [count, rows, inputs], stacked(['weight_ih'])),
