@@ -16,7 +16,7 @@ export interface Place {
 export const errorCodes = {
   // the language
   syntax_error: 'The program is not valid Python syntax, or the indentation is wrong.',
-  not_in_language: 'Valid Python that is not part of this language (import, class, lambda, dunder names …).',
+  not_in_language: 'Valid Python that is not part of this language (class, try, f-strings, changes in place, dunder names …).',
   unknown_name: 'A variable, parameter or module that does not exist at this point.',
   unknown_function: 'A function or method that does not exist here.',
   unknown_attribute: 'An attribute that the value does not have.',
@@ -28,6 +28,7 @@ export const errorCodes = {
   value_dependent: 'The program needs a number that is only known when it runs.',
   unpack_mismatch: 'The number of values does not equal the number of names.',
   division_by_zero: 'A Python number is divided by zero.',
+  assertion_failed: 'An assert of the program does not hold.',
   // the spec
   invalid_tensor: 'A tensor is ragged, has a wrong element or a wrong count.',
   unknown_layer: 'A layer type that does not exist.',

@@ -1,20 +1,26 @@
-/** Python's built-in functions and the math module, over values that are known while tracing. */
-import { itemsOneByOne } from '../lang/sequences.ts'
-import type { Dynamic, Num, TraceContext } from '../lang/values.ts'
-import { Tensor, bool, describe, fail, float, int, itemsOf, rangeLength, tuple } from '../lang/values.ts'
+/** Python's built-in functions, over values that are known while tracing. */
 import { numel } from '../ir/value.ts'
+import { dictionary } from '../lang/collections.ts'
+import { binary, compareOrder } from '../lang/operators.ts'
+import { itemsOneByOne } from '../lang/sequences.ts'
+import type { Callable, Dynamic, Num, TraceContext } from '../lang/values.ts'
+import { Tensor, bool, describe, fail, float, int, itemsOf, list, none, rangeLength, tuple } from '../lang/values.ts'
 import * as ew from '../ops/elementwise.ts'
-import { reshape } from '../ops/view.ts'
-import { apply, define, signature } from './define.ts'
 import { knownNumber } from './constants.ts'
+import { apply, define, refuse, signature } from './define.ts'
 import { add } from './elementwise.ts'
 import type { Kind } from './parameters.ts'
-import { anything, number, operand, optional, pythonInteger as integer, withDefault } from './parameters.ts'
+import { anything, boolean, operand, optional, pythonInteger as integer, withDefault } from './parameters.ts'
+import { truthOf } from './truth.ts'
 
+/** Anything that can be gone through: of a tensor its rows, of a dictionary its keys. */
 const sequence: Kind<readonly Dynamic[]> = {
   type: 'sequence',
-  fits: (value) => itemsOf(value) !== undefined,
-  convert: (value, ctx, what) => itemsOf(value) ?? fail(ctx, 'bad_argument', `${what}: a sequence expected, got ${describe(value)}`),
+  fits: (value) => value instanceof Tensor || value.kind === 'dictionary' || itemsOf(value) !== undefined,
+  convert: (value, ctx, what) => {
+    if (!sequence.fits(value)) fail(ctx, 'bad_argument', `${what}: a sequence expected, got ${describe(value)}`)
+    return itemsOf(value) ?? [...itemsOneByOne(ctx, value)]
+  },
 }
 
 function builtin(name: string, doc: string, ...signatures: Parameters<typeof define>[1][]): void {
@@ -31,24 +37,71 @@ builtin('range', 'Whole numbers from start up to, not including, stop',
 builtin('len', 'Number of items, or the first size of a tensor', signature({ obj: anything }, ({ obj }, ctx) => {
   if (obj instanceof Tensor) return { static: int(obj.value.shape[0] ?? fail(ctx, 'bad_argument', 'len() of a 0-d tensor')) }
   if (obj.kind === 'range') return { static: int(rangeLength(obj)) }
+  if (obj.kind === 'dictionary') return { static: int(obj.entries.size) }
+  if (obj.kind === 'string') return { static: int(obj.value.length) }
   return { static: int(itemsOf(obj)?.length ?? fail(ctx, 'bad_argument', `len() takes a sequence or a tensor, got ${describe(obj)}`)) }
 }))
 
 builtin('enumerate', 'Pairs of a running number and an item', signature({ iterable: sequence, start: withDefault(integer, 0) }, ({ iterable, start }) => ({
-  static: { kind: 'list', items: iterable.map((item, i) => tuple([int(start + i), item])) },
+  static: list(iterable.map((item, i) => tuple([int(start + i), item]))),
 })))
 
-builtin('zip', 'Tuples of the items at the same place', signature({ iterables: { ...anything, type: '*sequence', variadic: true } }, ({ iterables }, ctx) => {
-  const lists = (itemsOf(iterables) ?? [iterables]).map((item) => sequence.convert(item, ctx, 'zip()'))
-  const length = Math.min(...lists.map((list) => list.length))
-  return { static: { kind: 'list', items: Array.from({ length }, (_, i) => tuple(lists.map((list) => list[i]!))) } }
+/** The arguments of a function that takes any number of them. */
+const several: Kind<readonly Dynamic[]> = { type: '*sequence', fits: () => true, variadic: true, convert: (value) => [value], convertAll: (values) => values, default: { value: [], shown: '()' } }
+
+builtin('zip', 'Tuples of the items at the same place', signature({ iterables: several, strict: withDefault(boolean, false, 'False') }, ({ iterables, strict }, ctx) => {
+  const lists = iterables.map((item) => sequence.convert(item, ctx, 'zip()'))
+  const lengths = lists.map((items) => items.length)
+  if (strict && new Set(lengths).size > 1) fail(ctx, 'bad_argument', `zip(): with strict=True sequences of one length expected, got ${lengths.join(', ')}`)
+  return { static: list(Array.from({ length: lists.length === 0 ? 0 : Math.min(...lengths) }, (_, i) => tuple(lists.map((items) => items[i]!)))) }
+}))
+
+function functionOf(ctx: TraceContext, what: string, value: Dynamic): Callable {
+  return !(value instanceof Tensor) && value.kind === 'function' ? value : fail(ctx, 'bad_argument', `${what}: a function expected, got ${describe(value)}`)
+}
+
+function called(f: Callable, ...args: readonly Dynamic[]): Dynamic {
+  return f.call({ positional: args, named: new Map() })
+}
+
+builtin('map', 'What a function makes of the items, as a list', signature({ function: anything, iterables: several }, ({ function: given, iterables }, ctx) => {
+  const f = functionOf(ctx, 'map(): function', given)
+  const lists = iterables.map((item) => sequence.convert(item, ctx, 'map()'))
+  if (lists.length === 0) fail(ctx, 'bad_argument', 'map() takes a function and at least one sequence')
+  return { static: list(Array.from({ length: Math.min(...lists.map((items) => items.length)) }, (_, i) => called(f, ...lists.map((items) => items[i]!)))) }
+}))
+builtin('filter', 'The items for which a function (or, with None, the item itself) is true, as a list', signature({ function: anything, iterable: sequence }, ({ function: given, iterable }, ctx) => {
+  const f = given instanceof Tensor || given.kind !== 'none' ? functionOf(ctx, 'filter(): function', given) : undefined
+  return { static: list(iterable.filter((item) => truthOf(ctx, f ? called(f, item) : item))) }
+}))
+
+for (const [name, decides, doc] of [['any', true, 'Whether one of the items is true'], ['all', false, 'Whether all items are true']] as const) {
+  builtin(name, doc, signature({ iterable: sequence }, ({ iterable }, ctx) => {
+    for (const item of iterable) if (truthOf(ctx, item) === decides) return { static: bool(decides) }
+    return { static: bool(!decides) }
+  }))
+}
+
+/** What things are ordered by. */
+function keyed(ctx: TraceContext, name: string, items: readonly Dynamic[], key: Dynamic): readonly { readonly item: Dynamic; readonly by: Dynamic }[] {
+  const f = key instanceof Tensor || key.kind !== 'none' ? functionOf(ctx, `${name}(): key`, key) : undefined
+  return items.map((item) => ({ item, by: f ? called(f, item) : item }))
+}
+
+function orderOf(ctx: TraceContext, name: string, a: Dynamic, b: Dynamic): number {
+  return compareOrder(a, b) ?? fail(ctx, 'bad_argument', `${name}() takes what has an order while the program is followed, got ${describe(a)} and ${describe(b)}; for tensors use torch.${name === 'sorted' ? 'sort' : name}`)
+}
+
+builtin('sorted', 'The items in order, as a list', signature({ iterable: sequence, key: withDefault<Dynamic>(anything, none, 'None'), reverse: withDefault(boolean, false, 'False') }, ({ iterable, key, reverse }, ctx) => {
+  const sign = reverse ? -1 : 1
+  return { static: list(keyed(ctx, 'sorted', iterable, key).toSorted((a, b) => sign * orderOf(ctx, 'sorted', a.by, b.by)).map(({ item }) => item)) }
 }))
 
 for (const kind of ['list', 'tuple'] as const) {
-  builtin(kind, `The items as a ${kind}`, signature({ iterable: sequence }, ({ iterable }) => ({ static: { kind, items: iterable } })))
+  builtin(kind, `The items as a ${kind}`, signature({ iterable: withDefault(sequence, [], '()') }, ({ iterable }) => ({ static: { kind, items: iterable } })))
 }
 
-builtin('reversed', 'The items from the last to the first', signature({ sequence }, ({ sequence: items }) => ({ static: { kind: 'list', items: items.toReversed() } })))
+builtin('reversed', 'The items from the last to the first', signature({ sequence }, ({ sequence: items }) => ({ static: list(items.toReversed()) })))
 
 /** Numbers only: a tensor has methods for these. */
 function numbersOf(ctx: TraceContext, name: string, items: readonly Dynamic[]): Num[] {
@@ -59,14 +112,17 @@ function numbersOf(ctx: TraceContext, name: string, items: readonly Dynamic[]): 
   })
 }
 
-for (const [name, pick] of [['min', Math.min], ['max', Math.max]] as const) {
-  builtin(name, `The ${name === 'min' ? 'smallest' : 'largest'} of numbers`, signature({ args: { ...anything, type: '*number', variadic: true } }, ({ args }, ctx) => {
-    const found = numbersOf(ctx, name, itemsOf(args) ?? [args])
-    if (found.length === 0) fail(ctx, 'bad_argument', `${name}() of nothing`)
-    const values = found.map((x) => x.value)
-    const best = found[values.indexOf(pick(...values))] ?? found.find((x) => Number.isNaN(x.value))!
-    return { static: best }
-  }))
+for (const [name, sign] of [['min', 1], ['max', -1]] as const) {
+  builtin(name, `The ${name === 'min' ? 'smallest' : 'largest'} of the items, or of the arguments`,
+    signature({ args: several, key: withDefault<Dynamic>(anything, none, 'None'), default: withDefault<Dynamic | undefined>(anything, undefined, 'nothing') }, ({ args, key, default: otherwise }, ctx) => {
+      const items = args.length === 1 ? sequence.convert(args[0]!, ctx, `${name}()`) : args
+      const [first, ...rest] = keyed(ctx, name, items, key)
+      if (!first) return { static: otherwise ?? fail(ctx, 'bad_argument', `${name}() of nothing`) }
+      // The first of equal ones, and Python's ways with NaN: it is never before another.
+      const best = rest.reduce((found, other) => (sign * orderOf(ctx, name, other.by, found.by) < 0 ? other : found), first)
+      orderOf(ctx, name, best.by, best.by)
+      return { static: best.item }
+    }))
 }
 
 /** a + b of tensors and numbers. */
@@ -91,18 +147,36 @@ function absolute(ctx: TraceContext, x: Dynamic): Dynamic {
 
 define({ names: 'abs', homes: ['builtin'], doc: 'Absolute value of a number or tensor', gradFn: 'AbsBackward0' }, signature({ x: operand }, ({ x }, ctx) => ('kind' in x ? { static: absolute(ctx, x) } : ew.abs(x))))
 
+/** More digits than a double has behind a point that a half can stand at. */
+const allDigits = 100
+
 /** Python's: to the nearest, halves to even; an int unless digits are given. */
 function rounded(x: number, digits: number): number {
-  const scale = 10 ** digits
-  const scaled = x * scale
-  const low = Math.floor(scaled)
-  const up = scaled - low > 0.5 || (scaled - low === 0.5 && low % 2 !== 0)
-  return (low + Number(up)) / scale
+  if (!Number.isFinite(x) || digits > 22) return x
+  if (digits <= 0) {
+    const scale = 10 ** -digits
+    const low = Math.floor(x / scale)
+    const rest = x - low * scale
+    return (low + Number(rest > scale / 2 || (rest === scale / 2 && low % 2 !== 0))) * scale
+  }
+  // All digits that the number has, so that 2.675, which is a little less, becomes 2.67.
+  const shown = Math.abs(x).toFixed(allDigits)
+  const cut = shown.indexOf('.') + 1 + digits
+  const half = /^50*$/.test(shown.slice(cut))
+  const last = Number(shown[cut - 1])
+  const size = half && last % 2 === 0 ? Number(shown.slice(0, cut)) : Number(Math.abs(x).toFixed(digits))
+  return x < 0 ? -size : size
 }
 
-builtin('round', 'A number rounded to so many digits, halves to even', signature({ number, ndigits: optional(integer) }, ({ number: x, ndigits }) => ({
-  static: ndigits === undefined ? int(rounded(x, 0) + 0) : float(rounded(x, ndigits)),
-})))
+builtin('pow', 'A number or tensor to the power of another', signature({ base: anything, exp: anything }, ({ base, exp }, ctx) => ({ static: binary(ctx, '**', base, exp) })))
+builtin('divmod', 'Quotient rounded down, and remainder', signature({ a: anything, b: anything }, ({ a, b }, ctx) => ({ static: tuple([binary(ctx, '//', a, b), binary(ctx, '%', a, b)]) })))
+
+builtin('round', 'A number rounded to so many digits, halves to even', signature({ number: anything, ndigits: optional(integer) }, ({ number: x, ndigits }, ctx) => {
+  const [{ value, whole }] = numbersOf(ctx, 'round', [x]) as [Num]
+  if (ndigits === undefined && !Number.isFinite(value)) fail(ctx, 'bad_argument', `round() of ${value}`)
+  const result = rounded(value, ndigits ?? 0)
+  return { static: ndigits === undefined || whole ? int(result + 0) : float(result) }
+}))
 
 function numberOfTensor(ctx: TraceContext, name: string, x: Tensor): number {
   if (numel(x.value.shape) !== 1) fail(ctx, 'bad_argument', `${name}() of a tensor: one element expected, got ${describe(x)}`)
@@ -131,61 +205,41 @@ builtin('int', 'A Python int, rounded toward 0', signature({ x: anything }, ({ x
 }))
 builtin('bool', 'True or False', signature({ x: anything }, ({ x }, ctx) => ({ static: bool(truthOf(ctx, x)) })))
 
-function truthOfTensor(ctx: TraceContext, x: Tensor): boolean {
-  const { shape, dtype } = x.value
-  if (numel(shape) !== 1) {
-    fail(ctx, 'bad_argument', `the truth of a ${describe(x)} is ambiguous: use .any() or .all(), or torch.where(condition, a, b) for a choice of elements`)
-  }
-  const known = knownNumber(x.value)
-  if (known !== undefined) return known !== 0
-  if (!ctx.decide) return fail(ctx, 'value_dependent', `a condition on ${describe(x)}: its value is only known when the program runs; use torch.where(condition, a, b)`)
-  const scalar = reshape(x.value, [])
-  return ctx.decide(dtype === 'bool' ? scalar : ew.ne(scalar, 0), ctx.live?.() ?? [])
+// ---- classes and objects
+
+/** Names of the classes that isinstance() knows, and what belongs to them. */
+const classes: Readonly<Record<string, (x: Dynamic) => boolean>> = {
+  int: (x) => !(x instanceof Tensor) && ((x.kind === 'number' && x.whole) || x.kind === 'boolean'),
+  float: (x) => !(x instanceof Tensor) && x.kind === 'number' && !x.whole,
+  bool: (x) => !(x instanceof Tensor) && x.kind === 'boolean',
+  str: (x) => !(x instanceof Tensor) && x.kind === 'string',
+  tuple: (x) => !(x instanceof Tensor) && (x.kind === 'tuple' || x.kind === 'named'),
+  list: (x) => !(x instanceof Tensor) && x.kind === 'list',
+  dict: (x) => !(x instanceof Tensor) && x.kind === 'dictionary',
+  range: (x) => !(x instanceof Tensor) && x.kind === 'range',
+  'torch.Tensor': (x) => x instanceof Tensor,
 }
 
-/** What Python takes for true. A condition on a tensor is computed, and the program is followed as it decides. */
-export function truthOf(ctx: TraceContext, x: Dynamic): boolean {
-  if (x instanceof Tensor) return truthOfTensor(ctx, x)
-  switch (x.kind) {
-    case 'number':
-      return x.value !== 0
-    case 'boolean':
-      return x.value
-    case 'string':
-      return x.value !== ''
-    case 'none':
-      return false
-    case 'tuple':
-    case 'list':
-    case 'named':
-    case 'range':
-      return itemsOf(x)!.length > 0
-    default:
-      return true
-  }
+function isInstance(ctx: TraceContext, x: Dynamic, type: Dynamic): boolean {
+  const types = itemsOf(type)
+  if (types) return types.some((one) => isInstance(ctx, x, one))
+  const name = !(type instanceof Tensor) && (type.kind === 'function' || type.kind === 'namespace') ? type.name : ''
+  return Object.hasOwn(classes, name) ? classes[name]!(x) : fail(ctx, 'bad_argument', `isinstance() knows ${Object.keys(classes).join(', ')}, got ${describe(type)}`)
 }
 
-// ---- math
-
-function mathFunction(name: string, doc: string, formula: (x: number) => number, whole = false): void {
-  define({ names: name, homes: ['math'], doc }, signature({ x: number }, ({ x }, ctx) => {
-    const y = formula(x)
-    if (Number.isNaN(y) && !Number.isNaN(x)) fail(ctx, 'bad_argument', `math.${name}(${x}) is not defined`)
-    return { static: whole ? int(y) : float(y) }
-  }))
-}
-
-for (const name of ['sqrt', 'exp', 'expm1', 'log2', 'log10', 'log1p', 'sin', 'cos', 'tan', 'asin', 'acos', 'atan', 'sinh', 'cosh', 'tanh'] as const) {
-  mathFunction(name, `math.${name} of a number`, Math[name])
-}
-mathFunction('fabs', 'Absolute value of a number', Math.abs)
-mathFunction('floor', 'Rounds a number down to an int', Math.floor, true)
-mathFunction('ceil', 'Rounds a number up to an int', Math.ceil, true)
-define({ names: 'log', homes: ['math'], doc: 'Logarithm of a number, natural or to a base' }, signature({ x: number, base: withDefault(number, Math.E, 'e') }, ({ x, base }, ctx) => {
-  if (x <= 0) fail(ctx, 'bad_argument', `math.log(${x}) is not defined`)
-  return { static: float(base === Math.E ? Math.log(x) : Math.log(x) / Math.log(base)) }
+builtin('isinstance', 'Whether an object is of a class', signature({ obj: anything, cls: anything }, ({ obj, cls }, ctx) => ({ static: bool(isInstance(ctx, obj, cls)) })))
+builtin('callable', 'Whether an object can be called', signature({ obj: anything }, ({ obj }) => ({ static: bool(!(obj instanceof Tensor) && obj.kind === 'function') })))
+builtin('dict', 'A dictionary of pairs, or of another one', signature({ iterable: withDefault<Dynamic>(anything, tuple([]), '()') }, ({ iterable }, ctx) => {
+  if (!(iterable instanceof Tensor) && iterable.kind === 'dictionary') return { static: { kind: 'dictionary', entries: new Map(iterable.entries) } }
+  return { static: dictionary(ctx, sequence.convert(iterable, ctx, 'dict()').map((pair) => {
+    const items = itemsOf(pair)
+    return items?.length === 2 ? [items[0]!, items[1]!] : fail(ctx, 'bad_argument', `dict(): pairs of a key and a value expected, got ${describe(pair)}`)
+  })) }
 }))
-define({ names: 'pow', homes: ['math'], doc: 'A number to the power of another' }, signature({ x: number, y: number }, ({ x, y }) => ({ static: float(x ** y) })))
 
-/** Constants of the math and torch modules. */
-export const mathConstants: Readonly<Record<string, number>> = { pi: Math.PI, e: Math.E, inf: Infinity, nan: Number.NaN, tau: 2 * Math.PI }
+refuse(['print'], ['builtin'], 'nothing is printed: name what you want to see in "outputs" of the request', 'not_in_language')
+refuse(['str', 'repr', 'format', 'ord', 'chr', 'bytes'], ['builtin'], 'a program has numbers and tensors, and no use for text', 'not_in_language')
+refuse(['set', 'frozenset'], ['builtin'], 'use a tuple or a list', 'not_in_language')
+refuse(['type'], ['builtin'], 'use isinstance', 'not_in_language')
+refuse(['iter', 'next'], ['builtin'], 'use for, or an index', 'not_in_language')
+refuse(['complex'], ['builtin'], 'numbers are real here', 'not_in_language')

@@ -8,7 +8,7 @@ import type { Value } from '../ir/value.ts'
 import { isFloat } from '../ir/value.ts'
 import type { Argument, Call, CallArguments, Dynamic, TraceContext } from '../lang/values.ts'
 import { Tensor, fail, itemsOf, tuple } from '../lang/values.ts'
-import { mark } from '../ops/elementwise.ts'
+import { detach, mark } from '../ops/elementwise.ts'
 import { gradFnOf, hasGradFnRule, mayGiveBack } from './grad-fn.ts'
 import type { Kind } from './parameters.ts'
 
@@ -179,8 +179,11 @@ function givenBack(ctx: TraceContext, call: Call, result: Result): Tensor | unde
 /** The results of a call as tensors, of which the recorder is told. */
 function asTensors(ctx: TraceContext, call: Call, gradFns: string | readonly string[] | null, values: readonly Value[]): Tensor[] {
   const { recorder } = ctx
-  const flows = call.inputs.some(([, value]) => requiresGrad(value))
-  const tensors = values.map((value, i) => {
+  const asked = call.inputs.some(([, value]) => requiresGrad(value))
+  const flows = asked && ctx.gradMode?.enabled !== false
+  const tensors = values.map((given, i) => {
+    // Under torch.no_grad() nothing flows back.
+    const value = asked && !flows && isFloat(given.dtype) ? detach(given) : given
     const gradFn = flows && isFloat(value.dtype) ? (isList(gradFns) ? gradFns[i]! : gradFns) : null
     return new Tensor(recorder && gradFn !== null ? recorder.own(value) : value, gradFn, gradFn !== null)
   })
@@ -235,7 +238,7 @@ export function bind({ parameters }: Parameters, args: CallArguments, ctx: Trace
     const what = `${shown}(): ${name}`
     const rest = args.positional.slice(position)
     if (kind.variadic && rest.length > 0) {
-      bound[name] = kind.convert(rest.length === 1 ? rest[0]! : tuple(rest), ctx, what)
+      bound[name] = kind.convertAll ? kind.convertAll(rest, ctx, what) : kind.convert(rest.length === 1 ? rest[0]! : tuple(rest), ctx, what)
       position = args.positional.length
     } else if (rest.length > 0) {
       if (given) fail(ctx, 'bad_argument', `${what} is given twice`)

@@ -18,6 +18,8 @@ export interface Kind<T> {
   readonly default?: { readonly value: T; readonly shown: string }
   /** Takes all remaining positional arguments: `x.view(2, 3)`. */
   readonly variadic?: boolean
+  /** Of a variadic one: takes the arguments as they are, where one of them is not a sequence of all. */
+  readonly convertAll?: (values: readonly Dynamic[], ctx: TraceContext, what: string) => T
 }
 
 function expected(ctx: TraceContext, what: string, type: string, got: Dynamic): never {

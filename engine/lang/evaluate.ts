@@ -1,14 +1,15 @@
 /** What expressions of a program evaluate to, with the values at hand. */
 import { SpecError, suggestion } from '../errors.ts'
-import { truthOf } from '../functions/builtins.ts'
-import type { Argument, Expression, Generator, Position } from './ast.ts'
+import { truthOf } from '../functions/truth.ts'
+import type { Argument, Entry, Expression, Generator, Parameter, Position, Target } from './ast.ts'
+import { dictionary, setItem } from './collections.ts'
 import { attributeOf, globalNamed, globalNames, homeOf } from './names.ts'
 import { binary, comparison, unary } from './operators.ts'
-import { itemsOneByOne } from './sequences.ts'
+import { bindArguments, itemsOneByOne, unpack } from './sequences.ts'
 import type { Scope, State } from './state.ts'
 import { subscript } from './subscript.ts'
-import type { CallArguments, Dynamic, TraceContext } from './values.ts'
-import { Tensor, bool, describe, fail, float, int, itemsOf, none } from './values.ts'
+import type { CallArguments, Callable, Dictionary, Dynamic, TraceContext } from './values.ts'
+import { Tensor, bool, describe, fail, float, int, itemsOf, list, none, tuple } from './values.ts'
 
 export class Evaluator {
   readonly state: State
@@ -61,11 +62,26 @@ export class Evaluator {
         return this.#slice(expression, scope)
       case 'tuple':
       case 'list':
-        return { kind: expression.kind, items: this.#items(expression.items, scope) }
+        return expression.kind === 'list' ? list(this.#items(expression.items, scope)) : tuple(this.#items(expression.items, scope))
       case 'comprehension': {
         const items: Dynamic[] = []
-        this.#comprehend(expression.generators, new Map(scope), (inner) => items.push(this.evaluate(expression.element, inner)))
-        return { kind: 'list', items }
+        this.#comprehend(expression.generators, this.state.inside(scope), (inner) => items.push(this.evaluate(expression.element, inner)))
+        return list(items)
+      }
+      case 'dictionary':
+        return this.#dictionaryOf(expression.entries.flatMap((entry) => this.#entry(entry, scope)), expression.at)
+      case 'dictionary comprehension': {
+        const entries: (readonly [Dynamic, Dynamic])[] = []
+        this.#comprehend(expression.generators, this.state.inside(scope), (inner) => entries.push(...this.#entry(expression.entry, inner)))
+        return this.#dictionaryOf(entries, expression.at)
+      }
+      case 'lambda':
+        return this.function('<lambda>', expression.parameters, scope, (inner) => this.evaluate(expression.body, inner))
+      case 'named': {
+        const value = this.evaluate(expression.value, scope)
+        this.state.at(expression.at)
+        this.state.assignThrough(expression.name, value, scope)
+        return value
       }
       case 'unary': {
         const operand = this.evaluate(expression.operand, scope)
@@ -91,6 +107,54 @@ export class Evaluator {
     }
   }
 
+  /** A function of the program: its parameters, and what it does in a scope that has them. */
+  function(name: string, parameters: readonly Parameter[], scope: Scope, body: (inner: Scope) => Dynamic): Callable {
+    const defaults = parameters.map((parameter) => parameter.default && this.evaluate(parameter.default, scope))
+    return {
+      kind: 'function',
+      name,
+      call: (args) => {
+        const inner: Scope = new Map([...scope, ...bindArguments(this.#ctx, name, parameters, defaults, args)])
+        return this.state.within(inner, 1, () => body(inner))
+      },
+    }
+  }
+
+  bind(target: Target, value: Dynamic, scope: Scope): void {
+    switch (target.kind) {
+      case 'name':
+        this.state.assign(target.name, value, scope)
+        return
+      case 'element': {
+        const object = this.evaluate(target.object, scope)
+        const index = this.evaluate(target.index, scope)
+        this.state.at(target.at)
+        setItem(this.#ctx, object, index, value)
+        return
+      }
+      case 'pattern':
+        this.state.at(target.at)
+        for (const [part, item] of unpack(this.#ctx, target, value)) this.bind(part, item, scope)
+    }
+  }
+
+  #dictionaryOf(entries: Iterable<readonly [Dynamic, Dynamic]>, at: Position): Dictionary {
+    this.state.at(at)
+    return dictionary(this.#ctx, entries)
+  }
+
+  #entry({ key, value }: Entry, scope: Scope): (readonly [Dynamic, Dynamic])[] {
+    if (key) return [[this.evaluate(key, scope), this.evaluate(value, scope)]]
+    return [...this.#dictionary(value, scope).entries.values()]
+  }
+
+  /** What `**` stands before. */
+  #dictionary(expression: Expression, scope: Scope): Dictionary {
+    const value = this.evaluate(expression, scope)
+    this.state.at(expression.at)
+    return !(value instanceof Tensor) && value.kind === 'dictionary' ? value : fail(this.#ctx, 'bad_argument', `** takes a dict, got ${describe(value)}`)
+  }
+
   #items(items: readonly { star: boolean; value: Expression }[], scope: Scope): Dynamic[] {
     return items.flatMap(({ star, value }) => {
       const item = this.evaluate(value, scope)
@@ -109,7 +173,7 @@ export class Evaluator {
     const assigned = this.state.lastAssigned
     for (const item of this.iterate(first.iterable, scope)) {
       this.state.count(first.iterable.at)
-      this.state.bind(first.target, item, scope)
+      this.bind(first.target, item, scope)
       if (first.conditions.every((condition) => this.isTrue(condition, scope))) this.#comprehend(rest, scope, visit)
     }
     this.state.lastAssigned = assigned
@@ -189,7 +253,15 @@ export class Evaluator {
   #arguments(args: readonly Argument[], scope: Scope): CallArguments {
     const positional: Dynamic[] = []
     const named = new Map<string, Dynamic>()
-    for (const { name, star, value } of args) {
+    for (const { name, star, double, value } of args) {
+      if (double) {
+        for (const [key, item] of this.#dictionary(value, scope).entries.values()) {
+          if (key instanceof Tensor || key.kind !== 'string') fail(this.#ctx, 'bad_argument', `** takes a dict with names as keys, got the key ${describe(key)}`)
+          if (named.has(key.value)) fail(this.#ctx, 'bad_argument', `the argument "${key.value}" is given twice`)
+          named.set(key.value, item)
+        }
+        continue
+      }
       const given = this.evaluate(value, scope)
       if (name !== undefined) named.set(name, given)
       else if (star) positional.push(...(itemsOf(given) ?? fail(this.#ctx, 'bad_argument', `* takes a sequence, got ${describe(given)}`)))

@@ -1,11 +1,20 @@
 /** Expressions, and the names that values are assigned to. */
 import type { SyntaxNode } from '@lezer/common'
-import type { Argument, BinaryOperator, CompareOperator, Expression, Generator, Item, Position, Target } from './ast.ts'
+import type { Argument, BinaryOperator, CompareOperator, Entry, Expression, Generator, Item, Parameter, Position, Target } from './ast.ts'
+import { SpecError } from '../errors.ts'
 import type { Syntax } from './syntax.ts'
 import { childrenOf, shorten } from './syntax.ts'
 
-export const binaryOperators = new Set<string>(['+', '-', '*', '/', '//', '%', '**', '@', '&', '|', '^'])
+export const binaryOperators = new Set<string>(['+', '-', '*', '/', '//', '%', '**', '@', '&', '|', '^', '<<', '>>'])
 const compareOperators = new Set<string>(['==', '!=', '<', '<=', '>', '>=', 'is', 'is not', 'in', 'not in'])
+
+/** What a character behind a backslash stands for. */
+const escapes: Readonly<Record<string, string>> = { n: '\n', t: '\t', r: '\r', '\\': '\\', "'": "'", '"': '"', '\n': '' }
+
+/** Without comments. */
+function real(nodes: readonly SyntaxNode[]): SyntaxNode[] {
+  return nodes.filter((node) => node.name !== 'Comment')
+}
 
 export class ExpressionReader {
   readonly #syntax: Syntax
@@ -16,11 +25,11 @@ export class ExpressionReader {
 
   /** One expression, or a tuple without parentheses. */
   sequence(nodes: readonly SyntaxNode[], parent: SyntaxNode): Expression {
-    const real = nodes.filter((node) => node.name !== 'Comment')
-    const first = real[0]
+    const parts = real(nodes)
+    const first = parts[0]
     if (!first) this.#syntax.fail('syntax_error', 'syntax error: an expression is missing', parent)
-    if (real.length === 1 && first.name !== '*') return this.expression(first)
-    return { kind: 'tuple', items: this.#items(real), at: this.#syntax.at(first) }
+    if (parts.length === 1 && first.name !== '*') return this.expression(first)
+    return { kind: 'tuple', items: this.#items(parts), at: this.#syntax.at(first) }
   }
 
   #items(nodes: readonly SyntaxNode[]): Item[] {
@@ -60,7 +69,7 @@ export class ExpressionReader {
       case 'VariableName':
         return { kind: 'name', name: this.name(node), at }
       case 'ParenthesizedExpression': {
-        const inside = childrenOf(node).filter((child) => child.name !== 'Comment')[1]!
+        const inside = real(childrenOf(node))[1]!
         return this.expression(inside)
       }
       case 'TupleExpression':
@@ -70,6 +79,20 @@ export class ExpressionReader {
       case 'ArrayComprehensionExpression':
       case 'ComprehensionExpression':
         return this.#comprehension(childrenOf(node).slice(1, -1), node, at)
+      case 'DictionaryExpression':
+        return { kind: 'dictionary', entries: this.#entries(childrenOf(node).slice(1, -1)), at }
+      case 'DictionaryComprehensionExpression': {
+        const [key, , value, ...rest] = real(childrenOf(node).slice(1, -1))
+        return { kind: 'dictionary comprehension', entry: { key: this.expression(key!), value: this.expression(value!) }, generators: this.#generators(rest, node), at }
+      }
+      case 'LambdaExpression': {
+        const children = real(childrenOf(node))
+        return { kind: 'lambda', parameters: this.parameters(children[1]!), body: this.expression(children.at(-1)!), at }
+      }
+      case 'NamedExpression': {
+        const [name, , value] = real(childrenOf(node))
+        return { kind: 'named', name: this.name(name!), value: this.expression(value!), at }
+      }
       case 'MemberExpression':
         return this.#member(node, at)
       case 'CallExpression':
@@ -79,7 +102,7 @@ export class ExpressionReader {
       case 'BinaryExpression':
         return this.#binary(node, at)
       case 'ConditionalExpression': {
-        const [whenTrue, , condition, , whenFalse] = childrenOf(node).filter((child) => child.name !== 'Comment')
+        const [whenTrue, , condition, , whenFalse] = real(childrenOf(node))
         return { kind: 'conditional', condition: this.expression(condition!), whenTrue: this.expression(whenTrue!), whenFalse: this.expression(whenFalse!), at }
       }
       default:
@@ -104,9 +127,14 @@ export class ExpressionReader {
     const text = this.#syntax.text(node)
     if (node.name !== 'String') this.#syntax.refuse(node)
     const match = /^([a-zA-Z]*)("""|'''|"|')([\s\S]*)\2$/.exec(text)
-    if (!match || match[1] !== '') this.#syntax.fail('not_in_language', `the string ${shorten(text)} is not in the language`, node)
-    if (match[3]!.includes('\\')) this.#syntax.fail('not_in_language', 'escapes in strings are not in the language', node)
-    return match[3]!
+    const prefix = match?.[1]!.toLowerCase()
+    if (!match || (prefix !== '' && prefix !== 'r' && prefix !== 'u')) this.#syntax.fail('not_in_language', `the string ${shorten(text)} is not in the language: it takes text, not bytes`, node)
+    const content = match[3]!
+    if (prefix === 'r' || !content.includes('\\')) return content
+    return content.replaceAll(/\\([\s\S])/g, (_, escaped: string) => {
+      const meant = escapes[escaped]
+      return meant ?? this.#syntax.fail('not_in_language', `the escape \\${escaped} in a string is not in the language`, node)
+    })
   }
 
   name(node: SyntaxNode): string {
@@ -116,7 +144,11 @@ export class ExpressionReader {
   }
 
   #comprehension(nodes: readonly SyntaxNode[], parent: SyntaxNode, at: Position): Expression {
-    const [element, ...rest] = nodes
+    const [element, ...rest] = real(nodes)
+    return { kind: 'comprehension', element: this.expression(element!), generators: this.#generators(rest, parent), at }
+  }
+
+  #generators(rest: readonly SyntaxNode[], parent: SyntaxNode): Generator[] {
     const generators: { target: Target; iterable: Expression; conditions: Expression[] }[] = []
     for (let i = 0; i < rest.length; ) {
       if (rest[i]!.name === 'if') {
@@ -129,11 +161,62 @@ export class ExpressionReader {
       generators.push({ target: this.targets(rest.slice(i + 1, inAt), parent), iterable: this.expression(rest[inAt + 1]!), conditions: [] })
       i = inAt + 2
     }
-    return { kind: 'comprehension', element: this.expression(element!), generators: generators satisfies Generator[], at }
+    return generators
+  }
+
+  /** `key: value, **more` */
+  #entries(nodes: readonly SyntaxNode[]): Entry[] {
+    const parts = real(nodes).filter((node) => node.name !== ',' && node.name !== ':')
+    const entries: Entry[] = []
+    for (let i = 0; i < parts.length; i += 2) {
+      const value = this.expression(parts[i + 1]!)
+      entries.push(parts[i]!.name === '**' ? { value } : { key: this.expression(parts[i]!), value })
+    }
+    return entries
+  }
+
+  /** Of a def or a lambda. */
+  parameters(list: SyntaxNode): Parameter[] {
+    const parameters: Parameter[] = []
+    let given: Parameter['given'] = 'either way'
+    let takes: Parameter['takes'] = 'one'
+    let defaulted = false
+    let end = list.from
+    for (const child of childrenOf(list)) {
+      const text = this.#syntax.text(child)
+      // The grammar passes over the slash.
+      if (this.#syntax.source.text.slice(end, child.from).includes('/')) {
+        parameters.splice(0, parameters.length, ...parameters.map((parameter) => ({ ...parameter, given: 'by position' as const })))
+      }
+      end = child.to
+      if (child.name === 'Comment') continue
+      if (child.name === 'AssignOp') {
+        defaulted = true
+      } else if (defaulted) {
+        parameters.push({ ...parameters.pop()!, default: this.expression(child) })
+        defaulted = false
+      } else if (child.name === 'VariableName') {
+        parameters.push({ name: this.name(child), takes, given, at: this.#syntax.at(child) })
+        if (takes === 'positional rest') given = 'by name'
+        takes = 'one'
+      } else if (text === '*' || text === '**') {
+        takes = text === '*' ? 'positional rest' : 'named rest'
+      } else if (text === ',' && takes === 'positional rest') {
+        // A star that stands alone.
+        given = 'by name'
+        takes = 'one'
+      }
+    }
+    for (const [i, { name, at, default: value, given: way, takes: what }] of parameters.entries()) {
+      if (parameters.findIndex((other) => other.name === name) < i) throw new SpecError('syntax_error', `syntax error: the parameter "${name}" is there twice`, at)
+      const before = parameters[i - 1]
+      if (!value && what === 'one' && way !== 'by name' && before?.default && before.takes === 'one') throw new SpecError('syntax_error', `syntax error: the parameter "${name}" without a default follows one with a default`, at)
+    }
+    return parameters
   }
 
   #member(node: SyntaxNode, at: Position): Expression {
-    const [objectNode, token, ...rest] = childrenOf(node).filter((child) => child.name !== 'Comment')
+    const [objectNode, token, ...rest] = real(childrenOf(node))
     const object = this.expression(objectNode!)
     if (token!.name === '.') return { kind: 'attribute', object, name: this.name(rest[0]!), at }
     return { kind: 'subscript', object, index: this.#index(rest.slice(0, -1), node), at }
@@ -171,7 +254,7 @@ export class ExpressionReader {
   }
 
   #arguments(list: SyntaxNode): Argument[] {
-    const children = childrenOf(list).slice(1, -1).filter((child) => child.name !== 'Comment')
+    const children = real(childrenOf(list).slice(1, -1))
     if (children.some((child) => child.name === 'for')) {
       const value = this.#comprehension(children, list, this.#syntax.at(list))
       return [{ star: false, value, at: value.at }]
@@ -181,16 +264,20 @@ export class ExpressionReader {
       const child = children[i]!
       const at = this.#syntax.at(child)
       if (child.name === ',') continue
-      if (child.name === '**') this.#syntax.fail('not_in_language', '** in a call is not in the language', child)
-      if (child.name === '*') {
-        args.push({ star: true, value: this.expression(children[++i]!), at })
+      if (child.name === '*' || child.name === '**') {
+        args.push({ star: child.name === '*', ...(child.name === '**' && { double: true as const }), value: this.expression(children[++i]!), at })
       } else if (children[i + 1]?.name === 'AssignOp') {
         const name = this.name(child)
+        if (this.#syntax.text(children[i + 1]!) === ':=') {
+          args.push({ star: false, value: { kind: 'named', name, value: this.expression(children[i + 2]!), at }, at })
+          i += 2
+          continue
+        }
         if (args.some((arg) => arg.name === name)) this.#syntax.fail('syntax_error', `syntax error: the argument "${name}" is given twice`, child)
         args.push({ name, star: false, value: this.expression(children[i + 2]!), at })
         i += 2
       } else {
-        if (args.some((arg) => arg.name !== undefined)) this.#syntax.fail('syntax_error', 'syntax error: a positional argument follows a named one', child)
+        if (args.some((arg) => arg.name !== undefined || arg.double)) this.#syntax.fail('syntax_error', 'syntax error: a positional argument follows a named one', child)
         args.push({ star: false, value: this.expression(child), at })
       }
     }
@@ -198,12 +285,12 @@ export class ExpressionReader {
   }
 
   #unary(node: SyntaxNode, at: Position): Expression {
-    const [operator, operand] = childrenOf(node).filter((child) => child.name !== 'Comment')
+    const [operator, operand] = real(childrenOf(node))
     return { kind: 'unary', operator: this.#syntax.text(operator!) as '-' | '+' | '~' | 'not', operand: this.expression(operand!), at }
   }
 
   #binary(node: SyntaxNode, at: Position): Expression {
-    const children = childrenOf(node).filter((child) => child.name !== 'Comment')
+    const children = real(childrenOf(node))
     const left = children[0]!
     const right = children.at(-1)!
     const operator = children.slice(1, -1).map((child) => this.#syntax.text(child)).join(' ')
@@ -228,7 +315,7 @@ export class ExpressionReader {
       if (node.name === ',') commas++
       else if (node.name === '*') star = true
       else if (node.name !== 'Comment') {
-        items.push({ star, target: this.#target(node) })
+        items.push({ star, target: this.target(node) })
         star = false
       }
     }
@@ -239,7 +326,7 @@ export class ExpressionReader {
     return { kind: 'pattern', items, at: first.target.at }
   }
 
-  #target(node: SyntaxNode): Target {
+  target(node: SyntaxNode): Target {
     switch (node.name) {
       case 'VariableName':
         return { kind: 'name', name: this.name(node), at: this.#syntax.at(node) }
@@ -247,9 +334,12 @@ export class ExpressionReader {
       case 'ArrayExpression':
         return this.targets(childrenOf(node).slice(1, -1), node)
       case 'ParenthesizedExpression':
-        return this.#target(childrenOf(node)[1]!)
-      case 'MemberExpression':
-        return this.#syntax.fail('not_in_language', 'assignment to an element or an attribute is not in the language: nothing is changed in place', node)
+        return this.target(childrenOf(node)[1]!)
+      case 'MemberExpression': {
+        const member = this.expression(node)
+        if (member.kind === 'subscript') return { kind: 'element', object: member.object, index: member.index, at: member.at }
+        return this.#syntax.fail('not_in_language', 'assignment to an attribute is not in the language: nothing is changed in place', node)
+      }
       default:
         return this.#syntax.fail('syntax_error', `syntax error: "${shorten(this.#syntax.text(node))}" cannot be assigned to`, node)
     }

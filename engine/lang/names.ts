@@ -1,13 +1,15 @@
 /** What names outside of the program mean: modules, their functions, attributes and methods of tensors. */
 import { suggestion } from '../errors.ts'
-import { mathConstants } from '../functions/builtins.ts'
+import { mathConstants } from '../functions/mathematics.ts'
 import { apply } from '../functions/define.ts'
 import type { Home } from '../functions/index.ts'
 import { callFunction, findFunction, functionNames } from '../functions/index.ts'
 import type { DType, Value } from '../ir/value.ts'
 import { detach } from '../ops/elementwise.ts'
 import { permute, transposeLast } from '../ops/view.ts'
+import { collectionMethod } from './collections.ts'
 import { classNamed, classNames } from './modules.ts'
+import { equals } from './operators.ts'
 import type { Dynamic, TraceContext } from './values.ts'
 import { Tensor, bool, describe, fail, float, int, tuple } from './values.ts'
 
@@ -29,6 +31,11 @@ const namespaces: Readonly<Record<string, { readonly home?: Home; readonly insid
 }
 
 const globals: Readonly<Record<string, string>> = { torch: 'torch', F: 'F', math: 'math', nn: 'torch.nn' }
+
+/** A module that a program may import. */
+export function moduleNamed(name: string): Dynamic | undefined {
+  return name === 'torch' || name === 'math' ? { kind: 'namespace', name } : undefined
+}
 
 /** A name that every program may read without defining it. */
 export function globalNamed(name: string, ctx: TraceContext): Dynamic | undefined {
@@ -60,6 +67,8 @@ export function attributeOf(object: Dynamic, name: string, ctx: TraceContext): D
     if (found) return found
     return fail(ctx, 'unknown_attribute', `${object.name} has no "${name}"${suggestion(name, object.attributes.keys())}`)
   }
+  const method = collectionMethod(ctx, object, name, equals)
+  if (method) return method
   return fail(ctx, 'unknown_attribute', `${describe(object)} has no "${name}"`)
 }
 
@@ -77,6 +86,12 @@ function tensorAttribute(tensor: Tensor, name: string, ctx: TraceContext): Dynam
       return int(rank)
     case 'requires_grad':
       return bool(tensor.requiresGrad)
+    case 'is_leaf':
+      return bool(tensor.gradFn === null)
+    case 'grad':
+      return fail(ctx, 'unknown_attribute', 'grad is not part of a program: POST /v1/backward answers with the gradients; inside a program use torch.autograd.grad')
+    case 'grad_fn':
+      return fail(ctx, 'unknown_attribute', 'grad_fn is not part of a program: the answers of POST /v1/forward, /v1/backward and /v1/graph name it')
     case 'data':
       return made('data', null, () => detach(value))
     case 'T':
@@ -94,6 +109,7 @@ function tensorAttribute(tensor: Tensor, name: string, ctx: TraceContext): Dynam
   }
   const entry = findFunction('Tensor', name)
   if (!entry) {
+    if (name.endsWith('_')) refuseInPlace(name, ctx)
     const known = [...functionNames('Tensor'), 'shape', 'dtype', 'ndim', 'T', 'mT', 'H', 'mH', 'device']
     return fail(ctx, 'unknown_function', `a tensor has no "${name}"${suggestion(name, known)}`)
   }
@@ -102,6 +118,17 @@ function tensorAttribute(tensor: Tensor, name: string, ctx: TraceContext): Dynam
     name,
     call: (args) => callFunction(entry, { positional: [tensor, ...args.positional], named: args.named }, ctx, name),
   }
+}
+
+/** Methods that change a tensor, whose name is not that of a function with an underscore behind it. */
+const inPlace: Readonly<Record<string, string>> = {
+  zero_: 'x = torch.zeros_like(x)', fill_: 'x = torch.full_like(x, value)', copy_: 'x = other', normal_: 'x = torch.randn_like(x)', uniform_: 'x = torch.rand_like(x)', detach_: 'x = x.detach()',
+}
+
+function refuseInPlace(name: string, ctx: TraceContext): void {
+  const plain = name.slice(0, -1)
+  const instead = inPlace[name] ?? (findFunction('Tensor', plain) ? `x = x.${plain}(…)` : undefined)
+  if (instead !== undefined) fail(ctx, 'not_in_language', `${name}() is not in the language: nothing is changed in place; write ${instead}`)
 }
 
 /** A function, module or dtype of a module. */

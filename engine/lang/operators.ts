@@ -4,8 +4,9 @@ import { apply } from '../functions/define.ts'
 import { gradFnOf } from '../functions/grad-fn.ts'
 import { matmul } from '../functions/products.ts'
 import type { TensorOrNumber } from '../functions/parameters.ts'
-import { truthOf } from '../functions/builtins.ts'
+import { truthOf } from '../functions/truth.ts'
 import * as ew from '../ops/elementwise.ts'
+import { keyOf } from './collections.ts'
 import type { BinaryOperator, CompareOperator } from './ast.ts'
 import type { Call, Dynamic, Num, TraceContext } from './values.ts'
 import { Tensor, bool, describe, fail, float, int, itemsOf, maxItems, tuple } from './values.ts'
@@ -23,6 +24,8 @@ const functions: Record<BinaryOperator, readonly [name: string, gradFn: string |
   '&': ['bitwise_and', null],
   '|': ['bitwise_or', null],
   '^': ['bitwise_xor', null],
+  '<<': ['bitwise_left_shift', null],
+  '>>': ['bitwise_right_shift', null],
 }
 
 /** What `grad_fn` is called where a number stands on the left: 1 - x is rsub, 1 / x the reciprocal times 1. */
@@ -96,6 +99,9 @@ function tensorFormula(ctx: TraceContext, operator: BinaryOperator, x: TensorOrN
       return pow(ctx, x, y)
     case '@':
       return 'kind' in x || 'kind' in y ? refuse(ctx, '@', a, b) : matmul(ctx, x, y)
+    case '<<':
+    case '>>':
+      return refuse(ctx, operator, a, b)
     default:
       return bitwise(ctx, operator, x, y)
   }
@@ -128,6 +134,10 @@ function numberBinary(ctx: TraceContext, operator: BinaryOperator, a: Num, b: Nu
       return whole && y >= 0 ? result(x ** y) : float(x ** y)
     case '@':
       return refuse(ctx, '@', a, b)
+    case '<<':
+    case '>>':
+      if (!whole || y < 0 || y > 64) return refuse(ctx, operator, a, b)
+      return result(operator === '<<' ? x * 2 ** y : Math.floor(x / 2 ** y))
     default: {
       if (!whole) return refuse(ctx, operator, a, b)
       const bits = { '&': x & y, '|': x | y, '^': x ^ y }[operator]
@@ -159,14 +169,21 @@ export function comparison(ctx: TraceContext, operator: CompareOperator, a: Dyna
     }
     case 'in':
     case 'not in': {
-      const items = itemsOf(b)
-      if (!items) return fail(ctx, 'bad_operand', `"${operator}" takes a sequence on the right, got ${describe(b)}`)
-      const found = items.some((item) => equals(a, item))
+      const found = contains(ctx, operator, a, b)
       return bool(operator === 'in' ? found : !found)
     }
     default:
       return compareValues(ctx, operator, a, b)
   }
+}
+
+function contains(ctx: TraceContext, operator: string, x: Dynamic, container: Dynamic): boolean {
+  if (!(container instanceof Tensor)) {
+    if (container.kind === 'dictionary') return container.entries.has(keyOf(ctx, x))
+    if (container.kind === 'string' && !(x instanceof Tensor) && x.kind === 'string') return container.value.includes(x.value)
+  }
+  const items = itemsOf(container)
+  return items ? items.some((item) => equals(x, item)) : fail(ctx, 'bad_operand', `"${operator}" takes a sequence on the right, got ${describe(container)}`)
 }
 
 function compareValues(ctx: TraceContext, operator: '==' | '!=' | '<' | '<=' | '>' | '>=', a: Dynamic, b: Dynamic): Dynamic {
@@ -177,10 +194,25 @@ function compareValues(ctx: TraceContext, operator: '==' | '!=' | '<' | '<=' | '
     return apply(ctx, operation(comparisons[operator], null, a, b), () => compare(ctx, operator, x, y))
   }
   if (operator === '==' || operator === '!=') return bool(equals(a, b) === (operator === '=='))
+  const order = compareOrder(a, b)
+  return order === undefined ? refuse(ctx, operator, a, b) : bool({ '<': order < 0, '<=': order <= 0, '>': order > 0, '>=': order >= 0 }[operator])
+}
+
+/** Below 0 if a comes first, above 0 if b does, NaN where neither; undefined for what has no order. */
+export function compareOrder(a: Dynamic, b: Dynamic): number | undefined {
   const x = asNumber(a)
   const y = asNumber(b)
-  if (!x || !y) return refuse(ctx, operator, a, b)
-  return bool({ '<': x.value < y.value, '<=': x.value <= y.value, '>': x.value > y.value, '>=': x.value >= y.value }[operator])
+  if (x && y) return x.value === y.value ? 0 : x.value < y.value ? -1 : x.value > y.value ? 1 : Number.NaN
+  if (a instanceof Tensor || b instanceof Tensor) return undefined
+  if (a.kind === 'string' && b.kind === 'string') return a.value === b.value ? 0 : a.value < b.value ? -1 : 1
+  const left = itemsOf(a)
+  const right = itemsOf(b)
+  if (!left || !right) return undefined
+  for (const [i, item] of left.entries()) {
+    if (i >= right.length) return 1
+    if (!equals(item, right[i]!)) return compareOrder(item, right[i]!)
+  }
+  return left.length - right.length
 }
 
 /** Identity, for None, truth values and dtypes, which have one object each; tensors by the object. */
@@ -189,7 +221,7 @@ function isSame(a: Dynamic, b: Dynamic): boolean {
   return !(a instanceof Tensor) && !(b instanceof Tensor) && (a.kind === 'none' || a.kind === 'boolean' || a.kind === 'dtype') && equals(a, b)
 }
 
-function equals(a: Dynamic, b: Dynamic): boolean {
+export function equals(a: Dynamic, b: Dynamic): boolean {
   if (a instanceof Tensor || b instanceof Tensor) return a === b
   const x = asNumber(a)
   const y = asNumber(b)

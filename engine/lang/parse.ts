@@ -5,7 +5,7 @@
 import type { SyntaxNode } from '@lezer/common'
 import { parser } from '@lezer/python'
 import { SpecError } from '../errors.ts'
-import type { BinaryOperator, Expression, Parameter, Position, Program, Statement } from './ast.ts'
+import type { BinaryOperator, Expression, Position, Program, Statement } from './ast.ts'
 import { ExpressionReader, binaryOperators } from './expressions.ts'
 import { Source } from './source.ts'
 import type { ParseLimits } from './syntax.ts'
@@ -102,6 +102,14 @@ class StatementReader {
           const rest = childrenOf(node).slice(1)
           return [{ kind: 'return', ...(rest.length > 0 && { value: this.#expressions.sequence(rest, node) }), at }]
         }
+        case 'ImportStatement':
+          return [this.#import(node, at)]
+        case 'AssertStatement':
+          return [this.#assert(node, at)]
+        case 'WithStatement':
+          return [this.#with(node, at)]
+        case 'DeleteStatement':
+          return [this.#delete(node, at)]
         case 'PassStatement':
           return [{ kind: 'pass', at }]
         case 'BreakStatement':
@@ -136,16 +144,18 @@ class StatementReader {
       else if (child.name !== 'TypeDef') parts.at(-1)!.push(child)
     }
     const value = parts.pop()!
-    if (parts.length === 0) this.#syntax.fail('syntax_error', 'syntax error: a value is missing', node)
+    // `x: int` alone says nothing.
+    if (parts.length === 0) return { kind: 'pass', at }
     return { kind: 'assign', targets: parts.map((part) => this.#expressions.targets(part, node)), value: this.#expressions.sequence(value, node), at }
   }
 
   #update(node: SyntaxNode, at: Position): Statement {
     const [target, operator, ...value] = childrenOf(node)
-    if (target?.name !== 'VariableName') this.#syntax.fail('not_in_language', 'only a name can be updated; nothing is changed in place', target ?? node)
+    const updated = this.#expressions.target(target!)
+    if (updated.kind === 'pattern') this.#syntax.fail('syntax_error', 'syntax error: only one name can be updated', target!)
     const symbol = this.#syntax.text(operator!).slice(0, -1)
     if (!binaryOperators.has(symbol)) this.#syntax.fail('not_in_language', `the operator ${symbol}= is not in the language`, operator!)
-    return { kind: 'update', name: this.#expressions.name(target), operator: symbol as BinaryOperator, value: this.#expressions.sequence(value, node), at }
+    return { kind: 'update', target: updated, operator: symbol as BinaryOperator, value: this.#expressions.sequence(value, node), at }
   }
 
   #if(node: SyntaxNode, at: Position): Statement {
@@ -190,26 +200,52 @@ class StatementReader {
 
   #def(node: SyntaxNode, at: Position): Statement {
     const children = childrenOf(node)
-    if (children[0]!.name !== 'def') this.#syntax.refuse(node)
+    if (children[0]!.name !== 'def') this.#syntax.fail('not_in_language', 'async is not in the language', node)
     const list = children.find((child) => child.name === 'ParamList')!
     const body = children.find((child) => child.name === 'Body')!
-    const parameters: Parameter[] = []
-    let last: SyntaxNode | undefined
-    let defaulted = false
-    for (const child of childrenOf(list)) {
-      if (child.name === 'VariableName' && !defaulted) {
-        parameters.push({ name: this.#expressions.name(child), at: this.#syntax.at(child) })
-        last = child
-      } else if (child.name === 'AssignOp') {
-        defaulted = true
-      } else if (defaulted) {
-        parameters.push({ ...parameters.pop()!, default: this.#expressions.expression(child) })
-        defaulted = false
-      } else if (!['(', ')', ',', 'TypeDef', 'Comment'].includes(child.name)) {
-        this.#syntax.fail('not_in_language', `"${this.#syntax.text(child)}" in a parameter list is not in the language`, last ?? child)
-      }
+    return { kind: 'def', name: this.#expressions.name(children[1]!), parameters: this.#expressions.parameters(list), body: this.#body(body), at }
+  }
+
+  /** `import a.b as c, d` and `from a.b import c as d, e` */
+  #import(node: SyntaxNode, at: Position): Statement {
+    const children = childrenOf(node).filter((child) => !['Comment', '(', ')'].includes(child.name))
+    const star = children.find((child) => child.name === '*')
+    if (star) this.#syntax.fail('not_in_language', 'import * is not in the language: name what you import', star)
+    const word = children.findIndex((child) => child.name === 'import')
+    const path = (nodes: readonly SyntaxNode[]): string[] => nodes.filter((child) => child.name === 'VariableName').map((child) => this.#expressions.name(child))
+    const from = path(children.slice(1, Math.max(1, word)))
+    if (word > 0 && from.length === 0) this.#syntax.refuse(node)
+    const groups: SyntaxNode[][] = [[]]
+    for (const child of children.slice(word + 1)) {
+      if (child.name === ',') groups.push([])
+      else groups.at(-1)!.push(child)
     }
-    return { kind: 'def', name: this.#expressions.name(children[1]!), parameters, body: this.#body(body), at }
+    const imports = groups.filter((group) => group.length > 0).map((group) => {
+      const as = group.findIndex((child) => child.name === 'as')
+      const names = path(as < 0 ? group : group.slice(0, as))
+      const whole = [...from, ...names]
+      if (as >= 0) return { path: whole, name: path(group.slice(as))[0]!, binds: 'end' as const }
+      return word > 0 ? { path: whole, name: names.at(-1)!, binds: 'end' as const } : { path: whole, name: names[0]!, binds: 'start' as const }
+    })
+    return { kind: 'import', imports, at }
+  }
+
+  #assert(node: SyntaxNode, at: Position): Statement {
+    const [condition, message] = childrenOf(node).slice(1).filter((child) => child.name !== ',' && child.name !== 'Comment')
+    return { kind: 'assert', condition: this.#expressions.expression(condition!), ...(message && { message: this.#expressions.expression(message) }), at }
+  }
+
+  #with(node: SyntaxNode, at: Position): Statement {
+    const children = childrenOf(node).filter((child) => child.name !== 'Comment' && child.name !== ',')
+    const as = children.find((child) => child.name === 'as')
+    if (children[0]!.name !== 'with' || as) this.#syntax.fail('not_in_language', 'of with, only with torch.no_grad(): and its like are in the language', as ?? node)
+    return { kind: 'with', contexts: children.slice(1, -1).map((child) => this.#expressions.expression(child)), body: this.#body(children.at(-1)!), at }
+  }
+
+  #delete(node: SyntaxNode, at: Position): Statement {
+    const names = childrenOf(node).slice(1).filter((child) => child.name !== ',' && child.name !== 'Comment')
+    for (const name of names) if (name.name !== 'VariableName') this.#syntax.fail('not_in_language', 'only names can be deleted; nothing is changed in place', name)
+    return { kind: 'delete', names: names.map((name) => this.#expressions.name(name)), at }
   }
 
   #body(node: SyntaxNode): Statement[] {

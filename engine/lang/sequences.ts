@@ -1,9 +1,10 @@
 /** Going through sequences: items one by one, unpacking into names, arguments into parameters. */
 import { suggestion } from '../errors.ts'
-import type { Statement, Target } from './ast.ts'
+import type { Parameter, Target } from './ast.ts'
+import { dictionary } from './collections.ts'
 import { subscript } from './subscript.ts'
 import type { CallArguments, Dynamic, TraceContext } from './values.ts'
-import { Tensor, describe, fail, int, itemsOf } from './values.ts'
+import { Tensor, describe, fail, int, itemsOf, list, tuple } from './values.ts'
 
 /** Items one after the other, so that a huge range costs only the rounds that are made. A tensor gives its rows. */
 export function* itemsOneByOne(ctx: TraceContext, iterable: Dynamic): Generator<Dynamic, void, undefined> {
@@ -16,12 +17,16 @@ export function* itemsOneByOne(ctx: TraceContext, iterable: Dynamic): Generator<
     for (let i = iterable.start; iterable.step > 0 ? i < iterable.stop : i > iterable.stop; i += iterable.step) yield int(i)
     return
   }
+  if (iterable.kind === 'dictionary') {
+    for (const [key] of iterable.entries.values()) yield key
+    return
+  }
   yield* itemsOf(iterable) ?? fail(ctx, 'bad_argument', `${describe(iterable)} cannot be iterated over`)
 }
 
 /** Which name of the pattern gets what; one starred name takes what the others leave. */
 export function unpack(ctx: TraceContext, pattern: Extract<Target, { kind: 'pattern' }>, value: Dynamic): [Target, Dynamic][] {
-  const items = value instanceof Tensor ? [...itemsOneByOne(ctx, value)] : itemsOf(value)
+  const items = value instanceof Tensor || value.kind === 'dictionary' ? [...itemsOneByOne(ctx, value)] : itemsOf(value)
   if (!items) return fail(ctx, 'unpack_mismatch', `${describe(value)} cannot be unpacked`)
   const star = pattern.items.findIndex((item) => item.star)
   const wanted = pattern.items.length
@@ -31,25 +36,39 @@ export function unpack(ctx: TraceContext, pattern: Extract<Target, { kind: 'patt
   const surplus = items.length - wanted
   return pattern.items.map(({ target }, i) => {
     if (star < 0 || i < star) return [target, items[i]!]
-    return [target, i === star ? { kind: 'list', items: items.slice(star, star + surplus + 1) } : items[i + surplus]!]
+    return [target, i === star ? list(items.slice(star, star + surplus + 1)) : items[i + surplus]!]
   })
 }
 
 /** The parameters of a program's own function, by name. */
 export function bindArguments(
   ctx: TraceContext,
-  { name, parameters }: Extract<Statement, { kind: 'def' }>,
+  name: string,
+  parameters: readonly Parameter[],
   defaults: readonly (Dynamic | undefined)[],
-  args: CallArguments,
+  { positional, named }: CallArguments,
 ): Map<string, Dynamic> {
-  const names = parameters.map((parameter) => parameter.name)
-  if (args.positional.length > names.length) fail(ctx, 'bad_argument', `${name}() takes ${names.length} arguments, got ${args.positional.length}`)
-  for (const given of args.named.keys()) {
-    if (!names.includes(given)) fail(ctx, 'bad_argument', `${name}() has no argument "${given}"${suggestion(given, names)}`)
+  const ones = parameters.filter(({ takes }) => takes === 'one')
+  const places = ones.filter(({ given }) => given !== 'by name')
+  const byName = ones.filter(({ given }) => given !== 'by position').map((parameter) => parameter.name)
+  const restOf = (takes: Parameter['takes']): string | undefined => parameters.find((parameter) => parameter.takes === takes)?.name
+  const [rest, names] = [restOf('positional rest'), restOf('named rest')]
+  if (positional.length > places.length && rest === undefined) fail(ctx, 'bad_argument', `${name}() takes ${places.length} arguments, got ${positional.length}`)
+  const others: [Dynamic, Dynamic][] = []
+  for (const [given, value] of named) {
+    if (byName.includes(given)) continue
+    if (names === undefined) fail(ctx, 'bad_argument', `${name}() has no argument "${given}"${suggestion(given, byName)}`)
+    others.push([{ kind: 'string', value: given }, value])
   }
-  return new Map(names.map((parameter, i) => {
-    if (i < args.positional.length && args.named.has(parameter)) fail(ctx, 'bad_argument', `${name}(): the argument "${parameter}" is given twice`)
-    const value = args.positional[i] ?? args.named.get(parameter) ?? defaults[i]
-    return [parameter, value ?? fail(ctx, 'bad_argument', `${name}(): the argument "${parameter}" is missing`)]
+  const bound = new Map(ones.map((parameter): [string, Dynamic] => {
+    const at = places.indexOf(parameter)
+    const given = at >= 0 ? positional[at] : undefined
+    const byItsName = parameter.given === 'by position' ? undefined : named.get(parameter.name)
+    if (given && byItsName) fail(ctx, 'bad_argument', `${name}(): the argument "${parameter.name}" is given twice`)
+    const value = given ?? byItsName ?? defaults[parameters.indexOf(parameter)]
+    return [parameter.name, value ?? fail(ctx, 'bad_argument', `${name}(): the argument "${parameter.name}" is missing`)]
   }))
+  if (rest !== undefined) bound.set(rest, tuple(positional.slice(places.length)))
+  if (names !== undefined) bound.set(names, dictionary(ctx, others))
+  return bound
 }

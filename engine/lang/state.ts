@@ -2,8 +2,7 @@
 import type { Place } from '../errors.ts'
 import type { Value } from '../ir/value.ts'
 import { mark } from '../ops/elementwise.ts'
-import type { Position, Target } from './ast.ts'
-import { unpack } from './sequences.ts'
+import type { Position } from './ast.ts'
 import type { Dynamic, TraceContext } from './values.ts'
 import { Tensor, fail } from './values.ts'
 
@@ -28,9 +27,11 @@ export class State {
   #steps = 0
   #calls = 0
   readonly #scopes: Scope[] = []
+  /** The scope that a comprehension stands in, by its own. */
+  readonly #outer = new WeakMap<Scope, Scope>()
 
   constructor(ctx: TraceContext, limits: TraceLimits, pointer: string) {
-    this.ctx = { ...ctx, live: () => this.#live() }
+    this.ctx = { ...ctx, live: () => this.#live(), gradMode: { enabled: true } }
     this.#limits = limits
     this.pointer = pointer
   }
@@ -67,13 +68,20 @@ export class State {
     for (const scope of this.#scopes) for (const value of scope.values()) if (value instanceof Tensor) yield value.value
   }
 
-  bind(target: Target, value: Dynamic, scope: Scope): void {
-    if (target.kind === 'name') {
-      this.assign(target.name, value, scope)
-      return
+  /** The scope of a comprehension: what it binds is not seen outside. */
+  inside(scope: Scope): Scope {
+    const inner = new Map(scope)
+    this.#outer.set(inner, scope)
+    return inner
+  }
+
+  /** `name := value`, which is also seen outside of comprehensions. */
+  assignThrough(name: string, value: Dynamic, scope: Scope): void {
+    let at: Scope | undefined = scope
+    while (at) {
+      this.assign(name, value, at)
+      at = this.#outer.get(at)
     }
-    this.at(target.at)
-    for (const [part, item] of unpack(this.ctx, target, value)) this.bind(part, item, scope)
   }
 
   assign(name: string, value: Dynamic, scope: Scope): void {

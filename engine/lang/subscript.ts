@@ -12,21 +12,20 @@ import { checkIndex, gather } from '../ops/indexing.ts'
 import { constant, literal } from '../ops/source.ts'
 import { expand, permute, reshape, slice } from '../ops/view.ts'
 import type { Argument, Dynamic, Slice, TraceContext } from './values.ts'
-import { Tensor, describe, fail, itemsOf } from './values.ts'
+import { lookUpKey, placeIn } from './collections.ts'
+import { Tensor, describe, fail, itemsOf, list, tuple } from './values.ts'
 
 export function subscript(ctx: TraceContext, object: Dynamic, index: Dynamic): Dynamic {
   if (object instanceof Tensor) return indexTensor(ctx, object, index)
+  if (object.kind === 'dictionary') return lookUpKey(ctx, object, index)
   const items = itemsOf(object)
   if (!items) return fail(ctx, 'bad_index', `${describe(object)} cannot be indexed`)
   if (!(index instanceof Tensor) && index.kind === 'slice') {
     const { start, length, step } = sliceOf(ctx, index, items.length)
     const picked = Array.from({ length }, (_, i) => items[start + i * step]!)
-    return !(object instanceof Tensor) && object.kind === 'list' ? { kind: 'list', items: picked } : { kind: 'tuple', items: picked }
+    return object.kind === 'list' ? list(picked) : tuple(picked)
   }
-  const place = wholeNumber(index)
-  if (place === undefined) return fail(ctx, 'bad_index', `a sequence is indexed by ints or slices, got ${describe(index)}`)
-  const found = items[place < 0 ? place + items.length : place]
-  return found ?? fail(ctx, 'bad_index', `index ${place} is out of range for ${describe(object)}`)
+  return items[placeIn(ctx, object, index, items.length)]!
 }
 
 function wholeNumber(x: Dynamic): number | undefined {

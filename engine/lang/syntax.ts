@@ -10,30 +10,22 @@ export interface ParseLimits {
   readonly maxDepth: number
 }
 
-/** Statements that Python has and this language has not. */
+/** What Python has and this language has not, and what to do instead. */
 const foreign: Record<string, string> = {
-  ImportStatement: 'import',
-  ClassDefinition: 'class',
-  LambdaExpression: 'lambda',
-  FormatString: 'an f-string',
-  DictionaryExpression: 'a dictionary',
-  SetExpression: 'a set',
-  SetComprehensionExpression: 'a set',
-  DictionaryComprehensionExpression: 'a dictionary',
-  AwaitExpression: 'await',
-  YieldExpression: 'yield',
-  YieldStatement: 'yield',
-  NamedExpression: 'the := operator',
-  AssertStatement: 'assert',
-  DecoratedStatement: 'a decorator',
-  ScopeStatement: 'global and nonlocal',
-  DeleteStatement: 'del',
-  TryStatement: 'try',
-  RaiseStatement: 'raise',
-  WithStatement: 'with',
-  MatchStatement: 'match',
-  PrintStatement: 'print',
-  TypeDefinition: 'type',
+  ClassDefinition: 'class is not in the language: layers are listed in model.layers or model.modules, functions are made with def',
+  FormatString: 'an f-string is not in the language: a program has numbers and tensors, and no use for text',
+  SetExpression: 'a set is not in the language: use a tuple or a list',
+  SetComprehensionExpression: 'a set is not in the language: use a list',
+  AwaitExpression: 'await is not in the language',
+  YieldExpression: 'yield is not in the language: return a list',
+  YieldStatement: 'yield is not in the language: return a list',
+  DecoratedStatement: 'a decorator is not in the language',
+  ScopeStatement: 'global and nonlocal are not in the language: pass values as arguments and return them',
+  TryStatement: 'try is not in the language',
+  RaiseStatement: 'raise is not in the language: use assert',
+  MatchStatement: 'match is not in the language: use if',
+  PrintStatement: 'print is not in the language: name what you want to see in "outputs" of the request',
+  TypeDefinition: 'type is not in the language',
 }
 
 export class Syntax {
@@ -71,7 +63,7 @@ export class Syntax {
 
   refuse(node: SyntaxNode): never {
     const what = foreign[node.name]
-    if (what !== undefined) this.fail('not_in_language', `${what} is not in the language`, node)
+    if (what !== undefined) this.fail('not_in_language', what, node)
     return this.fail('not_in_language', `"${shorten(this.text(node))}" is not in the language`, node)
   }
 }

@@ -3,14 +3,16 @@
  * values that are known now (shapes, numbers) are followed as Python would; tensors become nodes.
  */
 import { SpecError } from '../errors.ts'
-import type { Program, Statement } from './ast.ts'
+import type { BinaryOperator, Import, Program, Statement } from './ast.ts'
+import { setItem } from './collections.ts'
 import { Evaluator } from './evaluate.ts'
+import { attributeOf, moduleNamed } from './names.ts'
 import { binary } from './operators.ts'
-import { bindArguments } from './sequences.ts'
 import type { Scope, TraceLimits } from './state.ts'
 import { State } from './state.ts'
+import { subscript } from './subscript.ts'
 import type { Callable, Dynamic, TraceContext } from './values.ts'
-import { fail, none } from './values.ts'
+import { Tensor, describe, fail, itemsOf, none } from './values.ts'
 
 export type { Scope, TraceLimits } from './state.ts'
 
@@ -82,16 +84,12 @@ class Tracer {
     switch (statement.kind) {
       case 'assign': {
         const value = this.#expressions.evaluate(statement.value, scope)
-        for (const target of statement.targets) this.#state.bind(target, value, scope)
+        for (const target of statement.targets) this.#expressions.bind(target, value, scope)
         return next
       }
-      case 'update': {
-        const before = this.#expressions.lookUp(statement.name, statement.at, scope)
-        const value = this.#expressions.evaluate(statement.value, scope)
-        this.#state.at(statement.at)
-        this.#state.assign(statement.name, binary(this.#state.ctx, statement.operator, before, value), scope)
+      case 'update':
+        this.#update(statement, scope)
         return next
-      }
       case 'expression':
         this.#expressions.evaluate(statement.value, scope)
         return next
@@ -106,6 +104,20 @@ class Tracer {
       case 'def':
         this.#state.assign(statement.name, this.#function(statement, scope), scope)
         return next
+      case 'import':
+        for (const entry of statement.imports) this.#import(entry, statement, scope)
+        return next
+      case 'assert':
+        this.#assert(statement, scope)
+        return next
+      case 'with':
+        return this.#with(statement, scope)
+      case 'delete':
+        for (const name of statement.names) {
+          this.#expressions.lookUp(name, statement.at, scope)
+          scope.delete(name)
+        }
+        return next
       case 'return':
         return { kind: 'return', value: statement.value ? this.#expressions.evaluate(statement.value, scope) : none }
       case 'pass':
@@ -119,7 +131,7 @@ class Tracer {
   #for(statement: Extract<Statement, { kind: 'for' }>, scope: Scope): Flow {
     for (const item of this.#expressions.iterate(statement.iterable, scope)) {
       this.#state.count(statement.at)
-      this.#state.bind(statement.target, item, scope)
+      this.#expressions.bind(statement.target, item, scope)
       const flow = this.#block(statement.body, scope)
       if (flow.kind === 'return') return flow
       if (flow.kind === 'break') return next
@@ -137,18 +149,71 @@ class Tracer {
     return this.#block(statement.otherwise, scope)
   }
 
-  #function(statement: Extract<Statement, { kind: 'def' }>, scope: Scope): Callable {
-    const defaults = statement.parameters.map((parameter) => parameter.default && this.#expressions.evaluate(parameter.default, scope))
-    return {
-      kind: 'function',
-      name: statement.name,
-      call: (args) => {
-        const inner: Scope = new Map([...scope, ...bindArguments(this.#state.ctx, statement, defaults, args)])
-        return this.#state.within(inner, 1, () => {
-          const flow = this.#block(statement.body, inner)
-          return flow.kind === 'return' ? flow.value : none
-        })
-      },
+  #update({ target, operator, value: given, at }: Extract<Statement, { kind: 'update' }>, scope: Scope): void {
+    const { ctx } = this.#state
+    if (target.kind === 'name') {
+      const before = this.#expressions.lookUp(target.name, at, scope)
+      const value = this.#expressions.evaluate(given, scope)
+      this.#state.at(at)
+      this.#state.assign(target.name, updated(ctx, operator, before, value), scope)
+      return
+    }
+    const object = this.#expressions.evaluate(target.object, scope)
+    const index = this.#expressions.evaluate(target.index, scope)
+    const value = this.#expressions.evaluate(given, scope)
+    this.#state.at(at)
+    setItem(ctx, object, index, object instanceof Tensor ? value : updated(ctx, operator, subscript(ctx, object, index), value))
+  }
+
+  #import({ path, name, binds }: Import, { at }: Statement, scope: Scope): void {
+    this.#state.at(at)
+    const { ctx } = this.#state
+    const [first, ...rest] = path as [string, ...string[]]
+    const start = moduleNamed(first) ?? fail(ctx, 'not_in_language', `import of "${first}" is not in the language: torch and math can be imported`)
+    const end = rest.reduce((object, part) => attributeOf(object, part, ctx), start)
+    scope.set(name, binds === 'end' ? end : start)
+  }
+
+  #assert({ condition, message, at }: Extract<Statement, { kind: 'assert' }>, scope: Scope): void {
+    if (this.#expressions.isTrue(condition, scope)) return
+    const said = message && this.#expressions.evaluate(message, scope)
+    this.#state.at(at)
+    const text = said === undefined ? '' : `: ${!(said instanceof Tensor) && said.kind === 'string' ? said.value : describe(said)}`
+    fail(this.#state.ctx, 'assertion_failed', `the assertion does not hold${text}`)
+  }
+
+  /** Blocks in which gradients flow, or do not. */
+  #with({ contexts, body }: Extract<Statement, { kind: 'with' }>, scope: Scope): Flow {
+    const { ctx } = this.#state
+    const mode = ctx.gradMode!
+    const before: boolean[] = []
+    try {
+      for (const context of contexts) {
+        const value = this.#expressions.evaluate(context, scope)
+        this.#state.at(context.at)
+        if (value instanceof Tensor || value.kind !== 'grad mode') return fail(ctx, 'not_in_language', `with takes torch.no_grad() and its like, got ${describe(value)}`)
+        before.push(value.before)
+        mode.enabled = value.enabled
+      }
+      return this.#block(body, scope)
+    } finally {
+      if (before.length > 0) mode.enabled = before[0]!
     }
   }
+
+  #function(statement: Extract<Statement, { kind: 'def' }>, scope: Scope): Callable {
+    return this.#expressions.function(statement.name, statement.parameters, scope, (inner) => {
+      const flow = this.#block(statement.body, inner)
+      return flow.kind === 'return' ? flow.value : none
+    })
+  }
+}
+
+/** What += and its like give: a list keeps its identity, all else is a new value. */
+function updated(ctx: TraceContext, operator: BinaryOperator, before: Dynamic, value: Dynamic): Dynamic {
+  if (!(before instanceof Tensor) && before.kind === 'list' && operator === '+') {
+    before.items = [...before.items, ...(itemsOf(value) ?? fail(ctx, 'bad_operand', `the operator += does not take ${describe(before)} and ${describe(value)}`))]
+    return before
+  }
+  return binary(ctx, operator, before, value)
 }

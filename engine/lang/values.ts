@@ -40,9 +40,28 @@ export interface Num {
   readonly whole: boolean
 }
 
-export interface Sequence {
-  readonly kind: 'tuple' | 'list'
+export interface Tuple {
+  readonly kind: 'tuple'
   readonly items: readonly Dynamic[]
+}
+
+/** Under all its names one object; what changes it gives it other items. */
+export interface List {
+  readonly kind: 'list'
+  items: readonly Dynamic[]
+}
+
+/** Keys and values by what makes keys equal. */
+export interface Dictionary {
+  readonly kind: 'dictionary'
+  readonly entries: Map<string, readonly [key: Dynamic, value: Dynamic]>
+}
+
+/** What `with` takes: whether gradients flow inside, and outside again. */
+export interface GradMode {
+  readonly kind: 'grad mode'
+  readonly enabled: boolean
+  readonly before: boolean
 }
 
 /** The results of a function that returns several tensors by name (torch.max with dim, for one). */
@@ -87,7 +106,10 @@ export type Dynamic =
   | { readonly kind: 'none' }
   | { readonly kind: 'ellipsis' }
   | { readonly kind: 'dtype'; readonly dtype: DType }
-  | Sequence
+  | Tuple
+  | List
+  | Dictionary
+  | GradMode
   | NamedTuple
   | Slice
   | Range
@@ -108,8 +130,12 @@ export function bool(value: boolean): Dynamic {
   return { kind: 'boolean', value }
 }
 
-export function tuple(items: readonly Dynamic[]): Sequence {
+export function tuple(items: readonly Dynamic[]): Tuple {
   return { kind: 'tuple', items }
+}
+
+export function list(items: readonly Dynamic[]): List {
+  return { kind: 'list', items }
 }
 
 /** A call of a function, operator, attribute or layer, as the program wrote it. */
@@ -147,6 +173,8 @@ export interface TraceContext {
   readonly draws: Draw[]
   /** Whether layers are in training mode, as after torch's train(); else as after eval(). */
   readonly training?: boolean
+  /** Whether gradients flow here: not under torch.no_grad(). */
+  readonly gradMode?: { enabled: boolean }
   /** Decides a condition (bool, 0-d) on numbers that are only known when the program runs. */
   readonly decide?: ((condition: Value, live: Iterable<Value>) => boolean) | undefined
   /** Values that the rest of the program can use. */
@@ -181,6 +209,10 @@ export function describe(value: Dynamic): string {
       return `${value.kind} of ${value.items.length}`
     case 'named':
       return `tuple of ${value.items.length}`
+    case 'dictionary':
+      return `dict of ${value.entries.size}`
+    case 'grad mode':
+      return `a context that turns gradients ${value.enabled ? 'on' : 'off'}`
     case 'slice':
       return 'slice'
     case 'range':

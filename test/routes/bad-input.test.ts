@@ -122,7 +122,8 @@ describe('the spec', () => {
   it('import os', () => expectProblem('/v1/backward', program(['import os', 'y_hat = x']), { status: 422, code: 'not_in_language', error: { line: 1, column: 1, message: /^import/ } }))
   it('__class__', () => expectProblem('/v1/backward', program('y_hat = x.__class__'), { status: 422, code: 'not_in_language', error: { line: 1, column: 11, message: /two underscores/ } }))
   it('exec("x")', () => expectProblem('/v1/backward', program('y_hat = exec("x")'), { status: 422, code: 'unknown_function', error: { line: 1, column: 9, message: /"exec"/ } }))
-  it('a lambda', () => expectProblem('/v1/backward', program('f = lambda x: x'), { status: 422, code: 'not_in_language', error: { line: 1, column: 5, message: /^lambda/ } }))
+  it('an f-string', () => expectProblem('/v1/backward', program('f = f"{x}"'), { status: 422, code: 'not_in_language', error: { line: 1, column: 5, message: /^an f-string/ } }))
+  it('an assertion that does not hold', () => expectProblem('/v1/backward', program('assert (x < -1e9).all(), "too large"'), { status: 422, code: 'assertion_failed', error: { line: 1, column: 1, message: /does not hold: too large/ } }))
   it('a class', () => expectProblem('/v1/backward', program('class A: pass'), { status: 422, code: 'not_in_language', error: { line: 1, column: 1 } }))
   it('an element that is assigned to', () => expectProblem('/v1/backward', program('x[0] = 1'), { status: 422, code: 'not_in_language', error: { line: 1, column: 1, message: /in place/ } }))
   it('a condition on several elements', () =>
