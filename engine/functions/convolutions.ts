@@ -139,36 +139,50 @@ for (const rank of [1, 2, 3]) {
       })))
 }
 
+/** Blocks of an image: one number for both dimensions, or two. */
+export interface Blocks {
+  readonly kernel_size: readonly number[]
+  readonly dilation: readonly number[]
+  readonly padding: readonly number[]
+  readonly stride: readonly number[]
+}
+
+/** Blocks of (N, C, H, W) as columns (N, C · kernel, number of blocks). */
+export function imageColumns(ctx: TraceContext, shown: string, input: Value, given: Blocks): Value {
+  const { kernel, stride, padding, dilation } = blockOptions(ctx, shown, given)
+  return batched(ctx, shown, input, 2, (x) => {
+    const plans = kernel.map((size, i) => ({ size, stride: stride[i]!, dilation: dilation[i]! }))
+    const padded = padding.reduce((y, n, i) => padAxis(y, i + 2, n, n, 0), x)
+    const counts = requireWindows(ctx, shown, padded.shape.slice(2), plans)
+    return [reshape(windowColumns(padded, plans, 2), [x.shape[0]!, x.shape[1]! * numel(kernel), numel(counts)])]
+  })[0]!
+}
+
+/** Columns added up to an image. */
+export function columnsImage(ctx: TraceContext, shown: string, input: Value, size: readonly number[], given: Blocks): Value {
+  const { kernel, stride, padding, dilation } = blockOptions(ctx, shown, given)
+  const sizes = perDimension(ctx, `${shown}(): output_size`, size, 2, 1)
+  return batched(ctx, shown, input, 1, (x) => {
+    const plans = kernel.map((n, i) => ({ size: n, stride: stride[i]!, dilation: dilation[i]! }))
+    const full = sizes.map((n, i) => n + 2 * padding[i]!)
+    const counts = requireWindows(ctx, shown, full, plans)
+    const [samples, rows, columns] = x.shape as [number, number, number]
+    if (rows % numel(kernel) !== 0) fail(ctx, 'shape_mismatch', `${shown}(): the ${rows} rows are no multiple of the kernel's ${numel(kernel)} elements (kernel_size ${showShape(kernel)})`)
+    if (columns !== numel(counts)) fail(ctx, 'shape_mismatch', `${shown}(): with these sizes there are ${counts.join(' x ')} = ${numel(counts)} windows, got ${columns} columns (shape ${showShape(x.shape)})`)
+    const apart = reshape(x, [samples, rows / numel(kernel), ...kernel, ...counts])
+    const placed = permute(apart, [0, 1, 4, 5, 2, 3])
+    const image = fold(fold(placed, 3, full[1]!, plans[1]!), 2, full[0]!, plans[0]!)
+    return [padding.reduce((y, n, i) => slice(y, i + 2, n, sizes[i]!), image)]
+  })[0]!
+}
+
 define({ names: 'unfold', homes: ['F'], doc: 'Windows of an image as columns: (N, C, H, W) gives (N, C · kernel, number of windows)', gradFn: 'Im2ColBackward0' },
-  signature({ input: floatTensor, kernel_size: integers, dilation: ones, padding: zeros, stride: ones }, ({ input, ...given }, ctx) => {
-    const { kernel, stride, padding, dilation } = blockOptions(ctx, 'unfold', given)
-    return batched(ctx, 'unfold', input, 2, (x) => {
-      const plans = kernel.map((size, i) => ({ size, stride: stride[i]!, dilation: dilation[i]! }))
-      const padded = padding.reduce((y, n, i) => padAxis(y, i + 2, n, n, 0), x)
-      const counts = requireWindows(ctx, 'unfold', padded.shape.slice(2), plans)
-      return [reshape(windowColumns(padded, plans, 2), [x.shape[0]!, x.shape[1]! * numel(kernel), numel(counts)])]
-    })[0]!
-  }))
+  signature({ input: floatTensor, kernel_size: integers, dilation: ones, padding: zeros, stride: ones }, ({ input, ...given }, ctx) => imageColumns(ctx, 'unfold', input, given)))
 
 define({ names: 'fold', homes: ['F'], doc: 'Adds the columns of unfold up to an image of output_size', gradFn: 'Col2ImBackward0' },
-  signature({ input: floatTensor, output_size: integers, kernel_size: integers, dilation: ones, padding: zeros, stride: ones }, ({ input, output_size: size, ...given }, ctx) => {
-    const { kernel, stride, padding, dilation } = blockOptions(ctx, 'fold', given)
-    const sizes = perDimension(ctx, 'fold(): output_size', size, 2, 1)
-    return batched(ctx, 'fold', input, 1, (x) => {
-      const plans = kernel.map((n, i) => ({ size: n, stride: stride[i]!, dilation: dilation[i]! }))
-      const full = sizes.map((n, i) => n + 2 * padding[i]!)
-      const counts = requireWindows(ctx, 'fold', full, plans)
-      const [samples, rows, columns] = x.shape as [number, number, number]
-      if (rows % numel(kernel) !== 0) fail(ctx, 'shape_mismatch', `fold(): the ${rows} rows are no multiple of the kernel's ${numel(kernel)} elements (kernel_size ${showShape(kernel)})`)
-      if (columns !== numel(counts)) fail(ctx, 'shape_mismatch', `fold(): with these sizes there are ${counts.join(' x ')} = ${numel(counts)} windows, got ${columns} columns (shape ${showShape(x.shape)})`)
-      const apart = reshape(x, [samples, rows / numel(kernel), ...kernel, ...counts])
-      const placed = permute(apart, [0, 1, 4, 5, 2, 3])
-      const image = fold(fold(placed, 3, full[1]!, plans[1]!), 2, full[0]!, plans[0]!)
-      return [padding.reduce((y, n, i) => slice(y, i + 2, n, sizes[i]!), image)]
-    })[0]!
-  }))
+  signature({ input: floatTensor, output_size: integers, kernel_size: integers, dilation: ones, padding: zeros, stride: ones }, ({ input, output_size: size, ...given }, ctx) => columnsImage(ctx, 'fold', input, size, given)))
 
-function blockOptions(ctx: TraceContext, name: string, given: { readonly kernel_size: readonly number[]; readonly dilation: readonly number[]; readonly padding: readonly number[]; readonly stride: readonly number[] }): Record<'kernel' | 'stride' | 'padding' | 'dilation', number[]> {
+function blockOptions(ctx: TraceContext, name: string, given: Blocks): Record<'kernel' | 'stride' | 'padding' | 'dilation', number[]> {
   const of = (option: 'kernel_size' | 'dilation' | 'padding' | 'stride', least: number): number[] => perDimension(ctx, `${name}(): ${option}`, given[option], 2, least)
   return { kernel: of('kernel_size', 1), stride: of('stride', 1), padding: of('padding', 0), dilation: of('dilation', 1) }
 }

@@ -171,11 +171,14 @@ define({ names: 'pixel_shuffle', homes: ['torch', 'F'], doc: 'Blocks of channels
   signature({ input: tensor, upscale_factor: integer }, ({ input, upscale_factor: factor }, ctx) => pixelShuffle(ctx, input, factor)))
 define({ names: 'pixel_unshuffle', homes: ['torch', 'F'], doc: 'Blocks of pixels as channels: (…, C, H · r, W · r) gives (…, C · r², H, W)', gradFn: 'PixelUnshuffleBackward0' },
   signature({ input: tensor, downscale_factor: integer }, ({ input, downscale_factor: factor }, ctx) => pixelUnshuffle(ctx, input, factor)))
+/** The first channels of all groups, then the second ones, … */
+export function channelShuffle(ctx: TraceContext, input: Value, groups: number): Value {
+  const [samples, channels, ...rest] = input.shape
+  if (samples === undefined || channels === undefined || rest.length === 0) fail(ctx, 'shape_mismatch', `channel_shuffle(): an input of at least 3 dimensions (N, C, …) expected, got shape ${showShape(input.shape)}`)
+  if (groups < 1 || channels % groups !== 0) fail(ctx, 'bad_argument', `channel_shuffle(): groups = ${groups} does not divide the ${channels} channels`)
+  const apart = reshape(input, [samples, groups, channels / groups, numel(rest)])
+  return reshape(permute(apart, [0, 2, 1, 3]), input.shape)
+}
+
 define({ names: ['channel_shuffle', 'native_channel_shuffle'], homes: ['torch', 'F'], doc: 'Channels of all groups one after the other: (N, C, …)', gradFn: 'NativeChannelShuffleBackward0' },
-  signature({ input: tensor, groups: integer }, ({ input, groups }, ctx) => {
-    const [samples, channels, ...rest] = input.shape
-    if (samples === undefined || channels === undefined || rest.length === 0) fail(ctx, 'shape_mismatch', `channel_shuffle(): an input of at least 3 dimensions (N, C, …) expected, got shape ${showShape(input.shape)}`)
-    if (groups < 1 || channels % groups !== 0) fail(ctx, 'bad_argument', `channel_shuffle(): groups = ${groups} does not divide the ${channels} channels`)
-    const apart = reshape(input, [samples, groups, channels / groups, numel(rest)])
-    return reshape(permute(apart, [0, 2, 1, 3]), input.shape)
-  }))
+  signature({ input: tensor, groups: integer }, ({ input, groups }, ctx) => channelShuffle(ctx, input, groups)))

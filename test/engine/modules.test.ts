@@ -28,6 +28,7 @@ describe('layers in a program', () => {
     ['nn.MaxPool1d(2, 1)(w)', 'F.max_pool1d(w, 2, 1)'],
     ['nn.AvgPool2d((1, 2), stride=1)(w[None])', 'F.avg_pool2d(w[None], (1, 2), 1)'],
     ['nn.AdaptiveAvgPool1d(2)(w)', 'F.adaptive_avg_pool1d(w, 2)'],
+    ['nn.Unfold((1, 2), stride=2)(w[None, None])', 'F.unfold(w[None, None], (1, 2), stride=2)'],
     ['nn.ZeroPad2d((1, 0, 2, -1))(w)', 'F.pad(w, (1, 0, 2, -1))'],
     ["nn.Upsample(scale_factor=1.5, mode='linear')(w[None])", "F.interpolate(w[None], scale_factor=1.5, mode='linear')"],
     ['nn.PairwiseDistance(p=1)(w, w.flip(1))', 'F.pairwise_distance(w, w.flip(1), 1)'],

@@ -350,5 +350,13 @@ for dtype in ("float32", "float64"):
         "ln": layer("LayerNorm", normalized_shape=8), "act": layer("PReLU"), "up": conv(1, 8, 4, 2, transposed=True), "both": layer("Bilinear", in1_features=4, in2_features=4, out_features=3), "fc": linear(3, 2),
     }, "h = norm(conv(table(x).transpose(1, 2))).transpose(1, 2)\nh = h + rnn(h)[0]\nh = ln(h + attn(h, h, h)[0])\nh = act(encoder(h)).transpose(1, 2)\nh = up(h).mean(2)\ny_hat = fc(both(h, h))"), integers(9, ROWS, 5), (ROWS, 2), dtype=dtype)
 
+# ---- columns, shuffled channels
+
+add("Unfold", [*mixed, layer("Unfold", kernel_size=[2, 3], stride=[1, 2], padding=1), linear(21, 3)], image, (ROWS, 24, 3), lr=0.05)
+add("Fold", [linear(5, 12), layer("Fold", output_size=[4, 5], kernel_size=2, dilation=[1, 1], padding=0)], uniform(ROWS, 8, 5), (ROWS, 2, 4, 5))
+add("Unfold, Fold/single samples", ({"open": layer("Unfold", kernel_size=3, dilation=2, stride=1), "close": layer("Fold", output_size=[6, 5], kernel_size=[3, 3], dilation=2), "conv": conv(2, 2, 2, 1)}, "y_hat = torch.stack([close(open(one)) for one in conv(x)])"), image, (ROWS, 2, 6, 5))
+# PyTorch 1.13 has no gradient of it, so none is asked for.
+add("ChannelShuffle", [layer("ChannelShuffle", groups=2), conv(1, 4, 3, 2)], signal, (ROWS, 3, 8))
+
 if __name__ == "__main__":
     write("layers-training.json", cases)

@@ -1,14 +1,16 @@
 /** Layers that resize, pad and rearrange images. */
 import { z } from 'zod'
 import { showShape } from '../../errors.ts'
+import type { Blocks } from '../../functions/convolutions.ts'
+import { columnsImage, imageColumns } from '../../functions/convolutions.ts'
 import { madeBy } from '../../functions/define.ts'
 import type { PadMode } from '../../functions/padding.ts'
 import { pad, padGradFn } from '../../functions/padding.ts'
-import { interpolate, pixelShuffle, pixelUnshuffle, resizeModes } from '../../functions/resizing.ts'
+import { channelShuffle, interpolate, pixelShuffle, pixelUnshuffle, resizeModes } from '../../functions/resizing.ts'
 import { fail } from '../../lang/values.ts'
 import type { Layer, Wrong } from '../define.ts'
 import { flag, layer, size } from '../define.ts'
-import { each, listOf, ranks } from './spatial.ts'
+import { each, listOf, perDimension, ranks } from './spatial.ts'
 
 const factor = z.number().positive()
 const sizes = z.union([size, z.array(size).min(1).max(3), z.null()]).default(null)
@@ -61,6 +63,36 @@ const shuffles: readonly Layer[] = [
     gradFn: 'PixelUnshuffleBackward0',
     forward: (x, { downscale_factor: r }, { ctx }) => pixelUnshuffle(ctx, x, r),
   }),
+  layer({
+    type: 'ChannelShuffle',
+    doc: 'The first channels of all groups, then the second ones, …, of (N, C, …)',
+    options: { groups: size },
+    gradFn: 'NativeChannelShuffleBackward0',
+    forward: (x, { groups }, { ctx }) => channelShuffle(ctx, x, groups),
+  }),
+]
+
+const blocks = { kernel_size: perDimension(2, 1), dilation: perDimension(2, 1).default(1), padding: perDimension(2, 0).default(0), stride: perDimension(2, 1).default(1) }
+
+function blocksOf({ kernel_size: kernel, dilation, padding, stride }: Readonly<Record<keyof Blocks, number | readonly number[]>>): Blocks {
+  return { kernel_size: listOf(kernel), dilation: listOf(dilation), padding: listOf(padding), stride: listOf(stride) }
+}
+
+const columns: readonly Layer[] = [
+  layer({
+    type: 'Unfold',
+    doc: 'Windows of an image as columns: (N, C, H, W) gives (N, C · kernel, number of windows)',
+    options: blocks,
+    gradFn: 'Im2ColBackward0',
+    forward: (x, options, { ctx }) => imageColumns(ctx, 'Unfold', x, blocksOf(options)),
+  }),
+  layer({
+    type: 'Fold',
+    doc: 'The columns of Unfold added up to an image of output_size',
+    options: { output_size: perDimension(2, 1), ...blocks },
+    gradFn: 'Col2ImBackward0',
+    forward: (x, { output_size: wanted, ...options }, { ctx }) => columnsImage(ctx, 'Fold', x, listOf(wanted), blocksOf(options)),
+  }),
 ]
 
 /** Pads of the spatial dimensions, the last one first; negative ones cut. */
@@ -87,4 +119,4 @@ const pads: readonly Layer[] = ranks.flatMap((rank) => [
   padLayer(`CircularPad${rank}d`, 'Elements of the other end', rank, 'circular', 'none'),
 ])
 
-export const imageLayers: readonly Layer[] = [...resizing, ...shuffles, ...pads]
+export const imageLayers: readonly Layer[] = [...resizing, ...shuffles, ...columns, ...pads]

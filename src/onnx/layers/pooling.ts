@@ -1,6 +1,5 @@
 /** Pools. What a last window reaches over the end is padding that is written out: runtimes differ in ceil_mode. */
 import type { Exporter } from '../define.ts'
-import { never } from '../define.ts'
 import type { LayerWriter, Name } from '../graph.ts'
 import { int, ints } from '../proto.ts'
 import type { Sizes } from './spatial.ts'
@@ -114,8 +113,6 @@ function largestOnAxis(x: Name, w: LayerWriter, at: number, length: number, coun
   return w.node('Concat', parts, { axis: int(at) })
 }
 
-const random = never('its regions are drawn at random, in eval mode too')
-
 export const pools: Readonly<Record<string, Exporter>> = {
   MaxPool1d: maxPool(1),
   MaxPool2d: maxPool(2),
@@ -125,16 +122,10 @@ export const pools: Readonly<Record<string, Exporter>> = {
   AvgPool3d: avgPool(3),
   LPPool1d: lpPool(1),
   LPPool2d: lpPool(2),
-  LPPool3d: lpPool(3),
   AdaptiveAvgPool1d: adaptiveAverage(1),
   AdaptiveAvgPool2d: adaptiveAverage(2),
   AdaptiveAvgPool3d: adaptiveAverage(3),
   AdaptiveMaxPool1d: adaptive(1, 'GlobalMaxPool', 'MaxPool', largestOnAxis),
   AdaptiveMaxPool2d: adaptive(2, 'GlobalMaxPool', 'MaxPool', largestOnAxis),
   AdaptiveMaxPool3d: adaptive(3, 'GlobalMaxPool', 'MaxPool', largestOnAxis),
-  FractionalMaxPool2d: random,
-  FractionalMaxPool3d: random,
-  MaxUnpool1d: never('it takes two tensors: values and indices'),
-  MaxUnpool2d: never('it takes two tensors: values and indices'),
-  MaxUnpool3d: never('it takes two tensors: values and indices'),
 }
