@@ -10,8 +10,10 @@ import { fail } from '../lang/values.ts'
 import * as ew from '../ops/elementwise.ts'
 import { expand, reshape, slice } from '../ops/view.ts'
 import type { Home } from './define.ts'
-import { define, signature } from './define.ts'
+import { family, signature } from './define.ts'
 import { boolean, floatTensor, integer, number, oneOf, resolveDim, tensor, withDefault } from './parameters.ts'
+
+const { define } = family('activations')
 
 const inplace = withDefault(boolean, false, 'False')
 

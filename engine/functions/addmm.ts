@@ -5,11 +5,13 @@ import type { TraceContext } from '../lang/values.ts'
 import { fail } from '../lang/values.ts'
 import * as ew from '../ops/elementwise.ts'
 import { sum } from '../ops/view.ts'
-import { define, signature } from './define.ts'
+import { family, signature } from './define.ts'
 import { number, tensor, withDefault } from './parameters.ts'
 import { matmul, outer, requireRank } from './products.ts'
 import { resultType } from './promote.ts'
 import { expandTo } from './shaping.ts'
+
+const { define } = family('products')
 
 interface Addition {
   readonly name: string

@@ -7,12 +7,14 @@ import * as ew from '../ops/elementwise.ts'
 import { amax } from '../ops/extrema.ts'
 import { iota } from '../ops/source.ts'
 import { expand, reshape, transposeLast } from '../ops/view.ts'
-import { define, signature } from './define.ts'
+import { family, signature } from './define.ts'
 import { dropout } from './dropout.ts'
 import { boolean, floatTensor, number, optional, tensor, withDefault } from './parameters.ts'
 import { matmul } from './products.ts'
 import { broadcastShapes } from './promote.ts'
 import { softmax, spread } from './reductions.ts'
+
+const { define } = family('tables and attention')
 
 export interface Attention {
   /** bool: what takes part; floating point: added to the scores. Broadcast to them. */

@@ -8,9 +8,11 @@ import { Tensor, describe, fail, itemsOf, none, tuple } from '../lang/values.ts'
 import { add, detach, mark, mul } from '../ops/elementwise.ts'
 import { constant } from '../ops/source.ts'
 import { reshape, sum } from '../ops/view.ts'
-import { define, signature } from './define.ts'
+import { family, signature } from './define.ts'
 import type { Kind } from './parameters.ts'
 import { boolean, optional, withDefault } from './parameters.ts'
+
+const { define } = family('gradients')
 
 /** One tensor, or several in a tuple or list. */
 const someTensors: Kind<readonly Tensor[]> = {

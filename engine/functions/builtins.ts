@@ -7,11 +7,13 @@ import type { Callable, Dynamic, Num, TraceContext } from '../lang/values.ts'
 import { Tensor, bool, describe, fail, float, int, itemsOf, list, none, rangeLength, tuple } from '../lang/values.ts'
 import * as ew from '../ops/elementwise.ts'
 import { knownNumber } from './constants.ts'
-import { apply, define, refuse, signature } from './define.ts'
+import { apply, family, signature } from './define.ts'
 import { add } from './elementwise.ts'
 import type { Kind } from './parameters.ts'
 import { anything, boolean, operand, optional, pythonInteger as integer, withDefault } from './parameters.ts'
 import { truthOf } from './truth.ts'
+
+const { define, refuse } = family("Python's own functions")
 
 /** Anything that can be gone through: of a tensor its rows, of a dictionary its keys. */
 const sequence: Kind<readonly Dynamic[]> = {

@@ -7,10 +7,12 @@ import { fail } from '../lang/values.ts'
 import { inverse } from '../ops/solve.ts'
 import { identityMatrix } from '../ops/triangle.ts'
 import { reshape } from '../ops/view.ts'
-import { define, signature } from './define.ts'
+import { family, signature } from './define.ts'
 import type { Kind } from './parameters.ts'
 import { integer, tensor, tensors } from './parameters.ts'
 import { matmul, requireRank } from './products.ts'
+
+const { define } = family('products')
 
 /** The product of a chain of matrices in the order with the fewest multiplications. */
 function productOfChain(ctx: TraceContext, matrices: readonly Value[]): Value {

@@ -7,9 +7,11 @@ import { Tensor, bool, fail, int, tuple } from '../lang/values.ts'
 import * as ew from '../ops/elementwise.ts'
 import { asPythonNumber, knownNumbers } from './constants.ts'
 import type { Home } from './define.ts'
-import { define, refuse, signature } from './define.ts'
+import { family, signature } from './define.ts'
 import { anything, boolean, device, dtype, integer, optional, resolveDim, tensor, withDefault } from './parameters.ts'
 import { requireDimensions } from './shaping.ts'
+
+const { define, refuse } = family('conversions and questions')
 
 const everywhere: readonly Home[] = ['torch', 'Tensor']
 

@@ -11,10 +11,12 @@ import { matmul } from '../ops/contract.ts'
 import * as ew from '../ops/elementwise.ts'
 import { expand, permute, reshape, slice } from '../ops/view.ts'
 import { fold, windows } from '../ops/windows.ts'
-import { define, signature } from './define.ts'
+import { family, signature } from './define.ts'
 import type { Kind } from './parameters.ts'
 import { floatTensor, integer, integers, oneOf, optional, resolveDim, tensor, withDefault } from './parameters.ts'
 import { batched, padAxis, perDimension, requireWindows, windowColumns } from './spatial.ts'
+
+const { define } = family('windows')
 
 export interface ConvOptions {
   readonly stride: readonly number[]

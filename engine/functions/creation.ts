@@ -10,11 +10,13 @@ import { checkIndex } from '../ops/indexing.ts'
 import { constant, iota, literal } from '../ops/source.ts'
 import { expand, reshape } from '../ops/view.ts'
 import { knownNumber, knownNumbers } from './constants.ts'
-import { asLeaf, define, refuse, signature } from './define.ts'
+import { asLeaf, family, signature } from './define.ts'
 import { stack } from './joining.ts'
 import type { Kind, TensorOrNumber } from './parameters.ts'
 import { anything, boolean, device, dtype, integer, number, operand, optional, sizes, tensor, withDefault } from './parameters.ts'
 import { isTensor } from './promote.ts'
+
+const { define, refuse } = family('creation')
 
 /** Of a tensor that is made: whether gradients flow to it; the others change nothing here. */
 const placement = { device, requires_grad: withDefault(boolean, false, 'False'), pin_memory: withDefault(boolean, false, 'False') }

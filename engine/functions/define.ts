@@ -60,8 +60,19 @@ export interface Signature extends Parameters {
   readonly call: (args: Readonly<Record<string, unknown>>, ctx: TraceContext) => Result
 }
 
+/** The kinds of functions, in the order in which the documentation lists them. */
+export const families = [
+  'elementwise', 'activations', 'reductions', 'running sums', 'sorting', 'products', 'linear algebra', 'shape', 'joining and splitting',
+  'gathering and scattering', 'creation', 'random numbers', 'conversions and questions', 'windows', 'images', 'normalization',
+  'tables and attention', 'losses', 'gradients', "Python's own functions", 'the math module',
+] as const
+export type Family = (typeof families)[number]
+
 export interface TorchFunction {
   readonly name: string
+  /** That name, and other names of the same function. */
+  readonly names: readonly string[]
+  readonly family: Family
   readonly homes: readonly Home[]
   /** One line for the catalogue. */
   readonly doc: string
@@ -74,7 +85,13 @@ export interface TorchFunction {
   readonly signatures: readonly Signature[]
 }
 
+const entries: TorchFunction[] = []
 const tables = new Map<Home, Map<string, TorchFunction>>()
+
+/** All functions, in the order in which they are defined. */
+export function allFunctions(): readonly TorchFunction[] {
+  return entries
+}
 
 /** The function of this name at this place, or undefined. */
 export function findFunction(home: Home, name: string): TorchFunction | undefined {
@@ -98,22 +115,30 @@ interface Definition {
   readonly gradFn?: string
 }
 
-/** Adds a function to the table. */
-export function define(definition: Definition, ...signatures: readonly Signature[]): void {
-  const names = typeof definition.names === 'string' ? [definition.names] : definition.names
-  enter(names, { name: names[0]!, homes: definition.homes, doc: definition.doc, gradFn: definition.gradFn ?? null, signatures })
+/** What adds functions of one family to the table. */
+interface FamilyTable {
+  readonly define: (definition: Definition, ...signatures: readonly Signature[]) => void
+  /** A function of torch that cannot be part of a program; `refusal` says why, and what to use instead. */
+  readonly refuse: (names: readonly string[], homes: readonly Home[], refusal: string, refusalCode?: ErrorCode) => void
 }
 
-/** A function of torch that cannot be part of a program; `refusal` says why, and what to use instead. */
-export function refuse(names: readonly string[], homes: readonly Home[], refusal: string, refusalCode: ErrorCode = 'value_dependent'): void {
-  enter(names, { name: names[0]!, homes, doc: `Not in a program: ${refusal}`, gradFn: null, refusal, refusalCode, signatures: [] })
+/** What a file of functions begins with. */
+export function family(name: Family): FamilyTable {
+  return {
+    define: ({ names: given, homes, doc, gradFn = null }, ...signatures) => {
+      const names = typeof given === 'string' ? [given] : given
+      enter({ name: names[0]!, names, family: name, homes, doc, gradFn, signatures })
+    },
+    refuse: (names, homes, refusal, refusalCode = 'value_dependent') => enter({ name: names[0]!, names, family: name, homes, doc: `Not in a program: ${refusal}`, gradFn: null, refusal, refusalCode, signatures: [] }),
+  }
 }
 
-function enter(names: readonly string[], entry: TorchFunction): void {
+function enter(entry: TorchFunction): void {
+  entries.push(entry)
   for (const home of entry.homes) {
     const table = tables.get(home) ?? new Map<string, TorchFunction>()
     tables.set(home, table)
-    for (const name of names) {
+    for (const name of entry.names) {
       if (table.has(name)) throw new Error(`${home}.${name} is defined twice`)
       table.set(name, entry)
     }

@@ -4,9 +4,11 @@ import type { TraceContext } from '../lang/values.ts'
 import { determinant, scaledDeterminant } from '../ops/determinant.ts'
 import * as ew from '../ops/elementwise.ts'
 import type { Home } from './define.ts'
-import { define, signature } from './define.ts'
+import { family, signature } from './define.ts'
 import { tensor } from './parameters.ts'
 import { requireSquare } from './systems.ts'
+
+const { define } = family('linear algebra')
 
 const everywhere: readonly Home[] = ['torch', 'Tensor']
 

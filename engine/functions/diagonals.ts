@@ -10,8 +10,10 @@ import { lowerTriangle, onlyDiagonal, upperTriangle } from '../ops/triangle.ts'
 import { concat, expand, permute, reshape, slice, sum } from '../ops/view.ts'
 import { full } from './creation.ts'
 import type { Home } from './define.ts'
-import { define, signature } from './define.ts'
+import { family, signature } from './define.ts'
 import { boolean, device, dtype, integer, optional, resolveDim, tensor, withDefault } from './parameters.ts'
+
+const { define } = family('linear algebra')
 
 const everywhere: readonly Home[] = ['torch', 'Tensor']
 

@@ -10,12 +10,14 @@ import { checkIndex, gather } from '../ops/indexing.ts'
 import { expand, reshape, slice, sum } from '../ops/view.ts'
 import { triangleIndices } from './diagonals.ts'
 import type { Home } from './define.ts'
-import { define, signature } from './define.ts'
+import { family, signature } from './define.ts'
 import type { Kind } from './parameters.ts'
 import { boolean, integer, number, oneOf, resolveDim, tensor, withDefault } from './parameters.ts'
 import { vectorNorm } from './norms.ts'
 import { broadcastFloats, broadcastShapes, resultType } from './promote.ts'
 import { keep } from './reductions.ts'
+
+const { define } = family('linear algebra')
 
 /**
  * Norm of order p over the last axis, with the gradients of PyTorch's distances: those of its norms, but for p = ∞,

@@ -11,12 +11,14 @@ import { argsort } from '../ops/sorting.ts'
 import { expand, reshape } from '../ops/view.ts'
 import { leakyRelu } from './activations.ts'
 import type { Result } from './define.ts'
-import { define, signature } from './define.ts'
+import { family, signature } from './define.ts'
 import { extremePlace } from './extremes.ts'
 import type { Kind } from './parameters.ts'
 import { boolean, floatTensor, integer, number, resolveDim, tensorItself, withDefault } from './parameters.ts'
 import { bernoulli, exponential, floatDType, requireProbability, uniform } from './random.ts'
 import { softmax, spread } from './reductions.ts'
+
+const { define } = family('random numbers')
 
 export interface DropoutOptions {
   readonly p: number

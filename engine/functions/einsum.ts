@@ -5,8 +5,10 @@ import type { Dynamic, TraceContext } from '../lang/values.ts'
 import { Tensor, describe, fail, itemsOf } from '../lang/values.ts'
 import type { Labelled } from './contraction.ts'
 import { contract } from './contraction.ts'
-import { define, signature } from './define.ts'
+import { family, signature } from './define.ts'
 import type { Kind } from './parameters.ts'
+
+const { define } = family('products')
 
 /** A letter's code, or the dots that stand for the axes without a letter. */
 type Subscript = number | '...'

@@ -6,10 +6,12 @@ import { fail } from '../lang/values.ts'
 import * as ew from '../ops/elementwise.ts'
 import type { Binary, Unary } from '../ops/elementwise.ts'
 import type { Home, Signature } from './define.ts'
-import { define, signature } from './define.ts'
+import { family, signature } from './define.ts'
 import type { TensorOrNumber } from './parameters.ts'
 import { floatTensor, number, oneOf, operand, optional, tensor, withDefault } from './parameters.ts'
 import { asTensor, broadcast, broadcastFloats, floatType, isTensor, resultType } from './promote.ts'
+
+const { define } = family('elementwise')
 
 const everywhere: readonly Home[] = ['torch', 'Tensor']
 

@@ -8,11 +8,13 @@ import * as ew from '../ops/elementwise.ts'
 import { checkIndex, gather, scatterAdd } from '../ops/indexing.ts'
 import { constant, iota } from '../ops/source.ts'
 import { concat, expand, reshape, slice, sum } from '../ops/view.ts'
-import { define, signature } from './define.ts'
+import { family, signature } from './define.ts'
 import { placesAlong } from './extremes.ts'
 import { take } from './gathering.ts'
 import { boolean, integer, number, oneOf, optional, tensor, withDefault } from './parameters.ts'
 import { cumsum } from './scans.ts'
+
+const { define } = family('tables and attention')
 
 export interface LookUp {
   /** Row through which no gradient flows, from either end. */

@@ -10,10 +10,12 @@ import { checkIndex, gather } from '../ops/indexing.ts'
 import { iota } from '../ops/source.ts'
 import { expand, keepAxes, reshape } from '../ops/view.ts'
 import type { Home, Result } from './define.ts'
-import { define, signature } from './define.ts'
+import { family, signature } from './define.ts'
 import { boolean, integer, optional, resolveDim, tensor, withDefault } from './parameters.ts'
 import { broadcast } from './promote.ts'
 import { extreme, keep, spread, sum } from './reductions.ts'
+
+const { define } = family('reductions')
 
 const everywhere: readonly Home[] = ['torch', 'Tensor']
 

@@ -8,9 +8,11 @@ import { checkIndex, gather } from '../ops/indexing.ts'
 import { constant } from '../ops/source.ts'
 import { expand, reshape, slice } from '../ops/view.ts'
 import type { Home } from './define.ts'
-import { define, signature } from './define.ts'
+import { family, signature } from './define.ts'
 import { boolean, integer, optional, resolveDim, tensor, withDefault } from './parameters.ts'
 import { broadcastShapes } from './promote.ts'
+
+const { define } = family('gathering and scattering')
 
 const everywhere: readonly Home[] = ['torch', 'Tensor']
 

@@ -45,5 +45,5 @@ import './tensordot.ts'
 import './vander.ts'
 import './vectors.ts'
 
-export { callFunction, findFunction, functionNames, signatureText } from './define.ts'
-export type { Home, TorchFunction } from './define.ts'
+export { allFunctions, callFunction, families, findFunction, functionNames, signatureText } from './define.ts'
+export type { Family, Home, TorchFunction } from './define.ts'

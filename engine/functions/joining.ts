@@ -7,11 +7,13 @@ import { Tensor, fail } from '../lang/values.ts'
 import * as ew from '../ops/elementwise.ts'
 import { constant, literal } from '../ops/source.ts'
 import { concat, expand, reshape } from '../ops/view.ts'
-import { define, madeBy, signature } from './define.ts'
+import { family, madeBy, signature } from './define.ts'
 import { take } from './gathering.ts'
 import type { Kind } from './parameters.ts'
 import { boolean, integer, oneOf, resolveDim, tensor, tensors, withDefault } from './parameters.ts'
 import { broadcastShapes, resultType } from './promote.ts'
+
+const { define } = family('joining and splitting')
 
 function joinable(ctx: TraceContext, parts: readonly Value[]): Value[] {
   const dtypeOfAll = resultType(ctx, parts)

@@ -2,9 +2,11 @@
 import type { Dynamic, TraceContext } from '../lang/values.ts'
 import { Tensor, bool, describe, fail, float, int, itemsOf, tuple } from '../lang/values.ts'
 import { knownNumber } from './constants.ts'
-import { define, findFunction, signature } from './define.ts'
+import { family, findFunction, signature } from './define.ts'
 import type { Kind } from './parameters.ts'
 import { anything, number as plainNumber, pythonInteger, withDefault } from './parameters.ts'
+
+const { define } = family('the math module')
 
 /** A Python number, or a tensor of one element whose number is known. */
 const number: Kind<number> = {

@@ -2,8 +2,10 @@
 import type { Dynamic, TraceContext } from '../lang/values.ts'
 import { bool, fail, float, int } from '../lang/values.ts'
 import type { Home } from './define.ts'
-import { define, refuse, signature } from './define.ts'
+import { family, signature } from './define.ts'
 import { boolean, dtype, optional, withDefault } from './parameters.ts'
+
+const { define, refuse } = family('gradients')
 
 const everywhere: readonly Home[] = ['torch', 'autograd']
 

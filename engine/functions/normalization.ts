@@ -6,10 +6,12 @@ import type { TraceContext } from '../lang/values.ts'
 import { fail } from '../lang/values.ts'
 import * as ew from '../ops/elementwise.ts'
 import { concat, expand, reshape, slice } from '../ops/view.ts'
-import { define, signature } from './define.ts'
+import { family, signature } from './define.ts'
 import { vectorNorm } from './norms.ts'
 import { boolean, floatTensor, integer, integers, number, optional, resolveDims, withDefault } from './parameters.ts'
 import { mean, spread } from './reductions.ts'
+
+const { define } = family('normalization')
 
 // ---- formulas
 

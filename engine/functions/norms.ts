@@ -7,11 +7,13 @@ import { fail } from '../lang/values.ts'
 import * as ew from '../ops/elementwise.ts'
 import { amax, amin } from '../ops/extrema.ts'
 import { sum } from '../ops/view.ts'
-import { define, signature } from './define.ts'
+import { family, signature } from './define.ts'
 import { sharedEvenly } from './extremes.ts'
 import type { Kind } from './parameters.ts'
 import { boolean, dtype, integers, number, oneOf, optional, resolveDim, resolveDims, tensor, withDefault } from './parameters.ts'
 import { countOf, keep, safeSqrt } from './reductions.ts'
+
+const { define } = family('reductions')
 
 /**
  * Vector norm of order p over `axes`. The gradient is PyTorch's norm_backward: 0 at a norm of 0, 0 for elements that

@@ -10,10 +10,12 @@ import { checkIndex, gather } from '../ops/indexing.ts'
 import { argsort } from '../ops/sorting.ts'
 import { permute, reshape, slice } from '../ops/view.ts'
 import type { Home, Result } from './define.ts'
-import { define, signature } from './define.ts'
+import { family, signature } from './define.ts'
 import { extremePlace, onlyElement, placesAlong, requireElements, valuesAt } from './extremes.ts'
 import { boolean, integer, optional, resolveDim, tensor, withDefault } from './parameters.ts'
 import { runningMaximum } from './scans.ts'
+
+const { define } = family('sorting')
 
 const everywhere: readonly Home[] = ['torch', 'Tensor']
 

@@ -4,9 +4,11 @@ import type { Value } from '../ir/value.ts'
 import type { TraceContext } from '../lang/values.ts'
 import { fail } from '../lang/values.ts'
 import { concat, expand, slice } from '../ops/view.ts'
-import { define, madeBy, signature } from './define.ts'
+import { family, madeBy, signature } from './define.ts'
 import { integers, number, oneOf, optional, tensor, withDefault } from './parameters.ts'
 import { padAxis } from './spatial.ts'
+
+const { define } = family('images')
 
 export type PadMode = 'constant' | 'reflect' | 'replicate' | 'circular'
 

@@ -7,12 +7,14 @@ import { fail, itemsOf } from '../lang/values.ts'
 import * as ew from '../ops/elementwise.ts'
 import { iota } from '../ops/source.ts'
 import { expand, permute, reshape, sum } from '../ops/view.ts'
-import { define, signature } from './define.ts'
+import { family, signature } from './define.ts'
 import { extremePlace, placesAlong } from './extremes.ts'
 import type { Kind } from './parameters.ts'
 import { boolean, floatTensor, integer, integers, number, optional, withDefault } from './parameters.ts'
 import { extreme, spread } from './reductions.ts'
 import { along, batched, padAxis, perDimension, spatialWindows, take, windowColumns } from './spatial.ts'
+
+const { define } = family('windows')
 
 export interface PoolOptions {
   readonly kernel: readonly number[]

@@ -8,10 +8,12 @@ import * as ew from '../ops/elementwise.ts'
 import { matmul as matmulOp } from '../ops/contract.ts'
 import { expand, reshape, sum, transposeLast } from '../ops/view.ts'
 import type { Home } from './define.ts'
-import { define, signature } from './define.ts'
+import { family, signature } from './define.ts'
 import { add, mul } from './elementwise.ts'
 import { integer, optional, resolveDims, tensor, withDefault } from './parameters.ts'
 import { broadcastShapes } from './promote.ts'
+
+const { define } = family('products')
 
 const everywhere: readonly Home[] = ['torch', 'Tensor']
 

@@ -9,12 +9,14 @@ import { checkIndex, gather } from '../ops/indexing.ts'
 import { constant } from '../ops/source.ts'
 import { expand, permute, reshape, sum } from '../ops/view.ts'
 import type { Home } from './define.ts'
-import { define, signature } from './define.ts'
+import { family, signature } from './define.ts'
 import { lerp } from './elementwise.ts'
 import { onlyElement, requireElements, sharedEvenly, valuesAt } from './extremes.ts'
 import { atPlaces, orderAlong } from './orders.ts'
 import type { TensorOrNumber } from './parameters.ts'
 import { boolean, floatTensor, integer, oneOf, operand, optional, resolveDim, tensor, withDefault } from './parameters.ts'
+
+const { define } = family('reductions')
 
 const everywhere: readonly Home[] = ['torch', 'Tensor']
 const keepdims = withDefault(boolean, false, 'False')

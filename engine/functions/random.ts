@@ -13,11 +13,13 @@ import { expand } from '../ops/view.ts'
 import * as random from '../random/draw.ts'
 import type { Drawn, DrawnType, FloatType } from '../random/draw.ts'
 import type { Mt19937 } from '../random/mt19937.ts'
-import { asLeaf, define, signature } from './define.ts'
+import { asLeaf, family, signature } from './define.ts'
 import type { Kind } from './parameters.ts'
 import { boolean, device, dtype, floatTensor, integer, integers, number, operand, optional, sizes, tensor, withDefault } from './parameters.ts'
 import type { TensorOrNumber } from './parameters.ts'
 import { broadcastShapes, isTensor } from './promote.ts'
+
+const { define } = family('random numbers')
 
 type Draw<T extends DType> = (generator: Mt19937, type: T, count: number) => Drawn
 

@@ -7,9 +7,11 @@ import * as ew from '../ops/elementwise.ts'
 import { amax as amaxOp, amin as aminOp } from '../ops/extrema.ts'
 import { expand, keepAxes, reshape, slice, sum as sumOp } from '../ops/view.ts'
 import type { Home } from './define.ts'
-import { define, signature } from './define.ts'
+import { family, signature } from './define.ts'
 import { toBool, toFloat } from './elementwise.ts'
 import { boolean, dtype, integer, integers, optional, resolveDim, resolveDims, tensor, withDefault } from './parameters.ts'
+
+const { define } = family('reductions')
 
 const everywhere: readonly Home[] = ['torch', 'Tensor']
 

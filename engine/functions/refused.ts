@@ -1,6 +1,8 @@
 /** Functions of torch whose result has a shape that depends on values: the reason, and what to use instead. */
 import type { Home } from './define.ts'
-import { refuse } from './define.ts'
+import { family } from './define.ts'
+
+const { refuse } = family('gathering and scattering')
 
 const everywhere: readonly Home[] = ['torch', 'Tensor']
 

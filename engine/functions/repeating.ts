@@ -6,9 +6,11 @@ import type { TraceContext } from '../lang/values.ts'
 import { fail } from '../lang/values.ts'
 import { concat, expand, permute, reshape, slice } from '../ops/view.ts'
 import type { Home } from './define.ts'
-import { define, signature } from './define.ts'
+import { family, signature } from './define.ts'
 import { integer, integers, optional, resolveDim, resolveDims, sizes, tensor, withDefault } from './parameters.ts'
 import { requireDimensions } from './shaping.ts'
+
+const { define } = family('shape')
 
 const everywhere: readonly Home[] = ['torch', 'Tensor']
 

@@ -6,11 +6,13 @@ import type { TraceContext } from '../lang/values.ts'
 import { describe, fail, itemsOf } from '../lang/values.ts'
 import * as ew from '../ops/elementwise.ts'
 import { permute, reshape } from '../ops/view.ts'
-import { define, madeBy, signature } from './define.ts'
+import { family, madeBy, signature } from './define.ts'
 import type { Kind } from './parameters.ts'
 import { boolean, floatTensor, integer, integers, number, oneOf, optional, tensor, withDefault } from './parameters.ts'
 import { adaptiveAvgPool } from './pooling.ts'
 import { along, take } from './spatial.ts'
+
+const { define } = family('images')
 
 export const resizeModes = ['nearest', 'nearest-exact', 'linear', 'bilinear', 'bicubic', 'trilinear', 'area'] as const
 export type ResizeMode = (typeof resizeModes)[number]

@@ -9,8 +9,10 @@ import * as ew from '../ops/elementwise.ts'
 import { gather } from '../ops/indexing.ts'
 import { constant, iota } from '../ops/source.ts'
 import { concat, expand, reshape, slice, transposeLast } from '../ops/view.ts'
-import { define, signature } from './define.ts'
+import { family, signature } from './define.ts'
 import { boolean, floatTensor, integers, oneOf, optional, withDefault } from './parameters.ts'
+
+const { define } = family('images')
 
 type PaddingMode = 'zeros' | 'border' | 'reflection'
 

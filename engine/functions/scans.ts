@@ -13,13 +13,15 @@ import { checkIndex, gather } from '../ops/indexing.ts'
 import { constant } from '../ops/source.ts'
 import { concat, expand, reshape, slice } from '../ops/view.ts'
 import type { Home, Result } from './define.ts'
-import { define, signature } from './define.ts'
+import { family, signature } from './define.ts'
 import { mul, sub, toFloat } from './elementwise.ts'
 import { onlyElement, placesAlong } from './extremes.ts'
 import { dtype, floatTensor, integer, operand, optional, resolveDim, tensor, withDefault } from './parameters.ts'
 import type { TensorOrNumber } from './parameters.ts'
 import { sum, widened } from './reductions.ts'
 import { cat } from './joining.ts'
+
+const { define } = family('running sums')
 
 const everywhere: readonly Home[] = ['torch', 'Tensor']
 

@@ -13,13 +13,15 @@ import { scatterMax, scatterProduct } from '../ops/scattering.ts'
 import { constant } from '../ops/source.ts'
 import { concat, expand, reshape, slice } from '../ops/view.ts'
 import type { Home, Result } from './define.ts'
-import { define, madeBy, signature } from './define.ts'
+import { family, madeBy, signature } from './define.ts'
 import { placesAlong } from './extremes.ts'
 import type { TensorOrNumber } from './parameters.ts'
 import { boolean, integer, number, oneOf, operand, optional, resolveDim, tensor, withDefault } from './parameters.ts'
 import { asTensor, broadcastShapes, isTensor } from './promote.ts'
 import { cumsum } from './scans.ts'
 import { requireDimensions } from './shaping.ts'
+
+const { define } = family('gathering and scattering')
 
 const everywhere: readonly Home[] = ['torch', 'Tensor']
 

@@ -6,8 +6,10 @@ import type { TraceContext } from '../lang/values.ts'
 import { fail } from '../lang/values.ts'
 import { expand, permute, reshape } from '../ops/view.ts'
 import type { Home } from './define.ts'
-import { define, signature } from './define.ts'
+import { family, signature } from './define.ts'
 import { integer, integers, optional, resolveDim, resolveDims, sizes, tensor, withDefault } from './parameters.ts'
+
+const { define } = family('shape')
 
 const everywhere: readonly Home[] = ['torch', 'Tensor']
 

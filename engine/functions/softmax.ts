@@ -3,10 +3,12 @@ import type { DType, Value } from '../ir/value.ts'
 import type { TraceContext } from '../lang/values.ts'
 import * as ew from '../ops/elementwise.ts'
 import { reshape } from '../ops/view.ts'
-import { define, signature } from './define.ts'
+import { family, signature } from './define.ts'
 import { toFloat } from './elementwise.ts'
 import { dtype, integer, optional, resolveDim, tensor, withDefault } from './parameters.ts'
 import { logSoftmax, softmax } from './reductions.ts'
+
+const { define } = family('activations')
 
 type Formula = (x: Value, axis: number) => Value
 

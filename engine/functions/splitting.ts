@@ -5,9 +5,11 @@ import type { TraceContext } from '../lang/values.ts'
 import { fail } from '../lang/values.ts'
 import { reshape, slice } from '../ops/view.ts'
 import type { Home } from './define.ts'
-import { define, signature } from './define.ts'
+import { family, signature } from './define.ts'
 import { integer, integers, resolveDim, tensor, withDefault } from './parameters.ts'
 import { requireDimensions } from './shaping.ts'
+
+const { define } = family('joining and splitting')
 
 const everywhere: readonly Home[] = ['torch', 'Tensor']
 

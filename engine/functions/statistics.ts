@@ -10,11 +10,13 @@ import { checkIndex, gather } from '../ops/indexing.ts'
 import { iota } from '../ops/source.ts'
 import { expand, reshape, sum, transposeLast } from '../ops/view.ts'
 import type { Home, Result } from './define.ts'
-import { define, signature } from './define.ts'
+import { family, signature } from './define.ts'
 import { clamp } from './elementwise.ts'
 import { boolean, floatTensor, integers, number, optional, resolveDims, tensor, withDefault } from './parameters.ts'
 import { floatType } from './promote.ts'
 import { keep, mean, safeSqrt, variance } from './reductions.ts'
+
+const { define } = family('reductions')
 
 const everywhere: readonly Home[] = ['torch', 'Tensor']
 

@@ -16,9 +16,11 @@ import { identityMatrix, lowerTriangle } from '../ops/triangle.ts'
 import { cholesky, triangularSolve } from '../ops/triangular.ts'
 import { expand, permute, reshape, transposeLast } from '../ops/view.ts'
 import type { Home } from './define.ts'
-import { define, signature } from './define.ts'
+import { family, signature } from './define.ts'
 import { boolean, integer, integers, optional, resolveDim, tensor, withDefault } from './parameters.ts'
 import { broadcastShapes } from './promote.ts'
+
+const { define } = family('linear algebra')
 
 const everywhere: readonly Home[] = ['torch', 'Tensor']
 const yes = withDefault(boolean, true, 'True')

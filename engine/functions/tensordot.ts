@@ -5,10 +5,12 @@ import type { Dynamic, TraceContext } from '../lang/values.ts'
 import { fail, itemsOf } from '../lang/values.ts'
 import { contract } from './contraction.ts'
 import type { Home } from './define.ts'
-import { define, signature } from './define.ts'
+import { family, signature } from './define.ts'
 import { add, mul } from './elementwise.ts'
 import type { Kind } from './parameters.ts'
 import { integer, integers, optional, resolveDim, tensor, withDefault } from './parameters.ts'
+
+const { define } = family('products')
 
 const everywhere: readonly Home[] = ['torch', 'Tensor']
 

@@ -5,10 +5,12 @@ import type { TraceContext } from '../lang/values.ts'
 import { fail } from '../lang/values.ts'
 import { constant } from '../ops/source.ts'
 import { concat, expand, reshape, slice } from '../ops/view.ts'
-import { define, signature } from './define.ts'
+import { family, signature } from './define.ts'
 import { boolean, integer, optional, tensor, withDefault } from './parameters.ts'
 import { widened } from './reductions.ts'
 import { cumprod } from './scans.ts'
+
+const { define } = family('linear algebra')
 
 /** [..., n] to [..., n, count]: the powers 0 to count - 1, as running products. */
 function powers(ctx: TraceContext, x: Value, count: number): Value {

@@ -6,10 +6,12 @@ import { fail } from '../lang/values.ts'
 import * as ew from '../ops/elementwise.ts'
 import { concat, reshape, slice } from '../ops/view.ts'
 import type { Home } from './define.ts'
-import { define, signature } from './define.ts'
+import { family, signature } from './define.ts'
 import { mul } from './elementwise.ts'
 import { integer, optional, resolveDim, tensor, withDefault } from './parameters.ts'
 import { broadcast } from './promote.ts'
+
+const { define } = family('products')
 
 const everywhere: readonly Home[] = ['torch', 'Tensor']
 

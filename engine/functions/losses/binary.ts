@@ -5,12 +5,14 @@ import { fail } from '../../lang/values.ts'
 import * as ew from '../../ops/elementwise.ts'
 import { sum } from '../../ops/view.ts'
 import { logSigmoid } from '../activations.ts'
-import { define, signature } from '../define.ts'
+import { family, signature } from '../define.ts'
 import { clamp } from '../elementwise.ts'
 import { boolean, floatTensor, oneOf, optional, tensor, withDefault } from '../parameters.ts'
 import { broadcastFloats } from '../promote.ts'
 import type { Reduction } from './reduce.ts'
 import { allAxes, legacy, reduceLoss, reductionNumber, reductionOf, requireSameShape, weightedBy } from './reduce.ts'
+
+const { define } = family('losses')
 
 /** -y ln x - (1 - y) ln (1 - x); logarithms are at least -100. */
 function crossEntropyOf(ctx: TraceContext, x: Value, y: Value): Value {

@@ -8,11 +8,13 @@ import * as ew from '../../ops/elementwise.ts'
 import { checkIndex, gather } from '../../ops/indexing.ts'
 import { iota } from '../../ops/source.ts'
 import { expand, permute, reshape, sum } from '../../ops/view.ts'
-import { define, signature } from '../define.ts'
+import { family, signature } from '../define.ts'
 import { floatTensor, integer, number, optional, tensor, withDefault } from '../parameters.ts'
 import { logSoftmax } from '../reductions.ts'
 import type { Reduction } from './reduce.ts'
 import { allAxes, legacy, reduceLoss, reduction, reductionOf } from './reduce.ts'
+
+const { define } = family('losses')
 
 interface ClassOptions {
   readonly weight?: Value | undefined

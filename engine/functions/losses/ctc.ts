@@ -11,13 +11,15 @@ import { castOp } from '../../ops/identity.ts'
 import { checkIndex, gather } from '../../ops/indexing.ts'
 import { constant, constantOp, iota, literal, literalOp } from '../../ops/source.ts'
 import { concat, expand, expandOp, reshape, reshapeOp, slice, sum } from '../../ops/view.ts'
-import { define, signature } from '../define.ts'
+import { family, signature } from '../define.ts'
 import type { Kind } from '../parameters.ts'
 import { boolean, floatTensor, integer, integers, tensor, withDefault } from '../parameters.ts'
 import { logSumExp } from '../reductions.ts'
 import { cumsum } from '../scans.ts'
 import type { Reduction } from './reduce.ts'
 import { reduceLoss, reduction, reductionNumber } from './reduce.ts'
+
+const { define } = family('losses')
 
 /** Lengths of the samples: `known` where the program spells them out. */
 interface Lengths {

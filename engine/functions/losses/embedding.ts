@@ -5,13 +5,15 @@ import type { Callable, Dynamic, TraceContext } from '../../lang/values.ts'
 import { Tensor, describe, fail } from '../../lang/values.ts'
 import * as ew from '../../ops/elementwise.ts'
 import { sum } from '../../ops/view.ts'
-import { define, signature } from '../define.ts'
+import { family, signature } from '../define.ts'
 import { pairwiseDistance } from '../distances.ts'
 import type { Kind } from '../parameters.ts'
 import { boolean, floatTensor, number, optional, tensor, withDefault } from '../parameters.ts'
 import { broadcast, broadcastFloats } from '../promote.ts'
 import type { Reduction } from './reduce.ts'
 import { clampAtZero, legacy, reduceLoss, reduction, reductionNumber, reductionOf } from './reduce.ts'
+
+const { define } = family('losses')
 
 /** x where y = 1, max(margin - x, 0) where y = -1, their sum elsewhere. */
 function hingeEmbeddingLoss(ctx: TraceContext, input: Value, target: Value, margin: number, how: Reduction): Value {

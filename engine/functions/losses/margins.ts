@@ -8,10 +8,12 @@ import * as ew from '../../ops/elementwise.ts'
 import { checkIndex, gather } from '../../ops/indexing.ts'
 import { iota } from '../../ops/source.ts'
 import { expand, reshape, sum } from '../../ops/view.ts'
-import { define, signature } from '../define.ts'
+import { family, signature } from '../define.ts'
 import { floatTensor, integer, number, optional, tensor, withDefault } from '../parameters.ts'
 import type { Reduction } from './reduce.ts'
 import { hinge, legacy, reduceLoss, reductionOf } from './reduce.ts'
+
+const { define } = family('losses')
 
 /** Scores as [N, C]; a vector is one sample. */
 function rows(ctx: TraceContext, name: string, input: Value): Value {

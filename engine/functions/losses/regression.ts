@@ -7,12 +7,14 @@ import { fail } from '../../lang/values.ts'
 import * as ew from '../../ops/elementwise.ts'
 import { reshape, sum } from '../../ops/view.ts'
 import type { Signature } from '../define.ts'
-import { define, signature } from '../define.ts'
+import { family, signature } from '../define.ts'
 import type { TensorOrNumber } from '../parameters.ts'
 import { boolean, floatTensor, number, operand, optional, tensor, withDefault } from '../parameters.ts'
 import { asTensor, broadcastFloats, isTensor } from '../promote.ts'
 import type { Reduction } from './reduce.ts'
 import { allAxes, legacy, reduceLoss, reduction, reductionNumber, reductionOf } from './reduce.ts'
+
+const { define } = family('losses')
 
 function differences(ctx: TraceContext, input: Value, target: Value): Value {
   const [x, y] = broadcastFloats(ctx, [input, target]) as [Value, Value]
