@@ -50,6 +50,18 @@ class RMSNorm(nn.Module):
         return y if self.weight is None else y * self.weight
 
 
+class Pad(nn.Module):
+    """CircularPad and ZeroPad of ranks that PyTorch 1.13 lacks, by the formulas of torch.nn."""
+
+    def __init__(self, rank, mode, padding):
+        super().__init__()
+        self.padding = (padding,) * (2 * rank) if isinstance(padding, int) else padding
+        self.mode = mode
+
+    def forward(self, x):
+        return F.pad(x, self.padding, self.mode)
+
+
 def passed_on(layers, x):
     """Each layer gets the first result of the one before."""
     for layer in layers:
@@ -64,6 +76,8 @@ def build(spec):
         return {"Sequential": Sequential, "Residual": Residual}[spec["type"]](*[build(layer) for layer in spec["layers"]])
     if spec["type"] == "RMSNorm":
         return RMSNorm(**options)
+    if not hasattr(nn, spec["type"]) and "Pad" in spec["type"]:
+        return Pad(int(spec["type"][-2]), "circular" if spec["type"].startswith("Circular") else "constant", **options)
     if spec["type"] in ("TransformerEncoder", "TransformerDecoder"):
         options = {key: build(value) if isinstance(value, dict) else value for key, value in options.items()}
     return getattr(nn, spec["type"])(**options)
@@ -357,6 +371,17 @@ add("Fold", [linear(5, 12), layer("Fold", output_size=[4, 5], kernel_size=2, dil
 add("Unfold, Fold/single samples", ({"open": layer("Unfold", kernel_size=3, dilation=2, stride=1), "close": layer("Fold", output_size=[6, 5], kernel_size=[3, 3], dilation=2), "conv": conv(2, 2, 2, 1)}, "y_hat = torch.stack([close(open(one)) for one in conv(x)])"), image, (ROWS, 2, 6, 5))
 # PyTorch 1.13 has no gradient of it, so none is asked for.
 add("ChannelShuffle", [layer("ChannelShuffle", groups=2), conv(1, 4, 3, 2)], signal, (ROWS, 3, 8))
+
+# ---- activations and pads that have no run above
+
+for act in (
+    layer("ReLU", inplace=True), layer("ELU", alpha=0.6), layer("SELU", inplace=True), layer("SiLU", inplace=True), layer("Mish", inplace=True), layer("Sigmoid"), layer("LogSigmoid"), layer("Hardsigmoid", inplace=True),
+    layer("Hardswish", inplace=True), layer("Hardshrink", lambd=0.2), layer("Softshrink", lambd=0.15), layer("Softsign"), layer("Tanhshrink"), layer("LeakyReLU", negative_slope=0.3, inplace=True), layer("GELU", approximate="tanh"),
+):
+    add(f"{act['type']}/{len(cases)}", [linear(4, 6), act, linear(6, 2)], row, (ROWS, 2))
+add("CircularPad1d, ZeroPad1d", [layer("CircularPad1d", padding=[2, 1]), conv(1, 4, 3, 2), layer("ZeroPad1d", padding=[0, 2])], signal, (ROWS, 3, 13))
+add("CircularPad2d", [layer("CircularPad2d", padding=[2, 0, 1, 3]), conv(2, 2, 3, 2), layer("CircularPad2d", padding=1)], image, (ROWS, 3, 11, 8))
+add("CircularPad3d, ZeroPad3d", [layer("CircularPad3d", padding=1), conv(3, 2, 1, 2), layer("ZeroPad3d", padding=[1, 0, 0, 1, 0, 2])], volume, (ROWS, 1, 7, 7, 6))
 
 if __name__ == "__main__":
     write("layers-training.json", cases)

@@ -97,7 +97,7 @@ describe('our own cases, by family', () => {
 })
 
 describe('training runs', () => {
-  for (const { name, request, expect: want } of [...load<TrainingCase>('training.json'), ...load<TrainingCase>('own-training.json'), ...load<TrainingCase>('random-training.json'), ...load<TrainingCase>('paths-training.json'), ...load<TrainingCase>('losses-training.json'), ...load<TrainingCase>('descent-training.json'), ...load<TrainingCase>('layers-training.json')]) {
+  for (const { name, request, expect: want } of [...load<TrainingCase>('training.json'), ...load<TrainingCase>('own-training.json'), ...load<TrainingCase>('random-training.json'), ...load<TrainingCase>('paths-training.json'), ...load<TrainingCase>('losses-training.json'), ...load<TrainingCase>('descent-training.json'), ...load<TrainingCase>('layers-training.json'), ...load<TrainingCase>('inits-training.json')]) {
     const exact = request.dtype === 'float64'
     const tolerance = exact ? 1e-8 : 1e-4
     it(name, async () => {
