@@ -27,17 +27,26 @@ type Metric = (measured: Compared, refuse: (message: string) => never) => number
 /** What stands for tensors that perplexity does not look at. */
 const nothing: TensorResult = { shape: [0], dtype: 'float64', elements: new Float64Array(0) }
 
+/** What each metric is. */
+export const metricDocs: Readonly<Record<MetricName, string>> = {
+  accuracy: 'Share of samples whose class is right',
+  mae: 'Mean absolute error',
+  r2: '1 - Σ(y - ŷ)² / Σ(y - ȳ)² for each column, and the mean over columns',
+  f1: '2TP / (2TP + FP + FN) of class 1 where there are two classes, else the mean over classes',
+  auc: 'Area under the ROC curve: how often a sample of class 1 scores above one of class 0, ties half',
+  perplexity: 'e to the power of the loss',
+}
+
 const metrics: Readonly<Record<MetricName, Metric>> = {
   accuracy: (measured, refuse) => {
     const { predicted, actual } = classesOf(measured, refuse)
     return predicted.filter((label, i) => label === actual[i]).length / actual.length
   },
-  /** Mean absolute error. */
   mae: (measured, refuse) => {
     const { prediction, target } = alike(measured, refuse)
     return prediction.reduce((total, p, i) => total + Math.abs(p - target[i]!), 0) / target.length
   },
-  /** 1 - Σ(y - ŷ)² / Σ(y - ȳ)² for each column, and the mean over columns (scikit-learn's uniform average). */
+  /** As scikit-learn's uniform average. */
   r2: (measured, refuse) => {
     const { prediction, target } = alike(measured, refuse)
     const [rows = 1] = measured.target.shape
@@ -51,7 +60,6 @@ const metrics: Readonly<Record<MetricName, Metric>> = {
     })
     return scores.reduce((a, b) => a + b, 0) / width
   },
-  /** 2TP / (2TP + FP + FN) of class 1 where there are two classes, else the mean over classes. */
   f1: (measured, refuse) => {
     const { predicted, actual } = classesOf(measured, refuse)
     const labels = [...new Set([...predicted, ...actual])].toSorted((a, b) => a - b)
@@ -63,7 +71,7 @@ const metrics: Readonly<Record<MetricName, Metric>> = {
     if (labels.every((label) => label === 0 || label === 1)) return score(1)
     return labels.reduce((total, label) => total + score(label), 0) / labels.length
   },
-  /** Area under the ROC curve: how often a sample of class 1 scores above one of class 0, ties half (Mann & Whitney 1947). */
+  /** By ranks (Mann & Whitney 1947). */
   auc: (measured, refuse) => {
     const { prediction, target } = measured
     const twoColumns = prediction.shape.length === 2 && prediction.shape[1] === 2 && target.shape.length === 1

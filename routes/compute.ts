@@ -5,6 +5,7 @@ import { problem } from '../src/errors.ts'
 import type { JobAnswer } from '../src/pool.ts'
 import { AbortedError, ProblemError } from '../src/pool.ts'
 import type { Format, Job, JobStats } from '../src/protocol.ts'
+import { contentTypes, formats } from '../src/protocol.ts'
 import type { Operation } from '../src/spec.ts'
 import { validateText } from '../src/validate.ts'
 import { operationDocs } from '../src/operations.ts'
@@ -20,16 +21,6 @@ export default async function computeRoutes(app: FastifyInstance): Promise<void>
     })
   }
 }
-
-const contentTypes: Record<Format, string> = {
-  json: 'application/json',
-  ndjson: 'application/x-ndjson',
-  sse: 'text/event-stream',
-  octets: 'application/octet-stream',
-}
-
-/** Forms that an answer can be had in, where they are not JSON alone. */
-const formats: Partial<Record<Operation, readonly Format[]>> = { train: ['json', 'ndjson', 'sse', 'octets'], export: ['octets'] }
 
 /** What the Accept header asks for. */
 function formatOf(operation: Operation, request: FastifyRequest): Format {

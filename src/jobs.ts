@@ -7,6 +7,7 @@ import { graphJson } from './graph/json.ts'
 import { graphMermaid } from './graph/mermaid.ts'
 import { graphSvg } from './graph/svg.ts'
 import type { Format, JobStats } from './protocol.ts'
+import { graphTypes } from './protocol.ts'
 import { NonFiniteList, base64, checkpointText, earlyStoppingText, estimateText, float32Text, float64Text, pointerPart, stepText, tensorText, tensorsText } from './serialize.ts'
 import type { BackwardRequest, ExportRequest, ForwardRequest, GraphRequest, HessianRequest, TrainRequest } from './spec.ts'
 
@@ -92,12 +93,7 @@ function firstNonFiniteText(found: NonFinite | undefined, step?: number): string
 }
 
 /** How a graph can be written. */
-const graphFormats: Readonly<Record<GraphRequest['format'], { readonly contentType: string; readonly write: (graph: GraphResult) => string | Promise<string> }>> = {
-  json: { contentType: 'application/json', write: graphJson },
-  dot: { contentType: 'text/vnd.graphviz; charset=utf-8', write: graphDot },
-  mermaid: { contentType: 'text/vnd.mermaid; charset=utf-8', write: graphMermaid },
-  svg: { contentType: 'image/svg+xml; charset=utf-8', write: graphSvg },
-}
+const graphWriters: Readonly<Record<GraphRequest['format'], (graph: GraphResult) => string | Promise<string>>> = { json: graphJson, dot: graphDot, mermaid: graphMermaid, svg: graphSvg }
 
 /** Characters that a node and an edge take in the longest form, roughly. */
 const drawnCharacters = { node: 2000, edge: 600 } as const
@@ -106,9 +102,8 @@ export async function runGraph(request: GraphRequest, ctx: JobContext): Promise<
   const began = ctx.now()
   const graph = callGraph(request, request.backward, ctx.engine)
   requireRoom(graph.nodes.length * drawnCharacters.node + graph.edges.length * drawnCharacters.edge, ctx)
-  const { contentType, write } = graphFormats[request.format]
   ctx.checkCancelled()
-  return { body: await write(graph), contentType, stats: passStats(graph.stats, ctx.now() - began) }
+  return { body: await graphWriters[request.format](graph), contentType: graphTypes[request.format], stats: passStats(graph.stats, ctx.now() - began) }
 }
 
 export async function runExport({ input, data, dynamic_axes: dynamicAxes, ...spec }: ExportRequest, ctx: JobContext): Promise<JobResult> {

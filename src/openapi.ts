@@ -26,6 +26,8 @@ export interface OperationDoc {
   readonly tag: 'Compute' | 'Service'
   readonly summary: string
   readonly description?: string
+  /** Parameters of the query: text, each with what it does; `values` are those that it can have. */
+  readonly query?: Readonly<Record<string, { readonly description: string; readonly values?: readonly string[] }>>
   readonly request?: z.ZodType
   readonly answers: Readonly<Record<number, AnswerDoc>>
   /** Statuses that are answered with a problem. */
@@ -95,7 +97,7 @@ const headers = {
 }
 
 function operationJson(operation: Operation): Json {
-  const { operationId, tag, summary, description, request, answers, problems, examples } = operation
+  const { operationId, tag, summary, description, query, request, answers, problems, examples } = operation
   const requestExamples = Object.entries(examples ?? {}).map(([name, example]) => [name, { summary: example.summary, value: example.request }] as const)
   const answerExamples = Object.entries(examples ?? {}).map(([name, example]) => [name, { summary: example.summary, value: example.response }] as const)
   return {
@@ -103,6 +105,9 @@ function operationJson(operation: Operation): Json {
     tags: [tag],
     summary,
     ...(description !== undefined && { description }),
+    ...(query && {
+      parameters: Object.entries(query).map(([name, { description: does, values }]) => ({ name, in: 'query', required: false, description: does, schema: { type: 'string', ...(values && { enum: values }) } })),
+    }),
     ...(request && {
       requestBody: { required: true, content: { 'application/json': { schema: reference(request), ...(requestExamples.length > 0 && { examples: Object.fromEntries(requestExamples) }) } } },
     }),
@@ -174,11 +179,12 @@ function componentsOf(roots: readonly { schema: z.ZodType; io: 'input' | 'output
   return Object.fromEntries(Object.entries(components).toSorted(([a], [b]) => a.localeCompare(b)).map(([id, schema]) => [id, withDiscriminator(schema as Json, components)]))
 }
 
-function convert(io: 'input' | 'output'): Json {
+/** All schemas by id, which refer to each other under `base`. */
+export function convert(io: 'input' | 'output', base = '#/components/schemas/'): Json {
   const { schemas } = z.toJSONSchema(z.globalRegistry, {
     io,
     unrepresentable: 'any',
-    uri: (id) => `#/components/schemas/${id}`,
+    uri: (id) => `${base}${id}`,
     override: ({ zodSchema, jsonSchema }) => {
       const given = jsonSchemas.get(zodSchema)
       if (given) Object.assign(jsonSchema, given)

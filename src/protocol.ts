@@ -1,9 +1,27 @@
 /** Messages between the main thread and a worker. Big buffers are transferred, not copied. */
 import type { Problem } from './errors.ts'
-import type { Operation } from './spec.ts'
+import type { GraphRequest, Operation } from './spec.ts'
 
 /** How an answer is given; `octets`: the trained state as a safetensors file. */
 export type Format = 'json' | 'ndjson' | 'sse' | 'octets'
+
+export const contentTypes: Readonly<Record<Format, string>> = {
+  json: 'application/json',
+  ndjson: 'application/x-ndjson',
+  sse: 'text/event-stream',
+  octets: 'application/octet-stream',
+}
+
+/** Forms that an answer can be had in, where they are not JSON alone. */
+export const formats: Partial<Record<Operation, readonly Format[]>> = { train: ['json', 'ndjson', 'sse', 'octets'], export: ['octets'] }
+
+/** Media types of a graph, by the field `format` of its request. */
+export const graphTypes: Readonly<Record<GraphRequest['format'], string>> = {
+  json: 'application/json',
+  dot: 'text/vnd.graphviz; charset=utf-8',
+  mermaid: 'text/vnd.mermaid; charset=utf-8',
+  svg: 'image/svg+xml; charset=utf-8',
+}
 
 /** What a worker needs to know when it starts. */
 export interface WorkerSetup {

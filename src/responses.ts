@@ -204,3 +204,27 @@ export const readyResponse = z
     note: z.string().optional(),
   })
   .meta({ id: 'Ready' })
+
+const schemaOut = z.record(z.string(), z.unknown()).describe('A JSON Schema')
+const typeEntry = { type: z.string(), doc: z.string(), schema: schemaOut }
+const words = z.array(z.string())
+
+export const capabilitiesResponse = z
+  .strictObject({
+    version: z.string(),
+    functions: z
+      .array(z.strictObject({ name: z.string(), also: words.describe('Other names of the same function'), family: z.string(), homes: words.describe('Where it can be called from: torch, F, Tensor, torch.linalg, torch.autograd, math, builtin'), signatures: words.describe('In the order in which they are tried'), doc: z.string() }))
+      .optional(),
+    refused_functions: z.array(z.strictObject({ name: z.string(), also: words, homes: words, code: z.string().describe('The code of the error that a call gives'), reason: z.string() })).optional(),
+    layers: z.array(z.strictObject({ ...typeEntry, call: z.string().describe('What a call in a program takes') })).optional(),
+    losses: z.array(z.strictObject({ ...typeEntry, applied_to: words.describe('The variables that it is applied to, unless `inputs` names others') })).optional(),
+    optimizers: z.array(z.strictObject(typeEntry)).optional(),
+    schedulers: z.array(z.strictObject(typeEntry)).optional(),
+    inits: z.array(z.strictObject(typeEntry)).optional(),
+    metrics: z.array(z.strictObject({ name: z.string(), doc: z.string() })).optional(),
+    dtypes: z.array(z.strictObject({ name: z.string(), doc: z.string() })).optional(),
+    limits: z.record(z.string(), z.number()).optional().describe('The settings that bound a request, by their names in lower case'),
+    report: schemaOut.optional().describe('What `report` of a training run takes'),
+    operations: z.array(z.strictObject({ method: z.string(), path: z.string(), summary: z.string(), media_types: words.describe('Of the answer, where it is no problem') })).optional(),
+  })
+  .meta({ id: 'Capabilities' })

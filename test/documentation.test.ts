@@ -4,10 +4,9 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { availableParallelism } from 'node:os'
 import { describe, expect, it } from 'vitest'
-import { findFunction } from '../engine/functions/index.ts'
-import type { Home } from '../engine/functions/index.ts'
-import { containers, inits, layerTypes, lossTypes, optimizerTypes, schedulerTypes } from '../engine/index.ts'
+import { expressions, statements } from '../engine/index.ts'
 import { readConfig, settings } from '../src/config.ts'
+import { languageText } from '../src/language.ts'
 import { exported, ran } from './onnx.ts'
 import { useService } from './service.ts'
 
@@ -24,9 +23,6 @@ function table(first: string): string[][] {
   return rows.slice(0, rows.findIndex((line) => !line.startsWith('|'))).map((line) => line.split(/(?<!\\)\|/).slice(1, -1).map((cell) => cell.trim()))
 }
 
-/** Words that stand in backquotes. */
-const names = (cell: string): string[] => [...cell.matchAll(/`([^`]+)`/g)].flatMap(([, code]) => code!.split(' '))
-
 describe('the README', () => {
   it('lists every setting with its default', () => {
     const defaults = readConfig({})
@@ -36,26 +32,6 @@ describe('the README', () => {
       if (name === 'WORKERS') expect([value, defaults.WORKERS]).toEqual(['one a core', availableParallelism()])
       else expect(`${name} ${value}`).toBe(`${name} ${String(defaults[name as keyof typeof defaults])}`)
     }
-  })
-
-  const language = new Map(table('what').map(([what, which]) => [what!, which!]))
-  const identifiers = (what: string): string[] => {
-    const found = names(language.get(what)!).filter((name) => /^[A-Za-z_]\w*$/.test(name))
-    expect(found.length).toBeGreaterThan(2)
-    return found
-  }
-  const homes: readonly Home[] = ['torch', 'F', 'Tensor', 'builtin']
-
-  it.each(['builtins', 'elementwise', 'activations', 'reductions', 'products', 'shape', 'joining and splitting', 'gathering', 'scattering', 'creation', 'conversions and questions', 'losses (`F.`)'])('names no function that does not exist: %s', (what) => {
-    expect(identifiers(what).filter((name) => !['T', 'mT', 'H'].includes(name) && !homes.some((home) => findFunction(home, name)))).toEqual([])
-  })
-
-  it('names the layers, losses, optimizers and initialisations that exist', () => {
-    expect(identifiers('layers').filter((name) => !layerTypes.has(name) && !containers.has(name))).toEqual([])
-    expect(identifiers('loss classes').toSorted()).toEqual([...lossTypes.keys()].toSorted())
-    expect(names(language.get('optimizers')!).filter((name) => /^[A-Z]/.test(name)).toSorted()).toEqual([...optimizerTypes.keys()].toSorted())
-    expect(identifiers('schedulers').toSorted()).toEqual([...schedulerTypes.keys()].toSorted())
-    expect(identifiers('initialisations').toSorted()).toEqual(Object.keys(inits).toSorted())
   })
 
   describe('its first example', () => {
@@ -82,6 +58,17 @@ describe('the engine', () => {
     const stages = [...text('engine/README.md').matchAll(/```text\n([\s\S]+?)\n```/g)].map(([, stage]) => stage!)
     expect(stages).toHaveLength(4)
     for (const stage of stages) expect(text('test/engine/plans/notebook.txt')).toContain(stage)
+  })
+})
+
+describe('docs/language.md', () => {
+  const service = useService({ WORKERS: '1' })
+
+  it('is what the tables say (else: npm run language)', () => expect(text('docs/language.md') === languageText(), 'docs/language.md is not current: run npm run language').toBe(true))
+
+  it.each([...statements, ...expressions])('its example runs: $name', async ({ example }) => {
+    const model = { modules: { fc: { type: 'Linear', in_features: 3, out_features: 2 } }, forward: [...example, 'end = x'] }
+    await service.post('/v1/forward', { model, data: { x: [[1, 2, 3], [4, 5, 6]] } }).expect(200)
   })
 })
 

@@ -5,11 +5,11 @@ import type { Argument, Entry, Expression, Generator, Parameter, Position, Targe
 import { dictionary, setItem } from './collections.ts'
 import { attributeOf, globalNamed, globalNames, homeOf } from './names.ts'
 import { binary, comparison, unary } from './operators.ts'
-import { bindArguments, itemsOneByOne, unpack } from './sequences.ts'
+import { allItems, bindArguments, itemsOneByOne, unpack } from './sequences.ts'
 import type { Scope, State } from './state.ts'
 import { subscript } from './subscript.ts'
 import type { CallArguments, Callable, Dictionary, Dynamic, TraceContext } from './values.ts'
-import { Tensor, bool, describe, fail, float, int, itemsOf, list, none, tuple } from './values.ts'
+import { Tensor, bool, describe, fail, float, int, list, none, tuple } from './values.ts'
 
 export class Evaluator {
   readonly state: State
@@ -160,7 +160,7 @@ export class Evaluator {
       const item = this.evaluate(value, scope)
       if (!star) return [item]
       this.state.at(value.at)
-      return itemsOf(item) ?? fail(this.#ctx, 'bad_argument', `* takes a sequence, got ${describe(item)}`)
+      return allItems(this.#ctx, item) ?? fail(this.#ctx, 'bad_argument', `* takes a sequence, got ${describe(item)}`)
     })
   }
 
@@ -264,7 +264,7 @@ export class Evaluator {
       }
       const given = this.evaluate(value, scope)
       if (name !== undefined) named.set(name, given)
-      else if (star) positional.push(...(itemsOf(given) ?? fail(this.#ctx, 'bad_argument', `* takes a sequence, got ${describe(given)}`)))
+      else if (star) positional.push(...(allItems(this.#ctx, given) ?? fail(this.#ctx, 'bad_argument', `* takes a sequence, got ${describe(given)}`)))
       else positional.push(given)
     }
     return { positional, named }

@@ -72,6 +72,21 @@ export function attributeOf(object: Dynamic, name: string, ctx: TraceContext): D
   return fail(ctx, 'unknown_attribute', `${describe(object)} has no "${name}"`)
 }
 
+/** Attributes of a tensor that are no methods. */
+export const tensorAttributes: Readonly<Record<string, string>> = {
+  shape: 'The sizes, as a tuple of ints',
+  dtype: 'torch.float32, torch.float64, torch.int64 or torch.bool',
+  ndim: 'The number of dimensions',
+  device: "'cpu'",
+  requires_grad: 'Whether a gradient flows to the tensor',
+  is_leaf: 'Whether no function made it, or no gradient flows through it',
+  data: 'The same numbers, through which no gradient flows',
+  T: 'The dimensions in reverse order',
+  mT: 'The last two dimensions exchanged',
+  H: 'Of a matrix its transpose',
+  mH: 'As mT',
+}
+
 /** An attribute or a method of a tensor. */
 function tensorAttribute(tensor: Tensor, name: string, ctx: TraceContext): Dynamic {
   const { value } = tensor
@@ -110,7 +125,7 @@ function tensorAttribute(tensor: Tensor, name: string, ctx: TraceContext): Dynam
   const entry = findFunction('Tensor', name)
   if (!entry) {
     if (name.endsWith('_')) refuseInPlace(name, ctx)
-    const known = [...functionNames('Tensor'), 'shape', 'dtype', 'ndim', 'T', 'mT', 'H', 'mH', 'device']
+    const known = [...functionNames('Tensor'), ...Object.keys(tensorAttributes)]
     return fail(ctx, 'unknown_function', `a tensor has no "${name}"${suggestion(name, known)}`)
   }
   return {

@@ -24,9 +24,14 @@ export function* itemsOneByOne(ctx: TraceContext, iterable: Dynamic): Generator<
   yield* itemsOf(iterable) ?? fail(ctx, 'bad_argument', `${describe(iterable)} cannot be iterated over`)
 }
 
+/** All items, as a star in front takes them: those of a sequence, the rows of a tensor, the keys of a dictionary. */
+export function allItems(ctx: TraceContext, value: Dynamic): readonly Dynamic[] | undefined {
+  return value instanceof Tensor || value.kind === 'dictionary' ? [...itemsOneByOne(ctx, value)] : itemsOf(value)
+}
+
 /** Which name of the pattern gets what; one starred name takes what the others leave. */
 export function unpack(ctx: TraceContext, pattern: Extract<Target, { kind: 'pattern' }>, value: Dynamic): [Target, Dynamic][] {
-  const items = value instanceof Tensor || value.kind === 'dictionary' ? [...itemsOneByOne(ctx, value)] : itemsOf(value)
+  const items = allItems(ctx, value)
   if (!items) return fail(ctx, 'unpack_mismatch', `${describe(value)} cannot be unpacked`)
   const star = pattern.items.findIndex((item) => item.star)
   const wanted = pattern.items.length

@@ -11,7 +11,7 @@ export interface ParseLimits {
 }
 
 /** What Python has and this language has not, and what to do instead. */
-const foreign: Record<string, string> = {
+export const foreign: Readonly<Record<string, string>> = {
   ClassDefinition: 'class is not in the language: layers are listed in model.layers or model.modules, functions are made with def',
   FormatString: 'an f-string is not in the language: a program has numbers and tensors, and no use for text',
   SetExpression: 'a set is not in the language: use a tuple or a list',

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import type { FunctionClass } from '../functions/classes.ts'
 import type { Converted, Kinds, Result } from '../functions/define.ts'
+import { signatureText } from '../functions/define.ts'
 import { tensor } from '../functions/parameters.ts'
 import type { Shape, Value } from '../ir/value.ts'
 import type { Dynamic, TraceContext } from '../lang/values.ts'
@@ -107,6 +108,11 @@ export function module<O extends z.ZodRawShape, I extends Kinds>(record: ModuleR
     forward: (inputs, options, call) => record.forward(inputs as Converted<I>, options as Known, call),
     arrange: (results, inputs) => record.arrange?.(results, inputs as Converted<I>) ?? results,
   }
+}
+
+/** A call of a layer: `(input: Tensor)`. */
+export function callText({ inputs }: Layer): string {
+  return signatureText('', inputs)
 }
 
 /** The parameters of a part, under its name. */
