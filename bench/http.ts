@@ -3,8 +3,8 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import autocannon from 'autocannon'
-import { cases } from './cases.ts'
 import { rate, ratio, table } from './report.ts'
+import { workloads } from './workloads.ts'
 
 interface Server {
   readonly url: string
@@ -43,7 +43,7 @@ async function load(url: string, request: object, seconds: number): Promise<{ re
 
 export async function benchHttp(rounds: number, seconds: number): Promise<string> {
   const [service, echo] = [await start('../src/server.ts'), await start('echo.ts')]
-  const notebook = cases()[0]!.request
+  const notebook = workloads[0]!.request()
   const rows: string[][] = []
   for (const steps of [1, 100]) {
     const request = { ...notebook, steps }

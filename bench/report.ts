@@ -15,11 +15,32 @@ export function rate(values: readonly number[]): string {
   return Number(median(values).toPrecision(3)).toLocaleString('en-US')
 }
 
+/** A measurement: tables of Markdown, and the targets that it missed. */
+export interface Measured {
+  readonly text: string
+  readonly missed: readonly string[]
+}
+
+/** a / b of each round. */
+export function ratios(a: readonly number[], b: readonly number[]): number[] {
+  return a.map((value, i) => value / b[i]!)
+}
+
 /** The median of a / b over the rounds, with the smallest and the largest. */
 export function ratio(a: readonly number[], b: readonly number[]): string {
-  const ratios = sorted(a.map((value, i) => value / b[i]!))
+  return spread(ratios(a, b))
+}
+
+/** The median, with the smallest and the largest. */
+export function spread(values: readonly number[]): string {
   const show = (value: number): string => Number(value.toPrecision(3)).toString()
-  return `${show(median(ratios))} (${show(ratios[0]!)} to ${show(ratios.at(-1)!)})`
+  return `${show(median(values))} (${show(Math.min(...values))} to ${show(Math.max(...values))})`
+}
+
+/** What is wrong where the median is below the target. */
+export function missed(values: readonly number[], target: number): string | undefined {
+  const reached = median(values)
+  return reached >= target ? undefined : `${Number(reached.toPrecision(3))} where ${target} is the target`
 }
 
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {

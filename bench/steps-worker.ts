@@ -9,6 +9,8 @@ const checked = validate('train', { ...request, epochs: undefined, steps: 1e9 })
 if (!checked.ok) throw new Error(checked.problem.detail)
 const engine = { cache: new ProgramCache(), limits: { ...defaultLimits, maxSteps: 1e9 }, compile: defaultCompileOptions }
 const training = new Training(checked.value as TrainRequest, engine, { gradients: false })
+const state = Object.fromEntries([...training.state()].map(([name, { elements, shape, dtype }]) => [name, { base64: Buffer.from(elements.buffer as ArrayBuffer, elements.byteOffset, elements.byteLength).toString('base64'), shape, dtype }]))
+const firstLoss = training.advance(1)[0]!.loss
 
 /** Steps in one call: about a millisecond of them. */
 let chunk = 1
@@ -32,4 +34,4 @@ parentPort!.on('message', (seconds: number) => {
   }
   parentPort!.postMessage({ steps, ms: performance.now() - from, loss })
 })
-parentPort!.postMessage('ready')
+parentPort!.postMessage({ loss: firstLoss, state })

@@ -1,17 +1,21 @@
-/** Steps a second inside a worker, beside eager PyTorch on one thread: the two take turns. */
+/** Steps a second inside a worker, beside eager PyTorch on one thread, jax-js and TensorFlow.js: all take turns. */
+import type { ChildProcess } from 'node:child_process'
 import { spawn, spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { setFlagsFromString } from 'node:v8'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
-import type { Case } from './cases.ts'
-import { cases } from './cases.ts'
-import { rate, ratio, table } from './report.ts'
+import type { Measured } from './report.ts'
+import { missed, rate, ratio, ratios, table } from './report.ts'
+import type { Workload } from './workloads.ts'
+import { workloads } from './workloads.ts'
 
 interface Trainer {
-  /** What trains here. */
   readonly about: string
+  /** Of the first step. */
+  readonly loss: number
   /** Trains for that long and gives the steps per second. */
   readonly run: (seconds: number) => Promise<number>
   readonly close: () => Promise<unknown>
@@ -22,11 +26,22 @@ interface Turn {
   readonly ms: number
 }
 
-async function engineTrainer({ request }: Case): Promise<Trainer> {
+/** What a peer is told: the request, and the parameters that ours begins with. */
+interface Job {
+  readonly id: string
+  readonly request: object
+  readonly state: object
+}
+
+const path = (file: string): string => fileURLToPath(new URL(file, import.meta.url))
+
+async function engineTrainer(request: object): Promise<Trainer & { readonly state: object }> {
   const worker = new Worker(new URL('steps-worker.ts', import.meta.url), { workerData: { request } })
-  await once(worker, 'message')
+  const [{ loss, state }] = (await once(worker, 'message')) as [{ loss: number; state: object }]
   return {
     about: `Node ${process.version}`,
+    loss,
+    state,
     run: async (seconds) => {
       worker.postMessage(seconds)
       const [{ steps, ms }] = (await once(worker, 'message')) as [Turn]
@@ -36,53 +51,107 @@ async function engineTrainer({ request }: Case): Promise<Trainer> {
   }
 }
 
-/** A Python that has torch, if there is one. */
-function findPython(): string | undefined {
-  return ['python3', '/usr/bin/python3'].find((python) => spawnSync(python, ['-c', 'import torch']).status === 0)
-}
-
-async function torchTrainer(python: string, { request }: Case): Promise<Trainer> {
-  const child = spawn(python, [fileURLToPath(new URL('pytorch.py', import.meta.url))], { stdio: ['pipe', 'pipe', 'inherit'], env: { ...process.env, OMP_NUM_THREADS: '1', OPENBLAS_NUM_THREADS: '1' } })
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
-  const next = async (): Promise<string> => {
+/** A process that says what it is and the loss of its first step, then answers each number of seconds with a turn. */
+async function processTrainer(child: ChildProcess, job: Job): Promise<Trainer | undefined> {
+  const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]()
+  const next = async (): Promise<string | undefined> => {
     const { value, done } = await lines.next()
-    if (done === true) throw new Error('PyTorch ended')
-    return value
+    return done === true ? undefined : value
   }
-  child.stdin.write(`${JSON.stringify(request)}\n`)
-  const about = await next()
+  child.stdin!.on('error', () => {})
+  child.stdin!.write(`${JSON.stringify(job)}\n`)
+  const first = await next()
+  if (first === undefined) return undefined
+  const { about, loss } = JSON.parse(first) as { about: string; loss: number }
   return {
     about,
+    loss,
     run: async (seconds) => {
-      child.stdin.write(`${seconds}\n`)
-      const { steps, ms } = JSON.parse(await next()) as Turn
+      child.stdin!.write(`${seconds}\n`)
+      const { steps, ms } = JSON.parse((await next())!) as Turn
       return (steps / ms) * 1000
     },
     close: async () => {
-      child.stdin.end()
+      child.stdin!.end()
       await once(child, 'close')
     },
   }
 }
 
-export async function benchSteps(rounds: number, seconds: number): Promise<string> {
-  setFlagsFromString('--experimental-wasm-revectorize')
+/** A Python that has torch, if there is one. */
+export function findPython(...modules: string[]): string | undefined {
+  return ['python3', '/usr/bin/python3'].find((python) => spawnSync(python, ['-c', `import ${['torch', ...modules].join(', ')}`]).status === 0)
+}
+
+interface Peer {
+  readonly name: string
+  readonly start: () => ChildProcess
+}
+
+function peers(): Peer[] {
   const python = findPython()
+  const script = (name: string, file: string): Peer[] => {
+    const installed = existsSync(path('peers/node_modules'))
+    return installed ? [{ name, start: () => spawn(process.execPath, [path(file)], { stdio: ['pipe', 'pipe', 'ignore'] }) }] : []
+  }
   if (python === undefined) process.stderr.write('no python3 with torch here: steps are measured without PyTorch beside them\n')
+  if (!existsSync(path('peers/node_modules'))) process.stderr.write('npm ci --prefix bench/peers installs jax-js and TensorFlow.js, to be measured too\n')
+  const torch = (): ChildProcess =>
+    spawn(python!, [path('pytorch.py')], { stdio: ['pipe', 'pipe', 'inherit'], env: { ...process.env, OMP_NUM_THREADS: '1', OPENBLAS_NUM_THREADS: '1' } })
+  return [
+    ...(python === undefined ? [] : [{ name: 'PyTorch', start: torch }]),
+    ...script('jax-js', 'peers/jax.js'),
+    ...script('TensorFlow.js', 'peers/tfjs.js'),
+  ]
+}
+
+/** Rates of one workload by who trained it; peers that cannot are left out. */
+async function measure(workload: Workload, others: readonly Peer[], rounds: number, seconds: number, about: Set<string>): Promise<Map<string, number[]>> {
+  const request = workload.request()
+  const ours = await engineTrainer(request)
+  const trainers = new Map<string, Trainer>([['chainrule', ours]])
+  for (const { name, start } of others) {
+    const trainer = await processTrainer(start(), { id: workload.id, request, state: ours.state })
+    if (!trainer) continue
+    if (!(Math.abs(trainer.loss - ours.loss) <= 1e-3 * Math.abs(ours.loss))) throw new Error(`${workload.id}: ${name} begins with a loss of ${trainer.loss}, chainrule with ${ours.loss}`)
+    trainers.set(name, trainer)
+  }
+  const rates = new Map([...trainers.keys()].map((name) => [name, [] as number[]]))
+  for (const trainer of trainers.values()) await trainer.run(seconds)
+  for (let round = 0; round < rounds; round++) {
+    for (const [name, trainer] of trainers) rates.get(name)!.push(await trainer.run(seconds))
+  }
+  for (const trainer of trainers.values()) {
+    about.add(trainer.about)
+    await trainer.close()
+  }
+  return rates
+}
+
+/** What is asked for beside peers of JavaScript. */
+const targetOfPeers = 3
+
+export async function benchSteps(rounds: number, seconds: number, only?: string): Promise<Measured> {
+  setFlagsFromString('--experimental-wasm-revectorize')
+  const others = peers()
+  const about = new Set<string>()
   const rows: string[][] = []
-  let about = ''
-  for (const one of cases()) {
-    const trainers = [await engineTrainer(one), ...(python === undefined ? [] : [await torchTrainer(python, one)])]
-    about = trainers.map((trainer) => trainer.about).join('; ')
-    const rates: number[][] = trainers.map(() => [])
-    for (const trainer of trainers) await trainer.run(seconds)
-    for (let round = 0; round < rounds; round++) {
-      for (const [i, trainer] of trainers.entries()) rates[i]!.push(await trainer.run(seconds))
-    }
-    for (const trainer of trainers) await trainer.close()
-    const [ours, theirs] = rates
-    rows.push([one.name, rate(ours!), theirs ? rate(theirs) : '', theirs ? ratio(ours!, theirs) : ''])
+  const faults: string[] = []
+  for (const workload of workloads) {
+    if (only !== undefined && only !== workload.id) continue
+    const rates = await measure(workload, others, rounds, seconds, about)
+    const ours = rates.get('chainrule')!
+    const cells = others.map(({ name }) => {
+      const theirs = rates.get(name)
+      if (!theirs) return 'cannot'
+      const target = name === 'PyTorch' ? workload.target : targetOfPeers
+      const fault = missed(ratios(ours, theirs), target)
+      if (fault !== undefined) faults.push(`${workload.name}, beside ${name}: ${fault}`)
+      return ratio(ours, theirs)
+    })
+    rows.push([workload.name, rate(ours), ...(rates.has('PyTorch') ? [rate(rates.get('PyTorch')!)] : []), ...cells, String(workload.target)])
     process.stderr.write(`${rows.at(-1)!.join('  ')}\n`)
   }
-  return `${about}\n\n${table(['steps a second', 'chainrule', 'PyTorch, eager', 'ratio'], rows)}`
+  const head = ['steps a second', 'chainrule', ...others.slice(0, 1).map(({ name }) => name), ...others.map(({ name }) => `beside ${name}`), 'target']
+  return { text: `${[...about].join('; ')}\n\n${table(head, rows)}`, missed: faults }
 }
