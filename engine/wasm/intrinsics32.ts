@@ -13,49 +13,50 @@ const ln2High = 0.693359375
 const ln2Low = -2.12194440e-4
 
 interface Reduced {
-  /** n as a float, and as an integer. */
-  readonly n: Reg
-  readonly whole: Reg
+  /** Its low bits are n: a shift to the left by 23 leaves n as an exponent. */
+  readonly shifted: Reg
   /** x - n ln 2, |r| ≤ ln 2 / 2 */
   readonly r: Reg
 }
 
 function reduceByLn2(s: VectorArithmetic, x: Reg): Reduced {
-  const b = s.builder
   const shifted = s.madd(x, s.const(log2e), s.const(roundingMagic))
   const n = s.sub(shifted, s.const(roundingMagic))
-  const whole = b.op('i32', 'i32x4.sub', shifted, b.bits('i32', 0x4b400000))
   const r = s.nmadd(n, s.const(ln2Low), s.nmadd(n, s.const(ln2High), x))
-  return { n, whole, r }
+  return { shifted, r }
 }
 
-/** 2^n for -126 ≤ n ≤ 127. */
-function powerOfTwo(s: VectorArithmetic, n: Reg): Reg {
+/** 2^n, times 2^`extra`, for -126 ≤ n + extra ≤ 128 (then it is Infinity). */
+function powerOfTwo(s: VectorArithmetic, shifted: Reg, extra = 0): Reg {
   const b = s.builder
-  return b.op('f32', 'i32x4.add', b.shift('i32x4.shl', n, 23), b.bits('f32', 0x3f800000))
+  return b.op('f32', 'i32x4.add', b.shift('i32x4.shl', shifted, 23), b.bits('f32', 0x3f800000 + extra * 0x800000))
 }
 
 /** (e^r - 1 - r) / r² */
 const expTail = [1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1]
 
+/** e^r - 1 for |r| ≤ ln 2 / 2 */
+function expm1Reduced(s: VectorArithmetic, r: Reg): Reg {
+  return s.madd(s.polynomial(r, expTail), s.mul(r, r), r)
+}
+
 export function exp(s: VectorArithmetic, x: Reg): Reg {
   const b = s.builder
   // Outside of this interval the result is 0 or Infinity anyway; NaN passes.
-  const { whole, r } = reduceByLn2(s, s.max(s.min(x, s.const(89)), s.const(-104)))
-  const p = s.add(s.madd(s.polynomial(r, expTail), s.mul(r, r), r), s.const(1))
+  const { shifted, r } = reduceByLn2(s, s.atLeast(s.atMost(x, s.const(89)), s.const(-104)))
+  const p = s.add(expm1Reduced(s, r), s.const(1))
   // Two factors, so that neither overflows and the last multiplication rounds a subnormal result once.
-  const half = b.shift('i32x4.shr_s', whole, 1)
-  const rest = b.op('i32', 'i32x4.sub', whole, half)
-  return s.mul(s.mul(p, powerOfTwo(s, half)), powerOfTwo(s, rest))
+  const half = b.shift('i32x4.shl', b.shift('i32x4.shr_s', shifted, 1), 23)
+  const rest = b.op('i32', 'i32x4.sub', b.shift('i32x4.shl', shifted, 23), half)
+  const one = b.bits('f32', 0x3f800000)
+  return s.mul(s.mul(p, b.op('f32', 'i32x4.add', half, one)), b.op('f32', 'i32x4.add', rest, one))
 }
 
 export function expm1(s: VectorArithmetic, x: Reg): Reg {
-  const { whole, r } = reduceByLn2(s, s.max(s.min(x, s.const(89)), s.const(-20)))
-  const small = s.madd(s.polynomial(r, expTail), s.mul(r, r), r)
+  const { shifted, r } = reduceByLn2(s, s.atLeast(s.atMost(x, s.const(89)), s.const(-20)))
   // 2^n (e^r - 1) + (2^n - 1), halved so that 2^128 is not needed.
-  const b = s.builder
-  const power = powerOfTwo(s, b.op('i32', 'i32x4.sub', whole, b.bits('i32', 1)))
-  const result = s.madd(power, small, s.sub(power, s.const(0.5)))
+  const power = powerOfTwo(s, shifted, -1)
+  const result = s.madd(power, expm1Reduced(s, r), s.sub(power, s.const(0.5)))
   const doubled = s.add(result, result)
   return s.select(s.eq(x, s.const(0)), x, doubled)
 }
@@ -65,7 +66,7 @@ export function log(s: VectorArithmetic, x: Reg): Reg {
   // Subnormal numbers are scaled into the normal range first.
   const tiny = s.lt(x, s.const(1.17549435e-38))
   const scaled = s.select(tiny, s.mul(x, s.const(8388608)), x)
-  const shift = s.select(tiny, s.const(-23), s.const(0))
+  const shift = s.and(s.const(-23), tiny)
   const bits = b.op('i32', 'i32x4.sub', scaled, b.bits('i32', 0x3f2aaaab))
   const exponent = b.op('i32', 'v128.and', bits, b.bits('i32', -8388608))
   const m = b.op('f32', 'i32x4.sub', scaled, exponent)
@@ -77,14 +78,10 @@ export function log(s: VectorArithmetic, x: Reg): Reg {
   return logSpecials(s, x, result)
 }
 
-/** Results for what has no logarithm: NaN below 0, -Infinity at 0; Infinity and NaN give themselves. */
+/** Results for what has no logarithm: -Infinity at 0; the square root of the rest is NaN, or the Infinity or NaN itself. */
 function logSpecials(s: VectorArithmetic, x: Reg, result: Reg): Reg {
-  const ordinary = s.lt(x, s.const(Infinity))
-  const positive = s.lt(s.const(0), x)
-  const zero = s.eq(x, s.const(0))
-  const atMostZero = s.select(zero, s.const(-Infinity), s.const(NaN))
-  const negative = s.lt(x, s.const(0))
-  return s.select(s.and(ordinary, positive), result, s.select(s.or(zero, negative), atMostZero, x))
+  const ordinary = s.and(s.lt(x, s.const(Infinity)), s.lt(s.const(0), x))
+  return s.select(ordinary, result, s.select(s.eq(x, s.const(0)), s.const(-Infinity), s.sqrt(x)))
 }
 
 /** ln(1 + x) = ln(u) · x / (u - 1) with u = 1 + x rounded: the errors of u cancel (Kahan). */
@@ -96,39 +93,37 @@ export function log1p(s: VectorArithmetic, x: Reg): Reg {
   return s.select(plain, x, exact)
 }
 
+/** m / (m + 2) for m = e^2|x| - 1, which is computed without cancellation. Beyond |x| = 10 it is 1. */
 export function tanh(s: VectorArithmetic, x: Reg): Reg {
-  const b = s.builder
   const a = s.abs(x)
-  const e = exp(s, s.min(s.add(a, a), s.const(40)))
-  const large = s.sub(s.const(1), s.div(s.const(2), s.add(e, s.const(1))))
-  const z = s.mul(a, a)
-  const p = s.polynomial(z, [-5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1])
-  const small = s.madd(s.mul(p, z), a, a)
-  const magnitude = s.select(s.lt(s.const(0.625), a), large, small)
-  return withSignOf(s, magnitude, x, b.bits('f32', -2147483648))
+  const { shifted, r } = reduceByLn2(s, s.atMost(s.add(a, a), s.const(20)))
+  const power = powerOfTwo(s, shifted)
+  const m = s.madd(power, expm1Reduced(s, r), s.sub(power, s.const(1)))
+  return withSignOf(s, s.div(m, s.add(m, s.const(2))), x)
 }
 
-function withSignOf(s: VectorArithmetic, magnitude: Reg, x: Reg, signBit: Reg): Reg {
-  return s.or(magnitude, s.and(x, signBit))
+function withSignOf(s: VectorArithmetic, magnitude: Reg, x: Reg): Reg {
+  return s.or(magnitude, s.and(x, s.builder.bits('f32', -2147483648)))
 }
 
 export function sigmoid(s: VectorArithmetic, x: Reg): Reg {
-  return s.div(s.const(1), s.add(s.const(1), exp(s, s.neg(x))))
+  const { shifted, r } = reduceByLn2(s, s.atLeast(s.atMost(s.neg(x), s.const(89)), s.const(-87)))
+  const p = s.add(expm1Reduced(s, r), s.const(1))
+  // 1 + e^-x; half the power and twice the factor, so that only what is larger than any float32 overflows.
+  return s.div(s.const(1), s.madd(s.add(p, p), powerOfTwo(s, shifted, -1), s.const(1)))
 }
 
 export function erf(s: VectorArithmetic, x: Reg): Reg {
-  const b = s.builder
-  const t = s.abs(x)
-  const z = s.mul(x, x)
-  let r = s.madd(t, s.const(-1.72853470e-5), s.const(3.83197126e-4))
+  // erf is 1 from 4 on.
+  const t = s.atMost(s.abs(x), s.const(4))
+  const z = s.mul(t, t)
+  let e = s.madd(t, s.const(-1.72853470e-5), s.const(3.83197126e-4))
   const u = s.madd(t, s.const(-3.88396438e-3), s.const(2.42546219e-2))
-  r = s.madd(r, z, u)
-  for (const c of [-1.06777877e-1, -6.34846687e-1, -1.28717512e-1]) r = s.madd(r, t, s.const(c))
-  const exponent = s.madd(r, t, s.neg(t))
-  const large = s.sub(s.const(1), exp(s, exponent))
+  e = s.madd(e, z, u)
+  for (const c of [-1.06777877e-1, -6.34846687e-1, -1.28717512e-1]) e = s.madd(e, t, s.const(c))
+  const { shifted, r } = reduceByLn2(s, s.madd(e, t, s.neg(t)))
+  const large = s.nmadd(s.add(expm1Reduced(s, r), s.const(1)), powerOfTwo(s, shifted), s.const(1))
   const p = s.polynomial(z, [-5.96761703e-4, 4.99119423e-3, -2.67681349e-2, 1.12819925e-1, -3.76125336e-1, 1.28379166e-1])
   const small = s.madd(p, t, t)
-  // Beyond 4 the polynomial no longer falls; erf is 1 there.
-  const magnitude = s.select(s.lt(s.const(4), t), s.const(1), s.select(s.lt(s.const(0.927734375), t), large, small))
-  return withSignOf(s, s.select(s.eq(x, x), magnitude, x), x, b.bits('f32', -2147483648))
+  return withSignOf(s, s.select(s.lt(s.const(0.927734375), t), large, small), x)
 }

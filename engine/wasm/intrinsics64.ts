@@ -16,23 +16,16 @@ const ln2Low = 1.90821492927058770002e-10
 const expTail = [1 / 6227020800, 1 / 479001600, 1 / 39916800, 1 / 3628800, 1 / 362880, 1 / 40320, 1 / 5040, 1 / 720, 1 / 120, 1 / 24, 1 / 6, 1 / 2]
 
 interface Reduced {
-  readonly whole: Reg
+  /** Its low bits are n: a shift to the left by 52 leaves n as an exponent. */
+  readonly shifted: Reg
   readonly r: Reg
 }
 
 function reduceByLn2(s: VectorArithmetic, x: Reg): Reduced {
-  const b = s.builder
   const shifted = s.madd(x, s.const(log2e), s.const(roundingMagic))
   const n = s.sub(shifted, s.const(roundingMagic))
-  const whole = b.op('i64', 'i64x2.sub', shifted, b.bits64('i64', 0x4338000000000000n))
   const r = s.nmadd(n, s.const(ln2Low), s.nmadd(n, s.const(ln2High), x))
-  return { whole, r }
-}
-
-/** 2^n for -1022 ≤ n ≤ 1023. */
-function powerOfTwo(s: VectorArithmetic, n: Reg): Reg {
-  const b = s.builder
-  return b.op('f64', 'i64x2.add', b.shift('i64x2.shl', n, 52), b.bits64('f64', 0x3ff0000000000000n))
+  return { shifted, r }
 }
 
 export function exp(s: VectorArithmetic, x: Reg): Reg {
@@ -42,19 +35,22 @@ export function exp(s: VectorArithmetic, x: Reg): Reg {
 /** e^(x + low), where low is a small correction. */
 function expSum(s: VectorArithmetic, x: Reg, low: Reg | undefined): Reg {
   const b = s.builder
-  const { whole, r: rest0 } = reduceByLn2(s, s.max(s.min(x, s.const(710)), s.const(-746)))
+  const { shifted, r: rest0 } = reduceByLn2(s, s.atLeast(s.atMost(x, s.const(710)), s.const(-746)))
   const r = low ? s.add(rest0, low) : rest0
   const p = s.add(s.madd(s.polynomial(r, expTail), s.mul(r, r), r), s.const(1))
-  const half = b.shift('i64x2.shr_s', whole, 1)
-  const rest = b.op('i64', 'i64x2.sub', whole, half)
-  return s.mul(s.mul(p, powerOfTwo(s, half)), powerOfTwo(s, rest))
+  // Two factors, so that neither overflows and the last multiplication rounds a subnormal result once.
+  const half = b.shift('i64x2.shl', b.shift('i64x2.shr_u', shifted, 1), 52)
+  const rest = b.op('i64', 'i64x2.sub', b.shift('i64x2.shl', shifted, 52), half)
+  const one = b.bits64('f64', 0x3ff0000000000000n)
+  return s.mul(s.mul(p, b.op('f64', 'i64x2.add', half, one)), b.op('f64', 'i64x2.add', rest, one))
 }
 
 export function expm1(s: VectorArithmetic, x: Reg): Reg {
   const b = s.builder
-  const { whole, r } = reduceByLn2(s, s.max(s.min(x, s.const(710)), s.const(-40)))
+  const { shifted, r } = reduceByLn2(s, s.atLeast(s.atMost(x, s.const(710)), s.const(-40)))
   const small = s.madd(s.polynomial(r, expTail), s.mul(r, r), r)
-  const power = powerOfTwo(s, b.op('i64', 'i64x2.sub', whole, b.bits64('i64', 1n)))
+  // 2^(n - 1), so that 2^1024 is not needed.
+  const power = b.op('f64', 'i64x2.add', b.shift('i64x2.shl', shifted, 52), b.bits64('f64', 0x3fe0000000000000n))
   const result = s.madd(power, small, s.sub(power, s.const(0.5)))
   return s.select(s.eq(x, s.const(0)), x, s.add(result, result))
 }
@@ -64,7 +60,7 @@ export function log(s: VectorArithmetic, x: Reg): Reg {
   const b = s.builder
   const tiny = s.lt(x, s.const(2.2250738585072014e-308))
   const scaled = s.select(tiny, s.mul(x, s.const(18014398509481984)), x)
-  const shift = s.select(tiny, s.const(-54), s.const(0))
+  const shift = s.and(s.const(-54), tiny)
   // The exponent that puts the mantissa into [√½, √2).
   const bits = b.op('i64', 'i64x2.sub', scaled, b.bits64('i64', 0x3fe6a09e667f3bcdn))
   const exponent = b.op('i64', 'v128.and', bits, b.bits64('i64', -0x10000000000000n))
@@ -80,8 +76,8 @@ export function log(s: VectorArithmetic, x: Reg): Reg {
   const low = s.madd(t, s.add(halfSquare, r), s.mul(k, s.const(ln2Low)))
   const result = s.madd(k, s.const(ln2High), s.sub(f, s.sub(halfSquare, low)))
   const ordinary = s.and(s.lt(s.const(0), x), s.lt(x, s.const(Infinity)))
-  const atMostZero = s.select(s.eq(x, s.const(0)), s.const(-Infinity), s.const(NaN))
-  return s.select(ordinary, result, s.select(s.le(x, s.const(0)), atMostZero, x))
+  // The square root of what has no logarithm is NaN, or the Infinity or NaN itself.
+  return s.select(ordinary, result, s.select(s.eq(x, s.const(0)), s.const(-Infinity), s.sqrt(x)))
 }
 
 /** The exponent field k·2^52 as the float k. */
@@ -102,7 +98,7 @@ export function log1p(s: VectorArithmetic, x: Reg): Reg {
 /** t / (t + 2) with t = e^(2|x|) - 1. */
 export function tanh(s: VectorArithmetic, x: Reg): Reg {
   const a = s.abs(x)
-  const t = expm1(s, s.min(s.add(a, a), s.const(44)))
+  const t = expm1(s, s.atMost(s.add(a, a), s.const(44)))
   return withSignOf(s, s.div(t, s.add(t, s.const(2))), x)
 }
 
