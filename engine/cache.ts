@@ -1,60 +1,153 @@
-/** Compiled programs by the structure of their graph; the least recently used go first. */
+/**
+ * Compiled programs, found in two ways: by the structure of their graph, and by the text of a request's structure, which
+ * spares even the tracing. Bounded in number and in bytes; the least recently used go first.
+ */
 import { hash } from 'node:crypto'
 import type { CompileOptions, CompiledStep, StepGraph } from './compile.ts'
 import { compile, structureOf } from './compile.ts'
+import type { Draw } from './random/program.ts'
 import { Runtime } from './runtime.ts'
 
-interface Entry {
-  readonly compiled: CompiledStep
-  /** A small instance that is kept for the next request with the same structure. */
-  runtime: Runtime | undefined
+/** What an answer needs to know of a traced program beside its code. Holds no part of the graph. */
+export interface Facts {
+  readonly nodes: number
+  readonly draws: readonly Draw[]
+  readonly gradFn: string | null
+  /** The outputs of a forward pass in their order; a number where the program computed a Python number. */
+  readonly outputs: ReadonlyMap<string, number | undefined>
 }
 
 /** Memories up to this size stay with their program. */
 const keptBytes = 4 * 2 ** 20
+/** Texts of requests that lead to one program, and the longest that is kept. */
+const maxTexts = 8
+const maxTextLength = 2 ** 16
+/** Machine code and what V8 keeps beside it, for a byte of WebAssembly. */
+const codeBytes = 10
 
-export interface Prepared {
+interface Program {
+  readonly key: string
+  readonly compiled: CompiledStep
+  readonly texts: Map<string, Facts>
+  /** A small instance that is kept for the next request with the same structure. */
+  runtime: Runtime | undefined
+}
+
+export interface Limits {
+  readonly programs: number
+  readonly bytes: number
+}
+
+/** A program for one request. */
+export class Prepared {
   readonly compiled: CompiledStep
   readonly fromCache: boolean
-  /** An instance of its own until `release`. */
-  readonly runtime: (memory?: WebAssembly.Memory) => Runtime
-  readonly release: (runtime: Runtime) => void
+  readonly #program: Program
+  readonly #changed: (program: Program) => void
+
+  constructor(program: Program, fromCache: boolean, changed: (program: Program) => void) {
+    this.compiled = program.compiled
+    this.fromCache = fromCache
+    this.#program = program
+    this.#changed = changed
+  }
+
+  get key(): string {
+    return this.#program.key
+  }
+
+  /**
+   * An instance of its own until `release`. It may have run for another request: data, state and the numbers of steps
+   * are to be written before it runs. All else is written by a step before it is read.
+   */
+  runtime(memory?: WebAssembly.Memory): Runtime {
+    const kept = memory ? undefined : this.#program.runtime
+    if (!kept) return new Runtime(this.compiled, memory)
+    this.#program.runtime = undefined
+    return kept
+  }
+
+  release(runtime: Runtime): void {
+    if (this.compiled.memoryBytes > keptBytes || !runtime.ownsMemory) return
+    this.#program.runtime = runtime
+    this.#changed(this.#program)
+  }
 }
 
 export class ProgramCache {
-  readonly #entries = new Map<string, Entry>()
-  readonly #capacity: number
+  readonly #limits: Limits
+  /** In the order of use, the latest last. */
+  readonly #programs = new Map<string, Program>()
+  readonly #byText = new Map<string, Program>()
+  readonly #sizes = new Map<Program, number>()
+  #bytes = 0
+  readonly #changed = (program: Program): void => this.#weigh(program)
 
-  constructor(capacity = 200) {
-    this.#capacity = capacity
+  constructor(programs = 200, bytes = 64 * 2 ** 20) {
+    this.#limits = { programs, bytes }
   }
 
   prepare(graph: StepGraph, options: CompileOptions): Prepared {
     const key = hash('sha256', `${options.wide} ${options.maxChunk}\n${structureOf(graph)}`)
-    let entry = this.#entries.get(key)
-    const fromCache = entry !== undefined
-    entry ??= { compiled: compile(graph, options), runtime: undefined }
-    // Moves the entry to the end: the map's order is the order of use.
-    this.#entries.delete(key)
-    this.#entries.set(key, entry)
-    const oldest = this.#entries.keys().next().value
-    if (this.#entries.size > this.#capacity && oldest !== undefined) this.#entries.delete(oldest)
-    return use(entry, fromCache)
+    const known = this.#programs.get(key)
+    // Where threads share what they compile, the program of another one is asked for here, by the same key.
+    const program = known ?? { key, compiled: compile(graph, options), texts: new Map(), runtime: undefined }
+    this.#use(program)
+    return new Prepared(program, known !== undefined, this.#changed)
+  }
+
+  /** The program of a request whose structure has this text, where one was remembered. */
+  recall(text: string): { readonly prepared: Prepared; readonly facts: Facts } | undefined {
+    const program = this.#byText.get(text)
+    const facts = program?.texts.get(text)
+    if (!program || !facts) return undefined
+    this.#use(program)
+    return { prepared: new Prepared(program, true, this.#changed), facts }
+  }
+
+  remember(text: string, { key }: Prepared, facts: Facts): void {
+    const program = this.#programs.get(key)
+    if (!program || text.length > maxTextLength) return
+    program.texts.set(text, facts)
+    this.#byText.set(text, program)
+    const oldest = program.texts.size > maxTexts ? program.texts.keys().next().value : undefined
+    if (oldest !== undefined) {
+      program.texts.delete(oldest)
+      this.#byText.delete(oldest)
+    }
+    this.#weigh(program)
+  }
+
+  #use(program: Program): void {
+    const known = this.#programs.delete(program.key)
+    this.#programs.set(program.key, program)
+    if (!known) this.#weigh(program)
+  }
+
+  /** Counts the bytes of a program anew, and drops the oldest ones where there are too many. */
+  #weigh(program: Program): void {
+    if (this.#programs.get(program.key) !== program) return
+    const size = bytesOf(program)
+    this.#bytes += size - (this.#sizes.get(program) ?? 0)
+    this.#sizes.set(program, size)
+    for (const oldest of this.#programs.values()) {
+      const fits = this.#programs.size <= this.#limits.programs && this.#bytes <= this.#limits.bytes
+      if (fits || this.#programs.size === 1) return
+      this.#drop(oldest)
+    }
+  }
+
+  #drop(program: Program): void {
+    this.#programs.delete(program.key)
+    this.#bytes -= this.#sizes.get(program) ?? 0
+    this.#sizes.delete(program)
+    for (const text of program.texts.keys()) this.#byText.delete(text)
   }
 }
 
-function use(entry: Entry, fromCache: boolean): Prepared {
-  return {
-    compiled: entry.compiled,
-    fromCache,
-    runtime: (memory) => {
-      const kept = memory ? undefined : entry.runtime
-      if (!kept) return new Runtime(entry.compiled, memory)
-      entry.runtime = undefined
-      return kept
-    },
-    release: (runtime) => {
-      if (entry.compiled.memoryBytes <= keptBytes && runtime.ownsMemory) entry.runtime = runtime
-    },
-  }
+function bytesOf({ compiled, runtime, texts }: Program): number {
+  let bytes = compiled.wasmBytes * codeBytes + (runtime?.memory.buffer.byteLength ?? 0)
+  for (const { values } of compiled.literals) bytes += values.length * 8
+  for (const text of texts.keys()) bytes += text.length * 2
+  return bytes
 }

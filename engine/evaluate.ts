@@ -1,13 +1,13 @@
 /** One pass: the loss and variables of a spec, and the gradients. */
 import { gradients } from './autodiff.ts'
 import { dependsOn } from './autodiff.ts'
-import type { ProgramCache } from './cache.ts'
-import type { Binding, CompileOptions, StepGraph } from './compile.ts'
+import type { Facts, Prepared, ProgramCache } from './cache.ts'
+import type { Binding, CompileOptions } from './compile.ts'
 import { Conditions } from './conditions.ts'
 import { SpecError, suggestion } from './errors.ts'
 import { indexError } from './faults.ts'
 import type { Output } from './ir/print.ts'
-import type { Value } from './ir/value.ts'
+import type { Graph, Value } from './ir/value.ts'
 import { isFloat } from './ir/value.ts'
 import { Tensor, describe } from './lang/values.ts'
 import type { Dynamic, Recorder } from './lang/values.ts'
@@ -20,6 +20,7 @@ import { Mt19937 } from './random/mt19937.ts'
 import { Drawing, drawnInputs } from './random/program.ts'
 import type { Elements, Runtime } from './runtime.ts'
 import type { EngineLimits, ForwardSpec } from './spec.ts'
+import { structureText } from './structure.ts'
 import type { TensorResult } from './tensor.ts'
 
 export interface Engine {
@@ -53,25 +54,39 @@ export interface BackwardResult {
   readonly stats: Stats
 }
 
-export interface Setup {
+/** The numbers of a request: its data, its parameters as they begin, and what draws the rest. */
+interface Given {
   readonly model: Model
   readonly data: readonly DataTensor[]
+  readonly generator: Mt19937
+}
+
+export interface Setup extends Omit<Given, 'generator'> {
   readonly drawing: Drawing
   readonly network: Network
+  /** Whether what was traced depends on numbers: conditions on tensors were decided by them. */
+  readonly decided: boolean
+}
+
+function readGiven(spec: ForwardSpec, { limits }: Engine): Given {
+  const data = readData(spec, limits.maxElements)
+  const generator = new Mt19937(spec.seed)
+  return { data, generator, model: new Model(spec, generator, limits.maxElements) }
 }
 
 /** Reads the data, draws the parameters and traces the spec. */
 export function setUp(spec: ForwardSpec, engine: Engine, recorder?: Recorder): Setup {
+  return setUpGiven(spec, readGiven(spec, engine), engine, recorder)
+}
+
+function setUpGiven(spec: ForwardSpec, { data, model, generator }: Given, engine: Engine, recorder?: Recorder): Setup {
   const { limits } = engine
-  const data = readData(spec, limits.maxElements)
-  const generator = new Mt19937(spec.seed)
-  const model = new Model(spec, generator, limits.maxElements)
   const drawing = new Drawing(generator)
   const numbers = inputElements(data, model)
   const conditions = new Conditions([], (name) => numbers.get(name) ?? drawing.read(name), engine)
   const decide = (condition: Value, live: Iterable<Value>): boolean => conditions.decide(condition, live)
   const network = buildNetwork(spec, model, data, limits, { decide, draws: drawing.draws, recorder })
-  return { model, data, drawing, network }
+  return { model, data, drawing, network, decided: conditions.taken.length > 0 }
 }
 
 /** Data and initial parameters by the names of their buffers. */
@@ -83,7 +98,7 @@ export function inputElements(data: readonly DataTensor[], model: Model): Map<st
 }
 
 /** All that the network reads. */
-function allInputs({ data, model, drawing }: Setup): Map<string, Elements> {
+function allInputs({ data, model, drawing }: Inputs): Map<string, Elements> {
   const elements = inputElements(data, model)
   for (const { name } of drawnInputs(drawing.draws)) elements.set(name, drawing.read(name))
   return elements
@@ -91,20 +106,25 @@ function allInputs({ data, model, drawing }: Setup): Map<string, Elements> {
 
 /** The forward pass of `POST /v1/forward`. */
 export function forward(spec: ForwardSpec, engine: Engine): ForwardResult {
-  const setup = setUp(spec, engine)
-  const { network } = setup
+  const { results, facts, stats, again } = onePass(spec, engine, ['forward', spec.outputs], (setup) => {
+    const { records, outputs } = forwardRecords(spec, setup)
+    return { records, outputs, gradFn: setup.network.loss?.gradFn ?? null }
+  })
+  const outputs = new Map([...facts.outputs].map(([name, number]) => [name, number ?? results.get(`output ${name}`)!]))
+  const found = (setup: Setup): NonFinite | undefined => locateNonFinite({ forward: forwardRecords(spec, setup).records.map(({ value }) => value), gradients: [] }, allInputs(setup), setup.model, engine.compile)
+  return { loss: results.get('loss'), gradFn: facts.gradFn, outputs, nonFinite: isOdd(results) ? found(again()) : undefined, stats }
+}
+
+function forwardRecords(spec: ForwardSpec, { network }: Setup): { records: Output[]; outputs: Map<string, number | undefined> } {
   const asked = spec.outputs ?? (network.forward?.lastAssigned === undefined ? [] : [network.forward.lastAssigned])
   const records: Output[] = network.loss ? [{ name: 'loss', value: network.loss.value }] : []
-  const numbers = new Map<string, number>()
+  const outputs = new Map<string, number | undefined>()
   for (const [i, name] of asked.entries()) {
     const value = outputOf(name, network.scope.get(name), [...network.scope.keys()], spec.outputs ? `/outputs/${i}` : '/model/forward')
-    if (typeof value === 'number') numbers.set(name, value)
-    else records.push({ name: `output ${name}`, value })
+    if (typeof value !== 'number') records.push({ name: `output ${name}`, value })
+    outputs.set(name, typeof value === 'number' ? value : undefined)
   }
-  const { results, stats } = runOnce(setup, records, engine)
-  const outputs = new Map(asked.map((name) => [name, numbers.get(name) ?? results.get(`output ${name}`)!]))
-  const nonFinite = isOdd(results) ? locateNonFinite({ forward: records.map(({ value }) => value), gradients: [] }, allInputs(setup), setup.model, engine.compile) : undefined
-  return { loss: results.get('loss'), gradFn: network.loss?.gradFn ?? null, outputs, nonFinite, stats }
+  return { records, outputs }
 }
 
 function outputOf(name: string, value: Dynamic | undefined, known: readonly string[], pointer: string): Value | number {
@@ -116,21 +136,23 @@ function outputOf(name: string, value: Dynamic | undefined, known: readonly stri
 
 /** The forward and backward pass of `POST /v1/backward`. */
 export function backward(spec: ForwardSpec, engine: Engine): BackwardResult {
-  const setup = setUp(spec, engine)
-  const { model, network } = setup
+  const { results, facts, stats, again } = onePass(spec, engine, 'backward', (setup) => {
+    const { loss, targets, values } = backwardValues(spec, setup)
+    return { records: [{ name: 'loss', value: loss.value }, ...targets.map((name, i) => ({ name: `gradient ${name}`, value: values[i]! }))], outputs: new Map(), gradFn: loss.gradFn }
+  })
+  const found = (setup: Setup): NonFinite | undefined => {
+    const { loss, values } = backwardValues(spec, setup)
+    return locateNonFinite({ forward: [loss.value], gradients: values }, allInputs(setup), setup.model, engine.compile)
+  }
+  const gradientsByName = new Map<string, TensorResult>()
+  for (const [name, result] of results) if (name !== 'loss') gradientsByName.set(name.slice('gradient '.length), result)
+  return { loss: results.get('loss')!, gradFn: facts.gradFn, gradients: gradientsByName, nonFinite: isOdd(results) ? found(again()) : undefined, stats }
+}
+
+function backwardValues(spec: ForwardSpec, { model, network }: Setup): { loss: Tensor; targets: string[]; values: Value[] } {
   const loss = requireLoss(network)
   const targets = gradientTargets(spec, model, network)
-  const values = gradients(loss.value, [...targets.values()])
-  const records = [{ name: 'loss', value: loss.value }, ...[...targets.keys()].map((name, i) => ({ name, value: values[i]! }))]
-  const { results, stats } = runOnce(setup, records, engine)
-  const nonFinite = isOdd(results) ? locateNonFinite({ forward: [loss.value], gradients: values }, allInputs(setup), model, engine.compile) : undefined
-  return {
-    loss: results.get('loss')!,
-    gradFn: loss.gradFn,
-    nonFinite,
-    gradients: new Map([...targets.keys()].map((name) => [name, results.get(name)!])),
-    stats,
-  }
+  return { loss, targets: [...targets.keys()], values: gradients(loss.value, [...targets.values()]) }
 }
 
 /** What gradients are taken with respect to, by name: the trainable parameters, then what `retain_grad` names. */
@@ -153,20 +175,65 @@ export function gradientTargets(spec: ForwardSpec, model: Model, network: Networ
   return targets
 }
 
-/** Runs the network once for what is to be recorded. */
-export function runOnce(setup: Setup, records: readonly Output[], engine: Engine): { results: Map<string, TensorResult>; stats: Stats } {
-  const { network } = setup
-  const graph: StepGraph = { bindings: inputBindings(setup), records, updates: [] }
-  const prepared = engine.cache.prepare(graph, { ...engine.compile, maxChunk: 1 })
-  const runtime = prepared.runtime()
-  bindAll(runtime, setup)
-  const done = runtime.run(1)
-  if (done !== 1) throw indexError(runtime.takeFault(), network.graph)
-  const results = new Map(prepared.compiled.records.columns.map((column) => [column.name, { shape: column.shape, dtype: column.dtype, elements: runtime.record(column, 0) }]))
-  prepared.release(runtime)
-  const { memoryBytes, kernels } = prepared.compiled
-  return { results, stats: { fromCache: prepared.fromCache, memoryBytes, kernels: kernels.length, nodes: network.graph.values.length } }
+type Results = Map<string, TensorResult>
+
+/** What a pass computes, and what its answer has to know of the trace. */
+type Asked = { readonly records: readonly Output[] } & Pick<Facts, 'outputs' | 'gradFn'>
+
+/**
+ * Runs the program of a spec once. Where the cache knows the structure of the spec, nothing is traced: `again` sets the
+ * pass up anew for what only a graph can tell. `more` says what is asked, beside the spec.
+ */
+function onePass(spec: ForwardSpec, engine: Engine, more: unknown, ask: (setup: Setup) => Asked): { results: Results; facts: Facts; stats: Stats; again: () => Setup } {
+  const given = readGiven(spec, engine)
+  const { wide, maxBytes } = engine.compile
+  const text = structureText({ spec, ...given, limits: engine.limits }, [more, wide, maxBytes])
+  const again = (): Setup => setUp(spec, engine)
+  const known = engine.cache.recall(text)
+  if (known) {
+    const { prepared, facts } = known
+    const drawing = new Drawing(given.generator, [...facts.draws])
+    return { results: runPrepared(prepared, { ...given, drawing }, () => again().network.graph), facts, stats: statsOf(prepared, facts.nodes), again }
+  }
+  const setup = setUpGiven(spec, given, engine)
+  const { records, outputs, gradFn } = ask(setup)
+  const { graph, ctx } = setup.network
+  const prepared = prepare(setup, records, engine)
+  const results = runPrepared(prepared, setup, () => graph)
+  const facts = { nodes: graph.values.length, draws: ctx.draws, outputs, gradFn }
+  if (!setup.decided) engine.cache.remember(text, prepared, facts)
+  return { results, facts, stats: statsOf(prepared, facts.nodes), again: () => setup }
 }
+
+/** Runs the network once for what is to be recorded. */
+export function runOnce(setup: Setup, records: readonly Output[], engine: Engine): { results: Results; stats: Stats } {
+  const prepared = prepare(setup, records, engine)
+  const { graph } = setup.network
+  return { results: runPrepared(prepared, setup, () => graph), stats: statsOf(prepared, graph.values.length) }
+}
+
+function prepare(setup: Setup, records: readonly Output[], engine: Engine): Prepared {
+  return engine.cache.prepare({ bindings: inputBindings(setup), records, updates: [] }, { ...engine.compile, maxChunk: 1 })
+}
+
+function statsOf({ compiled, fromCache }: Prepared, nodes: number): Stats {
+  return { fromCache, memoryBytes: compiled.memoryBytes, kernels: compiled.kernels.length, nodes }
+}
+
+/** `graph` is asked for where an index is out of range. */
+function runPrepared(prepared: Prepared, inputs: Inputs, graph: () => Graph): Results {
+  const runtime = prepared.runtime()
+  bindAll(runtime, inputs)
+  const done = runtime.run(1)
+  if (done !== 1) throw indexError(runtime.takeFault(), graph())
+  const results: Results = new Map()
+  for (const column of prepared.compiled.records.columns) results.set(column.name, { shape: column.shape, dtype: column.dtype, elements: runtime.record(column, 0) })
+  prepared.release(runtime)
+  return results
+}
+
+/** What is written into the buffers of a pass. */
+type Inputs = Pick<Setup, 'data' | 'model' | 'drawing'>
 
 /** Data, parameters and draws, none of which changes. */
 export function inputBindings({ model, drawing, network }: Setup): Binding[] {
@@ -178,7 +245,7 @@ export function inputBindings({ model, drawing, network }: Setup): Binding[] {
 }
 
 /** Writes all that the network reads into its buffers. */
-export function bindAll(runtime: Runtime, { data, model, drawing }: Setup): void {
+export function bindAll(runtime: Runtime, { data, model, drawing }: Inputs): void {
   bind(runtime, data, model)
   const slots = new Map(runtime.compiled.data.map((slot) => [slot.name, slot]))
   for (const { name } of drawnInputs(drawing.draws)) runtime.write(slots.get(name)!, drawing.read(name))

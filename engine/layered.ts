@@ -11,7 +11,6 @@ import type { Options } from './nn/index.ts'
 import { Mt19937 } from './random/mt19937.ts'
 import type { ForwardSpec } from './spec.ts'
 import type { TensorResult } from './tensor.ts'
-import { toElements } from './tensor.ts'
 
 export interface TensorKind {
   readonly shape: Shape
@@ -61,8 +60,7 @@ export function layerPlanner(spec: LayeredSpec, engine: Engine): (input: TensorK
   const tensors = new Map(placedIn(layers).map((placed) => [placed.prefix, tensorsOf(placed, model)]))
   return (input) => {
     const shapes = new Map<string, { readonly input: TensorKind; readonly output: TensorKind }>()
-    const elements = toElements({ shape: [0], dtype: undefined, numbers: new Float64Array(0) }, input.dtype)
-    const { scope } = buildNetwork(full, model, [{ name: 'x', ...input, elements }], engine.limits, { training: false, recorder: shapeRecorder(shapes) })
+    const { scope } = buildNetwork(full, model, [{ name: 'x', ...input }], engine.limits, { training: false, recorder: shapeRecorder(shapes) })
     const output = scope.get('y_hat')
     invariant(output instanceof Tensor, 'layers give y_hat')
     const planned = ({ parts }: Chain): Planned[] =>

@@ -47,6 +47,14 @@ export interface Chain {
 
 type Part = Placed | Chain
 
+/** What tracing sees of a parameter: not its numbers. */
+export type ParameterKind = Omit<Parameter, 'initial'>
+
+/** What tracing sees of a model. */
+export interface ModelStructure extends Pick<Model, 'layers' | 'callables' | 'applyLayers'> {
+  readonly parameters: readonly ParameterKind[]
+}
+
 export class Model {
   readonly parameters: Parameter[] = []
   readonly spec: ModelSpec
@@ -158,7 +166,7 @@ export class Model {
   }
 }
 
-export function asTensor(values: ReadonlyMap<string, Value>, parameter: Parameter): Tensor {
+export function asTensor(values: ReadonlyMap<string, Value>, parameter: ParameterKind): Tensor {
   return new Tensor(values.get(parameter.name)!, null, parameter.requiresGrad)
 }
 

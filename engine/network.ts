@@ -9,7 +9,7 @@ import type { Scope, TraceResult } from './lang/trace.ts'
 import { trace } from './lang/trace.ts'
 import type { Dynamic, Recorder, TraceContext } from './lang/values.ts'
 import { Tensor, bool, describe, float, int, none } from './lang/values.ts'
-import type { Model } from './model.ts'
+import type { ModelStructure } from './model.ts'
 import { asTensor } from './model.ts'
 import { lossTypes } from './nn/index.ts'
 import { gather } from './ops/indexing.ts'
@@ -17,7 +17,7 @@ import { mark } from './ops/elementwise.ts'
 import { input, literal } from './ops/source.ts'
 import { expand, reshape } from './ops/view.ts'
 import type { Draw } from './random/program.ts'
-import type { EngineLimits, ForwardSpec, ProgramText, TypedOptions } from './spec.ts'
+import type { EngineLimits, ForwardSpec, ProgramText, TracedSpec, TypedOptions } from './spec.ts'
 import { programText } from './spec.ts'
 import type { Elements } from './runtime.ts'
 import { readTensor, toElements } from './tensor.ts'
@@ -29,6 +29,9 @@ export interface DataTensor {
   readonly dtype: DType
   readonly elements: Elements
 }
+
+/** What tracing sees of it: not its numbers. */
+export type DataKind = Omit<DataTensor, 'elements'>
 
 /** Name of the per-step input that holds the rows of a minibatch. */
 export const batchRows = 'batch rows'
@@ -69,7 +72,7 @@ export interface NetworkOptions {
  * Traces the spec. With `batch`, tensors with dimensions are read through the rows of a minibatch of that size. The
  * recorder is told of all leaves and calls.
  */
-export function buildNetwork(spec: ForwardSpec, model: Model, data: readonly DataTensor[], limits: EngineLimits, options: NetworkOptions = {}): Network {
+export function buildNetwork(spec: TracedSpec, model: ModelStructure, data: readonly DataKind[], limits: EngineLimits, options: NetworkOptions = {}): Network {
   const graph = new Graph({ maxNodes: limits.maxNodes, maxElements: limits.maxElements })
   const { batch, decide, draws = [], recorder } = options
   const ctx: TraceContext = { graph, dtype: spec.dtype, draws, decide, recorder, training: options.training ?? spec.training ?? true }
@@ -129,7 +132,7 @@ function takeRows(whole: Value, rows: Value): Value {
 
 type Run = (text: ProgramText, pointer: string) => TraceResult
 
-function forwardPass(spec: ForwardSpec, model: Model, scope: Scope, ctx: TraceContext, values: Map<string, Value>, run: Run): TraceResult | undefined {
+function forwardPass(spec: TracedSpec, model: ModelStructure, scope: Scope, ctx: TraceContext, values: Map<string, Value>, run: Run): TraceResult | undefined {
   if (!spec.model.layers) return spec.model.forward === undefined ? undefined : run(spec.model.forward, '/model/forward')
   const x = scope.get('x')
   if (!(x instanceof Tensor)) throw new SpecError('unknown_name', 'layers are applied to the data tensor "x", which is not given', { pointer: '/data' })

@@ -55,6 +55,11 @@ export interface ForwardSpec {
   readonly retain_grad?: readonly string[] | undefined
 }
 
+/** All that tracing sees of a spec. What else decides a program is the shapes and dtypes of data and parameters. */
+export interface TracedSpec extends Pick<ForwardSpec, 'loss' | 'training' | 'dtype' | 'retain_grad'> {
+  readonly model: Pick<ModelSpec, 'layers' | 'modules' | 'forward'>
+}
+
 export interface ScheduleSpec {
   readonly type: string
   /** After what it steps. */

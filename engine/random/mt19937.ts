@@ -15,33 +15,32 @@ export interface GeneratorState {
 }
 
 export class Mt19937 {
-  readonly #state = new Uint32Array(size)
+  /** Made when the first number is drawn: many requests draw none. */
+  #words: Uint32Array<ArrayBuffer> | undefined
+  #seed = 0
   #at = size
   /** The second number of a pair of normal draws, kept for the next call. */
   nextNormal: number | undefined
 
   /** `seed`: a whole number below 2^53; its low 32 bits count, as in PyTorch. */
   constructor(seed: number) {
-    this.seed(seed)
+    this.#seed = seed % 2 ** 32
   }
 
   /** Starts anew, as `torch.manual_seed(seed)` does. A negative seed counts as two's complement. */
   seed(seed: number): void {
-    this.#state[0] = seed % 2 ** 32
-    for (let i = 1; i < size; i++) {
-      const previous = this.#state[i - 1]!
-      this.#state[i] = Math.imul(1812433253, previous ^ (previous >>> 30)) + i
-    }
+    this.#words = undefined
+    this.#seed = seed % 2 ** 32
     this.#at = size
     this.nextNormal = undefined
   }
 
   get state(): GeneratorState {
-    return { words: this.#state.slice(), at: this.#at, nextNormal: this.nextNormal }
+    return { words: (this.#words ?? seeded(this.#seed)).slice(), at: this.#at, nextNormal: this.nextNormal }
   }
 
   set state({ words, at, nextNormal }: GeneratorState) {
-    this.#state.set(words)
+    this.#words = words.slice()
     this.#at = at
     this.nextNormal = nextNormal
   }
@@ -55,15 +54,17 @@ export class Mt19937 {
 
   /** Goes on as `from` would. */
   restore(from: Mt19937): void {
-    this.#state.set(from.#state)
+    this.#words = from.#words?.slice()
+    this.#seed = from.#seed
     this.#at = from.#at
     this.nextNormal = from.nextNormal
   }
 
   /** 32 random bits. */
   random(): number {
+    // A generator without words stands at the end of them.
     if (this.#at === size) this.#refill()
-    let y = this.#state[this.#at++]!
+    let y = this.#words![this.#at++]!
     y ^= y >>> 11
     y ^= (y << 7) & 0x9d2c5680
     y ^= (y << 15) & 0xefc60000
@@ -77,11 +78,21 @@ export class Mt19937 {
   }
 
   #refill(): void {
-    const state = this.#state
+    const state = (this.#words ??= seeded(this.#seed))
     for (let i = 0; i < size; i++) {
       const y = (state[i]! & 0x80000000) | (state[(i + 1) % size]! & 0x7fffffff)
       state[i] = state[(i + middle) % size]! ^ (y >>> 1) ^ (y & 1 ? 0x9908b0df : 0)
     }
     this.#at = 0
   }
+}
+
+function seeded(seed: number): Uint32Array<ArrayBuffer> {
+  const words = new Uint32Array(size)
+  words[0] = seed
+  for (let i = 1; i < size; i++) {
+    const previous = words[i - 1]!
+    words[i] = Math.imul(1812433253, previous ^ (previous >>> 30)) + i
+  }
+  return words
 }
