@@ -13,13 +13,14 @@ import { Tensor, describe } from './lang/values.ts'
 import type { Dynamic, Recorder } from './lang/values.ts'
 import type { NonFinite } from './locate.ts'
 import { firstNonFinite, locateNonFinite } from './locate.ts'
+import type { ModelStructure } from './model.ts'
 import { Model } from './model.ts'
 import type { DataTensor, Network } from './network.ts'
 import { buildNetwork, readData, requireLoss } from './network.ts'
 import { Mt19937 } from './random/mt19937.ts'
 import { Drawing, drawnInputs } from './random/program.ts'
 import type { Elements, Runtime } from './runtime.ts'
-import type { EngineLimits, ForwardSpec } from './spec.ts'
+import type { EngineLimits, ForwardSpec, TracedSpec } from './spec.ts'
 import { structureText } from './structure.ts'
 import type { TensorResult } from './tensor.ts'
 
@@ -156,7 +157,7 @@ function backwardValues(spec: ForwardSpec, { model, network }: Setup): { loss: T
 }
 
 /** What gradients are taken with respect to, by name: the trainable parameters, then what `retain_grad` names. */
-export function gradientTargets(spec: ForwardSpec, model: Model, network: Network): Map<string, Value> {
+export function gradientTargets(spec: TracedSpec, model: ModelStructure, network: Network): Map<string, Value> {
   const targets = new Map<string, Value>()
   for (const { name, requiresGrad } of model.parameters) if (requiresGrad) targets.set(name, network.parameters.get(name)!)
   for (const [i, name] of (spec.retain_grad ?? []).entries()) {

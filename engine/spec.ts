@@ -128,6 +128,9 @@ export function programText(text: ProgramText): string {
   return typeof text === 'string' ? text : text.join('\n')
 }
 
+/** All that tracing a training step sees of a spec. */
+export interface TracedTrainSpec extends TracedSpec, Pick<TrainSpec, 'accumulate' | 'clip_grad_norm' | 'clip_grad_value'> {}
+
 /** What the operator allows one request. */
 export interface EngineLimits {
   readonly maxProgramLength: number

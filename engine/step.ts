@@ -6,22 +6,26 @@ import { gradientTargets } from './evaluate.ts'
 import type { Output } from './ir/print.ts'
 import type { Value } from './ir/value.ts'
 import { reachable } from './ir/value.ts'
-import type { Model, Parameter } from './model.ts'
+import type { ModelStructure, ParameterKind } from './model.ts'
 import type { Network } from './network.ts'
 import { batchRows, requireLoss } from './network.ts'
 import { logicalAnd, not, where } from './ops/choice.ts'
 import * as ew from './ops/elementwise.ts'
 import { constant, input } from './ops/source.ts'
 import { expand, sum } from './ops/view.ts'
-import type { Group } from './optim/groups.ts'
-import type { Optimizer } from './optim/index.ts'
+import type { Baked, GroupOptions, Optimizer } from './optim/index.ts'
 import { drawnInputs } from './random/program.ts'
-import type { TrainSpec } from './spec.ts'
+import type { TracedTrainSpec } from './spec.ts'
+
+/** A group with the options that hold at the start of the run: whether there is a momentum, for instance. */
+export interface BakedGroup {
+  readonly options: Baked<GroupOptions>
+  readonly parameters: readonly string[]
+}
 
 export interface StepOptions {
   readonly optimizer: Optimizer
-  /** With the options that hold at the start of the run: whether there is a momentum, for instance. */
-  readonly groups: readonly Group[]
+  readonly groups: readonly BakedGroup[]
   /** The numbers that each group's update reads, by name. */
   readonly numbers: readonly (readonly string[])[]
   /** Rows of the minibatch; 0 where the step sees all the data. */
@@ -36,7 +40,7 @@ export interface StepOptions {
 const watched = 'watch'
 
 /** Records `loss` and `grad_norm` first; then each `gradient …`; then each `condition …` whose outcome can change from step to step. */
-export function stepGraph(spec: TrainSpec, model: Model, network: Network, options: StepOptions): StepGraph {
+export function stepGraph(spec: TracedTrainSpec, model: ModelStructure, network: Network, options: StepOptions): StepGraph {
   const loss = requireLoss(network)
   const accumulate = spec.accumulate ?? 1
   const targets = gradientTargets(spec, model, network)
@@ -48,7 +52,7 @@ export function stepGraph(spec: TrainSpec, model: Model, network: Network, optio
   const frozen = model.parameters.filter((parameter) => !parameter.requiresGrad)
   const roleOf = (name: string): 'state' | 'data' => (network.buffers.has(name) ? 'state' : 'data')
   const bindings: Binding[] = [...network.data, ...frozen.map(({ name, dtype, shape }) => ({ name: `parameter ${name}`, dtype, shape, role: roleOf(name) }))]
-  const state = (name: string, { dtype, shape }: Parameter): Value => {
+  const state = (name: string, { dtype, shape }: ParameterKind): Value => {
     bindings.push({ name, dtype, shape, role: 'state' })
     return input(network.graph, name, shape, dtype)
   }
@@ -83,7 +87,7 @@ export function stepGraph(spec: TrainSpec, model: Model, network: Network, optio
     for (const [slot, value] of Object.entries(next.slots)) update(`${slot} ${name}`, slots[slot]!, value)
   }
   const given: Binding[] = numberNames(options.numbers, accumulate).map((name) => ({ name: `number ${name}`, dtype: spec.dtype, shape: [], role: 'step' }))
-  if (spec.batch_size !== undefined) given.push({ name: batchRows, dtype: 'int32', shape: [options.size], role: 'step' })
+  if (options.size > 0) given.push({ name: batchRows, dtype: 'int32', shape: [options.size], role: 'step' })
   for (const { name, dtype, shape } of drawnInputs(network.ctx.draws)) given.push({ name, dtype, shape, role: 'step' })
   bindings.push(...given)
 
@@ -109,7 +113,7 @@ function accumulated(gradient: Value, before: Value, count: number, keep: Value)
 }
 
 /** torch.nn.utils.clip_grad_norm_ (with its 1e-6) and clip_grad_value_. */
-function clip(spec: TrainSpec, values: readonly Value[], norm: Value): Value[] {
+function clip(spec: TracedTrainSpec, values: readonly Value[], norm: Value): Value[] {
   let clipped = [...values]
   const { clip_grad_norm: maxNorm, clip_grad_value: limit } = spec
   if (maxNorm !== undefined) {

@@ -81,7 +81,7 @@ export class Stepper {
       const { done, fault } = this.#try(variant, runtime, plan, write)
       const stray = variant.open && !tried.has(variant) ? this.#stray(variant, runtime, done, fault !== undefined) : undefined
       if (!stray) {
-        if (fault) throw indexError(fault, variant.network.graph)
+        if (fault) throw indexError(fault, variant.network().graph)
         this.#stretch = Math.max(this.#stretch, 2 * done)
         return { variant, runtime, done }
       }
@@ -108,7 +108,7 @@ export class Stepper {
   }
 
   #try(variant: Variant, runtime: Runtime, plan: BatchPlan, write: (runtime: Runtime, count: number) => number): { readonly done: number; readonly fault: RunFault | undefined } {
-    const most = variant.open ? (variant.network.ctx.draws.length > 0 ? 1 : this.#stretch) : Infinity
+    const most = variant.open ? (variant.draws.length > 0 ? 1 : this.#stretch) : Infinity
     const count = write(runtime, Math.min(plan.count, runtime.compiled.chunk, most))
     writeDraws(variant, runtime, count, this.#generator)
     this.#before = runtime.copyState(this.#before)
@@ -169,8 +169,9 @@ export class Stepper {
     for (const slot of runtime.compiled.state) inputs.set(slot.name, runtime.read(slot))
     for (const column of runtime.compiled.steps.columns) inputs.set(column.name, runtime.stepInput(column, row))
     this.rewind(runtime, done)
-    const loss = requireLoss(variant.network).value
-    const targets = [...gradientTargets(this.#spec, this.#model, variant.network).values()]
+    const network = variant.network()
+    const loss = requireLoss(network).value
+    const targets = [...gradientTargets(this.#spec, this.#model, network).values()]
     return locateNonFinite({ forward: [loss], gradients: gradients(loss, targets) }, inputs, this.#model, this.#engine.compile)
   }
 

@@ -109,18 +109,21 @@ export class Training {
     if (spec.checkpoint) this.#goOn(spec.checkpoint)
     const choices = {
       optimizer: this.#course.optimizer,
-      groups: this.#course.groups.map(({ parameters }, i) => ({ parameters, options: this.#progress.groups[i]! })),
+      groups: this.#course.groups.map(({ parameters }, i) => {
+        const { lr: _rate, initial_lr: _initial, ...baked } = this.#progress.groups[i]!
+        return { parameters, options: baked }
+      }),
       numbers: this.#course.numbers(this.#progress).numbers.map((numbers) => Object.keys(numbers)),
       gradients: options.gradients,
     }
     this.#stepper = new Stepper(spec, engine, this.model, this.data, this.#generator, choices, (slot) => this.#course.initial(slot))
     this.#searcher = new Searcher(this.#stepper, trained)
     const first = this.#stepper.prepare(this.batches.sizes, () => this.batches.plan(this.#done, 1))
-    const recorded = first.graph.records.filter(({ name }) => name.startsWith('gradient '))
+    const recorded = first.prepared.compiled.records.columns.filter(({ name }) => name.startsWith('gradient '))
     // A search needs the gradients whether or not they are reported.
     const reported = options.gradients ? recorded : []
     this.gradientNames = reported.map(({ name }) => name.slice('gradient '.length))
-    this.gradientShapes = reported.map(({ value }) => value.shape)
+    this.gradientShapes = reported.map(({ shape }) => shape)
     if (this.doneSteps === this.totalSteps) this.status = 'succeeded'
   }
 

@@ -1,18 +1,19 @@
 /** The programs of a training run: one for each size of minibatch and each path that its conditions on tensors take. */
 import type { Prepared } from './cache.ts'
-import type { StepGraph } from './compile.ts'
 import { Conditions } from './conditions.ts'
 import { invariant } from './errors.ts'
 import type { Engine, Stats } from './evaluate.ts'
-import type { Model } from './model.ts'
-import type { DataTensor, Network } from './network.ts'
+import type { ModelStructure } from './model.ts'
+import type { DataKind, Network, NetworkOptions } from './network.ts'
 import { buildNetwork } from './network.ts'
 import type { Mt19937 } from './random/mt19937.ts'
+import type { Draw } from './random/program.ts'
 import { Drawing, drawnInputs } from './random/program.ts'
 import type { Elements, Runtime } from './runtime.ts'
-import type { TrainSpec } from './spec.ts'
+import type { TracedTrainSpec } from './spec.ts'
 import type { StepOptions } from './step.ts'
 import { stepGraph } from './step.ts'
+import { structureText } from './structure.ts'
 import type { TensorResult } from './tensor.ts'
 
 export interface Variant {
@@ -22,8 +23,9 @@ export interface Variant {
   readonly path: readonly boolean[]
   /** Whether another step can take another path. */
   readonly open: boolean
-  readonly network: Network
-  readonly graph: StepGraph
+  readonly draws: readonly Draw[]
+  /** What was traced; traced when it is first asked for where the program came from the cache. */
+  readonly network: () => Network
   readonly prepared: Prepared
   runtime: Runtime | undefined
 }
@@ -35,16 +37,16 @@ export type StepChoices = Omit<StepOptions, 'size' | 'conditions'>
 const kept = 64
 
 export class Variants {
-  readonly #spec: TrainSpec
+  readonly #spec: TracedTrainSpec
   readonly #engine: Engine
-  readonly #model: Model
-  readonly #data: readonly DataTensor[]
+  readonly #model: ModelStructure
+  readonly #data: readonly DataKind[]
   readonly #options: StepChoices
   /** In the order of use, the latest last. */
   #variants: Variant[] = []
   #stats: Stats = { fromCache: true, memoryBytes: 0, kernels: 0, nodes: 0 }
 
-  constructor(spec: TrainSpec, engine: Engine, model: Model, data: readonly DataTensor[], options: StepChoices) {
+  constructor(spec: TracedTrainSpec, engine: Engine, model: ModelStructure, data: readonly DataKind[], options: StepChoices) {
     this.#spec = spec
     this.#engine = engine
     this.#model = model
@@ -62,23 +64,50 @@ export class Variants {
    * `generator` makes the draws that conditions depend on; it is left as it was.
    */
   trace(size: number, known: readonly boolean[], inputs: (name: string) => Elements | undefined, generator: Mt19937): Variant {
+    const text = this.#text(size)
+    const recalled = known.length === 0 ? this.#engine.cache.recall(text) : undefined
+    if (recalled) {
+      const { prepared, facts } = recalled
+      // Programs with conditions are not remembered: this one takes the same path whatever the numbers are.
+      let traced: Network | undefined
+      const network = (): Network => (traced ??= this.#network(size, []))
+      return this.#take({ size, path: [], open: false, draws: facts.draws, network, prepared, runtime: undefined }, facts.nodes)
+    }
     const drawing = new Drawing(generator.copy())
     const conditions = new Conditions(known, (name) => inputs(name) ?? drawing.read(name), this.#engine)
-    const batch = this.#spec.batch_size === undefined ? undefined : size
-    const network = buildNetwork(this.#spec, this.#model, this.#data, this.#engine.limits, { batch, decide: (condition, live) => conditions.decide(condition, live), draws: drawing.draws })
+    const network = this.#network(size, drawing.draws, (condition, live) => conditions.decide(condition, live))
     const same = this.#variants.find((variant) => variant.size === size && equal(variant.path, conditions.taken))
     if (same) return this.#use(same)
     const graph = stepGraph(this.#spec, this.#model, network, { ...this.#options, size, conditions })
     const prepared = this.#engine.cache.prepare(graph, this.#engine.compile)
-    const { compiled, fromCache } = prepared
+    const nodes = network.graph.values.length
+    if (conditions.taken.length === 0) this.#engine.cache.remember(text, prepared, { nodes, draws: drawing.draws, gradFn: null, outputs: new Map() })
+    return this.#take({ size, path: conditions.taken, open: graph.stopOn !== 'loss', draws: drawing.draws, network: () => network, prepared, runtime: undefined }, nodes)
+  }
+
+  #network(size: number, draws: Draw[], decide?: NetworkOptions['decide']): Network {
+    return buildNetwork(this.#spec, this.#model, this.#data, this.#engine.limits, { batch: size > 0 ? size : undefined, decide, draws })
+  }
+
+  /** The structure of the step for minibatches of `size`. */
+  #text(size: number): string {
+    const { accumulate, clip_grad_norm: norm, clip_grad_value: value } = this.#spec
+    const { optimizer, groups, numbers, gradients } = this.#options
+    const { wide, maxChunk, maxBytes } = this.#engine.compile
+    const step = ['train', size, accumulate, norm, value, optimizer.type, groups, numbers, gradients, wide, maxChunk, maxBytes]
+    return structureText({ spec: this.#spec, model: this.#model, data: this.#data, limits: this.#engine.limits }, step)
+  }
+
+  #take(variant: Variant, nodes: number): Variant {
+    const { compiled, fromCache } = variant.prepared
     const before = this.#stats
     this.#stats = {
       fromCache: before.fromCache && fromCache,
       memoryBytes: Math.max(before.memoryBytes, compiled.memoryBytes),
       kernels: before.kernels + compiled.kernels.length,
-      nodes: before.nodes + network.graph.values.length,
+      nodes: before.nodes + nodes,
     }
-    return this.#use({ size, path: conditions.taken, open: graph.stopOn !== 'loss', network, graph, prepared, runtime: undefined })
+    return this.#use(variant)
   }
 
   /** The program that minibatches of `size` used last. */
@@ -119,11 +148,12 @@ export function strayCondition(variant: Variant, runtime: Runtime, row: number):
 }
 
 /** Draws for the next `count` steps, one after the other: what is drawn ahead is what each step would draw. */
-export function writeDraws({ network }: Variant, runtime: Runtime, count: number, generator: Mt19937): void {
+export function writeDraws({ draws }: Variant, runtime: Runtime, count: number, generator: Mt19937): void {
+  if (draws.length === 0) return
   const columns = new Map(runtime.compiled.steps.columns.map((column) => [column.name, column]))
   for (let row = 0; row < count; row++) {
-    const drawing = new Drawing(generator, network.ctx.draws)
-    for (const { name } of drawnInputs(network.ctx.draws)) runtime.writeStep(columns.get(name)!, row, drawing.read(name))
+    const drawing = new Drawing(generator, [...draws])
+    for (const { name } of drawnInputs(draws)) runtime.writeStep(columns.get(name)!, row, drawing.read(name))
     drawing.finish()
   }
 }

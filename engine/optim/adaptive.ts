@@ -179,6 +179,7 @@ export const adagrad = optimizer(
     doc: 'Steps scaled by the root of the sum of squared gradients (Duchi et al. 2011)',
     slots: ({ initial_accumulator_value: initial }) => ({ sum: initial }),
     next: ({ lr, lr_decay: slope }, step) => ({ numbers: { step_size: lr / (1 + (step - 1) * slope) } }),
+    steady: ({ lr_decay: slope }) => slope === 0,
     update: ({ eps, ...options }, gradient, parameter, slots, numbers) => {
       const g = withDecay(gradient, parameter, options)
       const total = ew.add(slots['sum']!, ew.mul(g, g))
@@ -200,6 +201,7 @@ export const adadelta = optimizer(
     doc: 'Steps scaled by the ratio of past steps to past gradients (Zeiler 2012)',
     slots: () => ({ square_avg: 0, acc_delta: 0 }),
     next: ({ lr }) => ({ numbers: { lr } }),
+    steady: () => true,
     update: ({ rho, eps, ...options }, gradient, parameter, slots, numbers) => {
       const g = withDecay(gradient, parameter, options)
       const square = blend(slots['square_avg']!, ew.mul(g, g), rho)
@@ -224,6 +226,7 @@ export const rmsprop = optimizer(
     doc: 'Steps scaled by a running average of squared gradients (Hinton 2012), centred (Graves 2013) or with momentum',
     slots: ({ momentum, centered }): Record<string, number> => ({ square_avg: 0, ...(momentum > 0 && { momentum_buffer: 0 }), ...(centered && { grad_avg: 0 }) }),
     next: ({ lr, momentum }) => ({ numbers: { lr, ...(momentum > 0 && { momentum }) } }),
+    steady: () => true,
     update: ({ alpha, eps, momentum, centered, ...options }, gradient, parameter, slots, numbers) => {
       const g = withDecay(gradient, parameter, options)
       const square = blend(slots['square_avg']!, ew.mul(g, g), alpha)

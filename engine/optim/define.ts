@@ -12,6 +12,8 @@ export type Numbers = Readonly<Record<string, Value>>
 export type Slots = Readonly<Record<string, Value>>
 /** The options of a parameter group, by torch's names, as a schedule has set them. */
 export type GroupOptions = Readonly<Record<string, unknown>>
+/** Options without the rate, which is a number of the step. */
+export type Baked<O> = Omit<O, 'lr' | 'initial_lr'>
 /** Python numbers that an optimizer keeps for a group. */
 export type Kept = Readonly<Record<string, number>>
 /** To the precision of the spec's dtype: for numbers that PyTorch keeps as tensors. */
@@ -53,7 +55,9 @@ export interface OptimizerRecord<O> {
   readonly kept?: (options: O, round: Round) => Kept
   /** The numbers of step `step`, from 1. */
   readonly next: (options: O, step: number, kept: Kept, round: Round) => { readonly numbers: Kept; readonly kept?: Kept }
-  readonly update?: (options: O, gradient: Value, parameter: Value, slots: Slots, numbers: Numbers) => { parameter: Value; slots?: Slots }
+  /** Whether every step from `step` on has the same numbers and keeps the same, while the options stay. */
+  readonly steady?: (options: O, step: number) => boolean
+  readonly update?: (options: Baked<O>, gradient: Value, parameter: Value, slots: Slots, numbers: Numbers) => { parameter: Value; slots?: Slots }
   readonly search?: SearchRecord<O>
   /** What is wrong with options that do not go together. */
   readonly check?: (options: O) => string | undefined
@@ -69,7 +73,9 @@ export interface Optimizer {
   /** `step` is the count of steps that are done. */
   readonly start: (options: GroupOptions, round: Round) => Kept
   readonly next: (options: GroupOptions, kept: Kept, round: Round) => Next
-  readonly update: (options: GroupOptions, gradient: Value, parameter: Value, slots: Slots, numbers: Numbers) => { parameter: Value; slots: Slots }
+  /** Whether all steps from here on have the numbers of the next, and only count on in what is kept. */
+  readonly steady: (options: GroupOptions, kept: Kept) => boolean
+  readonly update: (options: Baked<GroupOptions>, gradient: Value, parameter: Value, slots: Slots, numbers: Numbers) => { parameter: Value; slots: Slots }
   /** Present where a step searches: nothing is updated by the graph then. */
   readonly search: Search | undefined
   readonly check: (options: GroupOptions) => string | undefined
@@ -89,7 +95,8 @@ export function optimizer<S extends z.ZodRawShape>(options: S, record: Optimizer
       const { numbers, kept: after } = record.next(given as Typed, step, kept, round)
       return { numbers, kept: { ...kept, ...after, step } }
     },
-    update: (given, gradient, parameter, slots, numbers) => ({ parameter, slots: {}, ...record.update?.(given as Typed, gradient, parameter, slots, numbers) }),
+    steady: (given, kept) => record.steady?.(given as Typed, kept['step']! + 1) === true,
+    update: (given, gradient, parameter, slots, numbers) => ({ parameter, slots: {}, ...record.update?.(given as Baked<Typed>, gradient, parameter, slots, numbers) }),
     search: record.search as Search | undefined,
     check: (given) => record.check?.(given as Typed),
     refuses: (shape) => record.refuses?.(shape),

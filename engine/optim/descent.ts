@@ -27,6 +27,7 @@ export const sgd = optimizer(
       const buffer = step === 1 ? { momentum: 0, gain: 1 } : { momentum, gain: 1 - dampening }
       return { numbers: { lr, ...buffer, ...(nesterov && { ahead: momentum }) } }
     },
+    steady: ({ momentum }, step) => momentum === 0 || step > 1,
     update: (options, gradient, parameter, slots, numbers) => {
       const g = withDecay(gradient, parameter, options)
       if (options.momentum === 0) return { parameter: ew.sub(parameter, times(g, numbers['lr']!)) }
@@ -76,6 +77,7 @@ export const rprop = optimizer(
     doc: 'Resilient backpropagation (Riedmiller & Braun 1993): a step size for each element, by the sign of its gradient',
     slots: ({ lr }) => ({ prev: 0, step_size: lr }),
     next: () => ({ numbers: {} }),
+    steady: () => true,
     update: ({ etas: [less, more], step_sizes: [least, most], maximize }, gradient, parameter, slots) => {
       const g = maximize ? ew.neg(gradient) : gradient
       const agreement = ew.mul(g, slots['prev']!)
@@ -100,6 +102,7 @@ export const lion = optimizer(
     doc: 'The sign of a running average of the gradient, with decoupled weight decay (Chen et al. 2023, algorithm 2)',
     slots: () => ({ exp_avg: 0 }),
     next: ({ lr, weight_decay: weightDecay }) => ({ numbers: { lr, keep: 1 - lr * weightDecay } }),
+    steady: () => true,
     update: ({ betas: [beta1, beta2], maximize }, gradient, parameter, slots, numbers) => {
       const g = maximize ? ew.neg(gradient) : gradient
       const direction = ew.sign(blend(slots['exp_avg']!, g, beta1!))
@@ -127,6 +130,7 @@ export const muon = optimizer(
     doc: 'Momentum made orthogonal by Newton-Schulz steps (Jordan 2024), for matrices; computed in the dtype of the spec',
     slots: () => ({ momentum_buffer: 0 }),
     next: ({ lr, weight_decay: weightDecay, momentum }) => ({ numbers: { lr, keep: 1 - lr * weightDecay, momentum, gain: 1 - momentum } }),
+    steady: () => true,
     update: (options, gradient, parameter, slots, numbers) => {
       const buffer = ew.add(times(slots['momentum_buffer']!, numbers['momentum']!), times(gradient, numbers['gain']!))
       const direction = options.nesterov ? ew.add(times(gradient, numbers['gain']!), times(buffer, numbers['momentum']!)) : buffer

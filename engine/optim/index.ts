@@ -4,7 +4,7 @@ import type { Optimizer } from './define.ts'
 import { lbfgs } from './lbfgs.ts'
 import { asgd, lion, muon, rprop, sgd } from './descent.ts'
 
-export type { GroupOptions, Kept, Optimizer, Round, SearchMemory, Vector } from './define.ts'
+export type { Baked, GroupOptions, Kept, Optimizer, Round, SearchMemory, Vector } from './define.ts'
 
 const records: readonly Optimizer[] = [sgd, adamPlain, adamW, nadam, radam, adamax, adagrad, adadelta, rmsprop, rprop, asgd, lion, muon, lbfgs]
 
