@@ -10,7 +10,7 @@ if (!checked.ok) throw new Error(checked.problem.detail)
 const engine = { cache: new ProgramCache(), limits: { ...defaultLimits, maxSteps: 1e9 }, compile: defaultCompileOptions }
 const training = new Training(checked.value as TrainRequest, engine, { gradients: false })
 const state = Object.fromEntries([...training.state()].map(([name, { elements, shape, dtype }]) => [name, { base64: Buffer.from(elements.buffer as ArrayBuffer, elements.byteOffset, elements.byteLength).toString('base64'), shape, dtype }]))
-const firstLoss = training.advance(1)[0]!.loss
+const firstLoss = training.advance(1).losses[0]!
 
 /** Steps in one call: about a millisecond of them. */
 let chunk = 1
@@ -29,7 +29,7 @@ parentPort!.on('message', (seconds: number) => {
   while (performance.now() < until) {
     const done = training.advance(chunk)
     if (training.status !== 'running') throw new Error(`the run has ${training.status}`)
-    for (const step of done) loss += step.loss
+    for (let i = 0; i < done.length; i++) loss += done.losses[i]!
     steps += done.length
   }
   parentPort!.postMessage({ steps, ms: performance.now() - from, loss })

@@ -146,6 +146,16 @@ export class Course {
     return { numbers: next.map(({ numbers }) => numbers), kept: next.map(({ kept }) => kept) }
   }
 
+  /** Whether all steps from here on have the numbers of the next. */
+  isSteady({ groups, kept }: Progress): boolean {
+    return this.#spec === undefined && groups.every((options, i) => this.optimizer.steady(options, kept[i]!))
+  }
+
+  /** `steps` steps further, where they are steady. */
+  counted(progress: Progress, steps: number): Progress {
+    return { ...progress, kept: progress.kept.map((kept) => ({ ...kept, step: kept['step']! + steps })) }
+  }
+
   /** Whether the scheduler steps after a step of the optimizer; `endsEpoch` says that it was the last of an epoch. */
   schedules(endsEpoch: boolean): boolean {
     return this.#spec !== undefined && (this.#spec.every === 'step' || endsEpoch)

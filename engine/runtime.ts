@@ -20,6 +20,7 @@ export class Runtime {
   readonly memory: WebAssembly.Memory
   readonly #run: (steps: number) => number
   readonly #exports: WebAssembly.Exports
+  #views: Views
 
   /** Whether no other program uses the memory. */
   readonly ownsMemory: boolean
@@ -30,6 +31,7 @@ export class Runtime {
     this.ownsMemory = memory === undefined
     this.memory = memory ?? newMemory(compiled.memoryBytes)
     const instance = new WebAssembly.Instance(compiled.module, { env: { memory: this.memory } })
+    this.#views = viewsOf(this.memory)
     this.#exports = instance.exports
     this.#run = instance.exports['run'] as (steps: number) => number
     this.writeLiterals()
@@ -37,30 +39,37 @@ export class Runtime {
 
   /** Writes the numbers that the program spells out: at the start, and where another program has used the memory since. */
   writeLiterals(): void {
-    for (const { address, dtype, values } of this.compiled.literals) writeNumbers(this.memory, address, dtype, values)
+    const views = this.#viewed()
+    for (const { address, dtype, values } of this.compiled.literals) writeNumbers(views, address, dtype, values)
   }
 
   /** Fills a data or state buffer. The elements are in the buffer's dtype and count. */
   write(slot: Slot, elements: Elements): void {
     const count = numel(slot.shape)
     invariant(elements.length === count, `${slot.name} takes ${count} elements, got ${elements.length}`)
-    writeElements(this.memory, slot.address, slot.dtype, elements)
+    writeElements(this.#viewed(), slot.address, slot.dtype, elements)
   }
 
   read(slot: Slot): Elements {
-    return readElements(this.memory, slot.address, slot.dtype, numel(slot.shape))
+    return readElements(this.#viewed(), slot.address, slot.dtype, numel(slot.shape))
+  }
+
+  /** The memory as numbers; anew when it has grown. */
+  #viewed(): Views {
+    if (this.#views.bytes.length === 0) this.#views = viewsOf(this.memory)
+    return this.#views
   }
 
   /** The bytes of all state, in `into` when it has room for them. */
   copyState(into?: Uint8Array): Uint8Array {
     const { from, to } = this.#stateBytes()
     const copy = into?.length === to - from ? into : new Uint8Array(to - from)
-    copy.set(new Uint8Array(this.memory.buffer, from, to - from))
+    copy.set(this.#viewed().bytes.subarray(from, to))
     return copy
   }
 
   setState(bytes: Uint8Array): void {
-    new Uint8Array(this.memory.buffer, this.#stateBytes().from, bytes.length).set(bytes)
+    this.#viewed().bytes.set(bytes, this.#stateBytes().from)
   }
 
   /** State buffers lie one behind the other. */
@@ -73,21 +82,29 @@ export class Runtime {
   /** Sets a per-step input for step `row` of the next run. */
   writeStep(column: Column, row: number, elements: Elements): void {
     const { start, stride } = this.compiled.steps
-    writeElements(this.memory, start + row * stride + column.offset, column.dtype, elements)
+    writeElements(this.#viewed(), start + row * stride + column.offset, column.dtype, elements)
   }
 
-  /** The same for one floating-point number. */
-  writeStepNumber(column: Column, row: number, value: number): void {
-    const view = new DataView(this.memory.buffer)
-    const at = this.compiled.steps.start + row * this.compiled.steps.stride + column.offset
-    if (column.dtype === 'float32') view.setFloat32(at, value, true)
-    else view.setFloat64(at, value, true)
+  /** Sets a floating-point number for `count` steps of the next run, from step `row` on. */
+  writeStepNumber(column: Column, row: number, value: number, count = 1): void {
+    const { start, stride } = this.compiled.steps
+    const [floats, unit] = this.#floats(column)
+    let at = (start + row * stride + column.offset) / unit
+    for (let i = 0; i < count; i++) {
+      floats[at] = value
+      at += stride / unit
+    }
+  }
+
+  #floats({ dtype }: Column): readonly [floats: Float32Array | Float64Array, unit: number] {
+    const { float32, float64 } = this.#viewed()
+    return dtype === 'float32' ? [float32, 4] : [float64, 8]
   }
 
   /** What a per-step input was for step `row` of the last run. */
   stepInput(column: Column, row: number): Elements {
     const { start, stride } = this.compiled.steps
-    return readElements(this.memory, start + row * stride + column.offset, column.dtype, numel(column.shape))
+    return readElements(this.#viewed(), start + row * stride + column.offset, column.dtype, numel(column.shape))
   }
 
   /** Does up to `steps` steps; fewer when the watched number stops being finite or an index is out of range. */
@@ -104,15 +121,20 @@ export class Runtime {
   /** What a recorded tensor was after step `row` of the last run. */
   record(column: Column, row: number): Elements {
     const { start, stride } = this.compiled.records
-    return readElements(this.memory, start + row * stride + column.offset, column.dtype, numel(column.shape))
+    return readElements(this.#viewed(), start + row * stride + column.offset, column.dtype, numel(column.shape))
   }
 
-  /** The same for a scalar, as a number. */
-  recordNumber(column: Column, row: number): number {
-    const view = new DataView(this.memory.buffer)
+  /** What a recorded floating-point number was after each of the first `count` steps of the last run. */
+  recordNumbers(column: Column, count: number): Float64Array<ArrayBuffer> {
     const { start, stride } = this.compiled.records
-    const at = start + row * stride + column.offset
-    return column.dtype === 'float32' ? view.getFloat32(at, true) : view.getFloat64(at, true)
+    const [floats, unit] = this.#floats(column)
+    const numbers = new Float64Array(count)
+    let at = (start + column.offset) / unit
+    for (let i = 0; i < count; i++) {
+      numbers[i] = floats[at]!
+      at += stride / unit
+    }
+    return numbers
   }
 
   /** Takes the fault that stopped the last run, if one did. */
@@ -144,36 +166,40 @@ export function newMemory(bytes: number): WebAssembly.Memory {
   return new WebAssembly.Memory({ initial: Math.ceil(bytes / 65536) })
 }
 
-function writeElements(memory: WebAssembly.Memory, address: number, dtype: DType, elements: Elements): void {
-  if (dtype === 'bool') {
-    const masks = new Int32Array(memory.buffer, address, elements.length)
-    for (let i = 0; i < elements.length; i++) masks[i] = elements[i] ? -1 : 0
-    return
-  }
-  viewOf(memory, address, dtype, elements.length).set(elements as never)
+/** One memory, as numbers of each dtype. */
+interface Views {
+  readonly bytes: Uint8Array
+  readonly int32: Int32Array
+  readonly int64: BigInt64Array
+  readonly float32: Float32Array
+  readonly float64: Float64Array
 }
 
-function writeNumbers(memory: WebAssembly.Memory, address: number, dtype: DType, values: readonly number[]): void {
-  const view = viewOf(memory, address, dtype, values.length)
-  for (const [i, x] of values.entries()) view[i] = dtype === 'int64' ? BigInt(Math.trunc(x)) : dtype === 'bool' ? (x === 0 ? 0 : -1) : x
+function viewsOf({ buffer }: WebAssembly.Memory): Views {
+  return { bytes: new Uint8Array(buffer), int32: new Int32Array(buffer), int64: new BigInt64Array(buffer), float32: new Float32Array(buffer), float64: new Float64Array(buffer) }
 }
 
-function readElements(memory: WebAssembly.Memory, address: number, dtype: DType, count: number): Elements {
-  const view = viewOf(memory, address, dtype, count)
-  if (dtype === 'bool') return Uint8Array.from(view as Int32Array, (mask) => (mask === 0 ? 0 : 1))
-  return view.slice()
+function writeElements(views: Views, address: number, dtype: DType, elements: Elements): void {
+  const view = viewOf(views, dtype)
+  const at = address / byteSize[dtype]
+  if (dtype === 'bool') for (let i = 0; i < elements.length; i++) view[at + i] = elements[i] ? -1 : 0
+  else if (elements.length === 1) view[at] = elements[0] as never
+  else view.set(elements as never, at)
 }
 
-function viewOf(memory: WebAssembly.Memory, address: number, dtype: DType, count: number): Exclude<Elements, Uint8Array> {
-  switch (dtype) {
-    case 'float32':
-      return new Float32Array(memory.buffer, address, count)
-    case 'float64':
-      return new Float64Array(memory.buffer, address, count)
-    case 'int64':
-      return new BigInt64Array(memory.buffer, address, count)
-    case 'int32':
-    case 'bool':
-      return new Int32Array(memory.buffer, address, count)
-  }
+function writeNumbers(views: Views, address: number, dtype: DType, values: readonly number[]): void {
+  const view = viewOf(views, dtype)
+  const at = address / byteSize[dtype]
+  for (const [i, x] of values.entries()) view[at + i] = dtype === 'int64' ? BigInt(Math.trunc(x)) : dtype === 'bool' ? (x === 0 ? 0 : -1) : x
+}
+
+function readElements(views: Views, address: number, dtype: DType, count: number): Elements {
+  const view = viewOf(views, dtype)
+  const at = address / byteSize[dtype]
+  if (dtype === 'bool') return Uint8Array.from({ length: count }, (_, i) => (view[at + i] === 0 ? 0 : 1))
+  return view.slice(at, at + count)
+}
+
+function viewOf(views: Views, dtype: DType): Exclude<Elements, Uint8Array> {
+  return dtype === 'bool' ? views.int32 : views[dtype]
 }

@@ -8,9 +8,14 @@ import type { SearchMemory, Vector } from './optim/index.ts'
 import type { Elements, Runtime } from './runtime.ts'
 import type { Ran, Stepper } from './stepper.ts'
 import type { TensorResult } from './tensor.ts'
-import { readStep } from './variants.ts'
+import { readGradients, readNumbers } from './variants.ts'
 
-export type StepReading = ReturnType<typeof readStep>
+/** One evaluation of the loss. */
+export interface StepReading {
+  readonly losses: Float64Array
+  readonly gradNorms: Float64Array
+  readonly gradients: ReadonlyMap<string, TensorResult>
+}
 
 /** A search with the options that hold in this step. */
 export type SearchStep = (memory: SearchMemory, start: Vector, evaluate: (point: Vector) => { readonly loss: number; readonly gradient: Vector }) => { readonly point: Vector; readonly memory: SearchMemory }
@@ -34,10 +39,11 @@ export class Searcher {
         this.#move(runtime, point)
         return write(runtime, count)
       })
-      const reading = readStep(ran.variant, ran.runtime, 0)
+      const { prepared } = ran.variant
+      const reading = { ...readNumbers(prepared, ran.runtime, 1), gradients: readGradients(prepared, ran.runtime, 0) }
       first ??= { ran, reading }
       last = ran.runtime
-      return { loss: reading.loss, gradient: this.#flat((name) => reading.gradients.get(name)!.elements) }
+      return { loss: reading.losses[0]!, gradient: this.#flat((name) => reading.gradients.get(name)!.elements) }
     }
     const start = this.#flat((name) => this.#stepper.read(`parameter ${name}`) ?? this.#parameters.find((parameter) => parameter.name === name)!.initial)
     const found = search(memory, start, evaluate)

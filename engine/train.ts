@@ -9,7 +9,9 @@ import type { Shape } from './ir/value.ts'
 import type { NonFinite } from './locate.ts'
 import { Model } from './model.ts'
 import type { DataTensor } from './network.ts'
-import { batchRows, readData } from './network.ts'
+import { readData } from './network.ts'
+import type { Written } from './numbers.ts'
+import { Pace, StepNumbers } from './numbers.ts'
 import type { Progress } from './progress.ts'
 import { Course } from './progress.ts'
 import { Mt19937 } from './random/mt19937.ts'
@@ -18,23 +20,14 @@ import type { CheckpointJson, TrainSpec } from './spec.ts'
 import { Searcher } from './search.ts'
 import type { Ran } from './stepper.ts'
 import { Stepper } from './stepper.ts'
+import type { TrainStep } from './steps.ts'
+import { TrainSteps } from './steps.ts'
 import type { StoppingState, ValidationResult } from './validation.ts'
 import { EarlyStopping, Validation } from './validation.ts'
-import { readStep } from './variants.ts'
+import { readGradients, readNumbers } from './variants.ts'
 import type { TensorResult } from './tensor.ts'
 
-export interface TrainStep {
-  /** From 1. */
-  readonly step: number
-  readonly loss: number
-  /** Of each parameter group. */
-  readonly rates: readonly number[]
-  /** Total 2-norm of the gradients, before clipping. */
-  readonly gradNorm: number
-  readonly gradients: ReadonlyMap<string, TensorResult>
-  /** After this step, where its turn has come. */
-  readonly validation?: ValidationResult
-}
+type Numbers = Pick<TrainSteps, 'losses' | 'gradNorms'>
 
 /** A run as it was after a step. */
 interface Moment {
@@ -72,11 +65,13 @@ export class Training {
   nonFinite: StepNonFinite | undefined
   /** Minibatches that are done. A step takes as many of them as are accumulated. */
   #done = 0
-  readonly #accumulate: number
+  readonly #pace: Pace
   readonly #course: Course
   #progress: Progress
-  /** The progress after each minibatch of the last call. */
-  #ahead: Progress[] = []
+  readonly #numbers: StepNumbers
+  /** The numbers of the minibatches of the last call. */
+  #written: Written | undefined
+  #latest: TrainSteps | undefined
   /** Losses of the minibatches of a step that is not done, and of the steps of an epoch that a scheduler watches. */
   #losses: number[] = []
   #epochLosses: number[] = []
@@ -97,13 +92,14 @@ export class Training {
     this.#generator = new Mt19937(spec.seed)
     this.model = new Model(spec, this.#generator, engine.limits.maxElements)
     this.batches = new Batches(spec, this.data, this.#generator)
-    this.#accumulate = spec.accumulate ?? 1
+    this.#pace = new Pace(spec.accumulate ?? 1, this.batches.perEpoch)
     this.totalSteps = (spec.checkpoint?.step ?? 0) + this.#countSteps()
     const trained = this.model.parameters.filter((parameter) => parameter.requiresGrad)
-    const epochSteps = Math.floor((this.totalSteps * this.#accumulate) / this.batches.perEpoch)
+    const epochSteps = Math.floor((this.totalSteps * this.#pace.accumulate) / this.batches.perEpoch)
     this.#course = new Course(spec, trained, spec.scheduler?.every === 'epoch' ? epochSteps : this.totalSteps)
     this.#progress = this.#course.start
-    this.#validation = spec.validation && new Validation(spec, spec.validation, engine, this.model, Math.floor(this.batches.perEpoch / this.#accumulate))
+    this.#numbers = new StepNumbers(this.#course, this.#pace, this.#course.watches && !spec.validation)
+    this.#validation = spec.validation && new Validation(spec, spec.validation, engine, this.model, Math.floor(this.batches.perEpoch / this.#pace.accumulate))
     if (spec.early_stopping && !spec.validation) throw new SpecError('bad_option', 'early stopping needs a validation, whose loss it watches', { pointer: '/early_stopping' })
     this.#stopping = spec.early_stopping && new EarlyStopping(spec.early_stopping)
     if (spec.checkpoint) this.#goOn(spec.checkpoint)
@@ -128,7 +124,7 @@ export class Training {
   }
 
   get doneSteps(): number {
-    return Math.floor(this.#done / this.#accumulate)
+    return Math.floor(this.#done / this.#pace.accumulate)
   }
 
   get stats(): Stats {
@@ -137,7 +133,7 @@ export class Training {
 
   #countSteps(): number {
     const { steps, epochs, checkpoint } = this.spec
-    const total = epochs === undefined ? (steps ?? 1) : Math.floor(((checkpoint?.minibatches ?? 0) + epochs * this.batches.perEpoch) / this.#accumulate) - (checkpoint?.step ?? 0)
+    const total = epochs === undefined ? (steps ?? 1) : Math.floor(((checkpoint?.minibatches ?? 0) + epochs * this.batches.perEpoch) / this.#pace.accumulate) - (checkpoint?.step ?? 0)
     const { maxSteps } = this.engine.limits
     if (total > maxSteps) {
       const shown = epochs === undefined ? `${total} steps` : `${epochs} epochs of ${this.batches.perEpoch} minibatches`
@@ -151,7 +147,7 @@ export class Training {
   #goOn(json: CheckpointJson): void {
     const { start, optimizer } = this.#course
     const names = this.model.parameters.map(({ name }) => name)
-    const expected = { ...start, type: optimizer.type, slots: this.#course.slots.bind(this.#course), minibatchesPerEpoch: this.batches.perEpoch, accumulate: this.#accumulate, names, stopping: this.#stopping?.state }
+    const expected = { ...start, type: optimizer.type, slots: this.#course.slots.bind(this.#course), minibatchesPerEpoch: this.batches.perEpoch, accumulate: this.#pace.accumulate, names, stopping: this.#stopping?.state }
     const checkpoint = readCheckpoint(json, this.model.restored, expected, this.engine.limits.maxElements)
     const { epochGenerator } = checkpoint
     this.#progress = this.#course.restore(checkpoint)
@@ -174,59 +170,86 @@ export class Training {
   // ---- running
 
   /** Does up to `steps` steps, at least one, and gives those that were done. Fewer than asked: the run has ended, or a program's chunk has. */
-  advance(steps: number): TrainStep[] {
+  advance(steps: number): TrainSteps {
     invariant(this.status === 'running', 'the run goes on')
+    this.#latest?.end()
     const most = Math.min(steps, this.totalSteps - this.doneSteps, this.#untilValidation())
-    const plan = this.batches.plan(this.#done, most * this.#accumulate - (this.#done % this.#accumulate))
+    const plan = this.batches.plan(this.#done, most * this.#pace.accumulate - (this.#done % this.#pace.accumulate))
     if (this.#course.optimizer.search) return this.#search(plan)
-    return this.#finish(this.#stepper.run(plan, (runtime, count) => this.#writeNumbers(runtime, count, plan.rows)))
+    const ran = this.#stepper.run(plan, (runtime, count) => this.#writeNumbers(runtime, count, plan))
+    const { variant: { prepared }, runtime, done } = ran
+    return this.#finish(ran, readNumbers(prepared, runtime, done), (row) => readGradients(prepared, runtime, row))
   }
 
   /** One step of an optimizer that evaluates the loss at several points of the minibatch that is next. */
-  #search(plan: BatchPlan): TrainStep[] {
+  #search(plan: BatchPlan): TrainSteps {
     const { memory: before, step } = this.#course.search(this.#progress)
-    const { ran, reading, memory } = this.#searcher.step(plan, step, before, (runtime) => this.#writeNumbers(runtime, 1, plan.rows))
-    const [after] = this.#ahead
-    this.#ahead = [{ ...after!, kept: [{ ...memory.kept, step: after!.kept[0]!['step']! }], vectors: memory.vectors }]
-    return this.#finish(ran, () => (this.options.gradients ? reading : { ...reading, gradients: new Map() }))
+    const { ran, reading, memory } = this.#searcher.step(plan, step, before, (runtime) => this.#writeNumbers(runtime, 1, plan))
+    const counted = this.#written!.after(0)
+    const after = { ...counted, kept: [{ ...memory.kept, step: counted.kept[0]!['step']! }], vectors: memory.vectors }
+    this.#written = { ...this.#written!, after: () => after }
+    return this.#finish(ran, reading, () => (this.options.gradients ? reading.gradients : new Map()))
   }
 
-  /** What the last call gave, of its first `done` minibatches. */
-  #finish(ran: Ran, readRow = (row: number) => readStep(ran.variant, ran.runtime, row)): TrainStep[] {
+  #writeNumbers(runtime: Runtime, count: number, plan: BatchPlan): number {
+    this.#written = this.#numbers.write(runtime, this.#progress, this.#done, count, plan.rows)
+    return this.#written.count
+  }
+
+  /** What the last call gave. */
+  #finish(ran: Ran, read: Numbers, gradients: (row: number) => TrainStep['gradients']): TrainSteps {
     const { runtime, done } = ran
-    const steps: TrainStep[] = []
-    for (let row = 0; row < done; row++) {
-      const read = readRow(row)
-      const finite = Number.isFinite(read.loss)
-      if (!finite || !Number.isFinite(read.gradNorm)) this.#suspect ??= this.#locate(ran, row)
-      this.#losses.push(read.loss)
-      if (finite && !this.#isLast(this.#done + row)) continue
-      const loss = this.#losses.reduce((a, b) => a + b) / this.#losses.length
-      this.#losses = []
-      if (this.#course.watches) this.#epochLosses.push(loss)
-      steps.push({ ...read, loss, step: Math.floor((this.#done + row) / this.#accumulate) + 1, rates: this.#rates(row) })
-    }
-    if (!Number.isFinite(steps.at(-1)?.loss ?? 0)) {
+    this.#lookForSuspect(ran, read)
+    const { losses, gradNorms, rows } = this.#pace.accumulate === 1 ? { ...read, rows: undefined } : this.#gather(read, done)
+    const rowOf = (i: number): number => rows?.[i] ?? i
+    const { options, after } = this.#written!
+    const rates = (i: number): number[] => options(rowOf(i)).map((group) => group['lr'] as number)
+    const steps = new TrainSteps({ first: this.doneSteps + 1, losses, gradNorms, rates, gradients: (i) => gradients(rowOf(i)) })
+    this.#latest = steps
+    if (this.#course.watches) this.#epochLosses.push(...losses)
+    if (!Number.isFinite(losses.at(-1) ?? 0)) {
       this.status = 'diverged'
       this.nonFinite = this.#suspect
       // The state of the answer is the one that the last loss was computed from.
       this.#stepper.rewind(runtime, done - 1)
     }
-    if (done > 0) this.#progress = this.#ahead[done - 1]!
+    if (done > 0) this.#progress = after(done - 1)
     this.#done += done
-    const validation = steps.length > 0 ? this.#validate() : undefined
-    this.#schedule(validation)
-    if (validation) this.#see(validation)
+    steps.validation = steps.length > 0 ? this.#validate() : undefined
+    this.#schedule(steps.validation)
+    if (steps.validation) this.#see(steps.validation)
     if (this.status === 'running' && this.doneSteps === this.totalSteps) this.status = 'succeeded'
     if (this.status === 'succeeded' && this.#best && this.#best.done !== this.#done) this.#goBack(this.#best)
-    return validation ? [...steps.slice(0, -1), { ...steps.at(-1)!, validation }] : steps
+    return steps
+  }
+
+  /** Steps from their minibatches: the mean loss, and the row of the minibatch that ends each. */
+  #gather({ losses, gradNorms }: Numbers, done: number): Numbers & { readonly rows: readonly number[] } {
+    const means: number[] = []
+    const rows: number[] = []
+    for (let row = 0; row < done; row++) {
+      this.#losses.push(losses[row]!)
+      if (Number.isFinite(losses[row]) && !this.#pace.isLast(this.#done + row)) continue
+      means.push(this.#losses.reduce((a, b) => a + b) / this.#losses.length)
+      rows.push(row)
+      this.#losses = []
+    }
+    return { losses: Float64Array.from(means), gradNorms: Float64Array.from(rows, (row) => gradNorms[row]!), rows }
+  }
+
+  /** Finds where a number stopped being finite, the first time that a loss or a norm shows it. */
+  #lookForSuspect(ran: Ran, { losses, gradNorms }: Numbers): void {
+    for (let row = 0; row < ran.done; row++) {
+      if (Number.isFinite(losses[row]! + gradNorms[row]!) || (Number.isFinite(losses[row]) && Number.isFinite(gradNorms[row]))) continue
+      this.#suspect ??= this.#locate(ran, row)
+    }
   }
 
   /** A scheduler that watches the loss steps when the loss is known: that of a validation where there are any. */
   #schedule(validation: ValidationResult | undefined): void {
     const last = this.#done - 1
-    if (!this.#course.watches || last < 0 || !this.#isLast(last)) return
-    const schedules = this.#validation ? validation !== undefined : this.#course.schedules(this.#endsEpoch(last))
+    if (!this.#course.watches || last < 0 || !this.#pace.isLast(last)) return
+    const schedules = this.#validation ? validation !== undefined : this.#course.schedules(this.#pace.endsEpoch(last))
     if (!schedules) return
     const mean = this.#epochLosses.reduce((a, b) => a + b, 0) / this.#epochLosses.length
     this.#epochLosses = []
@@ -242,7 +265,7 @@ export class Training {
   /** Validates after the last step done, if it is time. */
   #validate(): ValidationResult | undefined {
     const step = this.doneSteps
-    if (!this.#validation || this.status !== 'running' || !this.#isLast(this.#done - 1)) return undefined
+    if (!this.#validation || this.status !== 'running' || !this.#pace.isLast(this.#done - 1)) return undefined
     if (step % this.#validation.every !== 0 && step !== this.totalSteps) return undefined
     const state = this.state()
     return this.#validation.run((name) => state.get(name)!.elements)
@@ -282,51 +305,7 @@ export class Training {
 
   #locate(ran: Ran, row: number): StepNonFinite | undefined {
     const found = this.#stepper.locate(ran, row)
-    return found && { ...found, step: Math.floor((this.#done + row) / this.#accumulate) + 1 }
-  }
-
-  /** Whether the optimizer steps after minibatch `at`. */
-  #isLast(at: number): boolean {
-    return (at + 1) % this.#accumulate === 0
-  }
-
-  /** Whether the step that ends with minibatch `at` has an epoch's last minibatch. */
-  #endsEpoch(at: number): boolean {
-    const { perEpoch } = this.batches
-    return Math.floor((at + 1) / perEpoch) > Math.floor((at + 1 - this.#accumulate) / perEpoch)
-  }
-
-  /** The rates of the step of row `row` of the last call. */
-  #rates(row: number): number[] {
-    return (row === 0 ? this.#progress : this.#ahead[row - 1]!).groups.map((group) => group['lr'] as number)
-  }
-
-  /** The numbers of the next `count` minibatches; fewer where the scheduler has to see a loss first. Gives how many. */
-  #writeNumbers(runtime: Runtime, count: number, rows: (row: number) => Int32Array): number {
-    const { columns } = runtime.compiled.steps
-    const batch = columns.find(({ name }) => name === batchRows)
-    const ofGroups = columns.flatMap((column) => {
-      const [, group, name] = /^number (\d+) (.+)$/.exec(column.name) ?? []
-      return name === undefined ? [] : [{ column, group: Number(group), name }]
-    })
-    const [keep, last] = ['number keep', 'number last'].map((name) => columns.find((column) => column.name === name))
-    let progress = this.#progress
-    this.#ahead = []
-    for (let row = 0; row < count; row++) {
-      const at = this.#done + row
-      const { numbers, kept } = this.#course.numbers(progress)
-      for (const { column, group, name } of ofGroups) runtime.writeStepNumber(column, row, numbers[group]![name]!)
-      if (batch) runtime.writeStep(batch, row, rows(row))
-      if (keep) runtime.writeStepNumber(keep, row, Number(at % this.#accumulate > 0))
-      if (last) runtime.writeStepNumber(last, row, Number(this.#isLast(at)))
-      if (this.#isLast(at)) {
-        const schedules = this.#course.schedules(this.#endsEpoch(at))
-        progress = this.#course.after(progress, kept, schedules && !this.#course.watches, Number.NaN)
-        this.#ahead.push(progress)
-        if (schedules && this.#course.watches && !this.#validation) return row + 1
-      } else this.#ahead.push(progress)
-    }
-    return count
+    return found && { ...found, step: Math.floor((this.#done + row) / this.#pace.accumulate) + 1 }
   }
 
   /** The parameters as they are now: after the last step, or before the step whose loss was not finite. */
@@ -341,6 +320,7 @@ export class Training {
 
   /** Gives what may be used again back to the cache. */
   close(): void {
+    this.#latest?.end()
     this.#stepper.close()
   }
 }

@@ -158,15 +158,19 @@ export function writeDraws({ draws }: Variant, runtime: Runtime, count: number, 
   }
 }
 
-/** What step `row` of the last call recorded. */
-export function readStep({ prepared }: Variant, runtime: Runtime, row: number): { readonly loss: number; readonly gradNorm: number; readonly gradients: ReadonlyMap<string, TensorResult> } {
-  const [loss, norm, ...others] = prepared.compiled.records.columns
-  const recorded = others.filter((column) => column.name.startsWith('gradient '))
-  return {
-    loss: runtime.recordNumber(loss!, row),
-    gradNorm: runtime.recordNumber(norm!, row),
-    gradients: new Map(recorded.map((column) => [column.name.slice('gradient '.length), { shape: column.shape, dtype: column.dtype, elements: runtime.record(column, row) }])),
+/** The gradients that step `row` of the last call recorded. */
+export function readGradients({ compiled }: Prepared, runtime: Runtime, row: number): ReadonlyMap<string, TensorResult> {
+  const gradients = new Map<string, TensorResult>()
+  for (const column of compiled.records.columns) {
+    if (column.name.startsWith('gradient ')) gradients.set(column.name.slice('gradient '.length), { shape: column.shape, dtype: column.dtype, elements: runtime.record(column, row) })
   }
+  return gradients
+}
+
+/** The losses and the norms of the gradients of the first `count` steps of the last call. */
+export function readNumbers({ compiled }: Prepared, runtime: Runtime, count: number): { readonly losses: Float64Array; readonly gradNorms: Float64Array } {
+  const [loss, norm] = compiled.records.columns
+  return { losses: runtime.recordNumbers(loss!, count), gradNorms: runtime.recordNumbers(norm!, count) }
 }
 
 function equal(a: readonly boolean[], b: readonly boolean[]): boolean {

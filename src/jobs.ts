@@ -1,5 +1,5 @@
 /** What a worker does with a request: runs the engine and writes the answer as bytes of JSON. */
-import type { Engine, GraphResult, NonFinite, TensorKind, TrainStep } from '../engine/index.ts'
+import type { Engine, GraphResult, NonFinite, TensorKind, TrainSteps } from '../engine/index.ts'
 import { Hessian, SpecError, Training, backward, callGraph, forward, layerPlanner, readTensor, safetensorsSize, writeSafetensors } from '../engine/index.ts'
 import type { DebugLadder } from './debug.ts'
 import { graphDot } from './graph/dot.ts'
@@ -161,10 +161,8 @@ async function runToText(training: Training, request: TrainRequest, format: Text
   const report = { gradients: request.report.gradients, tensors: request.report.tensors, dtype: request.dtype }
   const { every } = request.report
   await runSteps(training, ctx, async (done) => {
-    for (const step of done) {
-      const isLast = step.step === done.at(-1)!.step && training.status !== 'running'
-      if (step.step % every === 0 || isLast || step.validation) writer.step(stepText(step, report))
-    }
+    const last = training.status !== 'running' || done.validation ? done.length - 1 : done.length
+    for (let i = 0; i < done.length; i++) if ((done.first + i) % every === 0 || i === last) writer.step(stepText(done.at(i), report))
     await writer.flush()
   })
   return { body: writer.finish(endText(training, request)) }
@@ -176,7 +174,7 @@ async function runToFile(training: Training, { report, dtype }: TrainRequest, ct
   requireRoom(safetensorsSize(training.model.parameters.map((parameter) => [parameter.name, parameter])), ctx)
   let loss: number | undefined
   await runSteps(training, ctx, async (done) => {
-    loss = done.at(-1)?.loss ?? loss
+    loss = done.losses.at(-1) ?? loss
   })
   const number = dtype === 'float32' ? float32Text : float64Text
   const headers = {
@@ -204,7 +202,7 @@ function estimateState({ model: { parameters } }: Training, { report }: TrainReq
   return parameters.reduce((n, { shape, dtype }) => n + estimateText(shape, dtype, report.tensors), 0)
 }
 
-async function runSteps(training: Training, ctx: JobContext, take: (done: readonly TrainStep[]) => Promise<void>): Promise<void> {
+async function runSteps(training: Training, ctx: JobContext, take: (done: TrainSteps) => Promise<void>): Promise<void> {
   let steps = 1
   while (training.status === 'running') {
     ctx.checkCancelled()

@@ -27,7 +27,7 @@ function spec(forward: string, more: Partial<TrainSpec> = {}): TrainSpec {
 function run(what: TrainSpec, on: Engine, stride: number): { readonly losses: number[]; readonly w: number; readonly training: Training } {
   const training = new Training(what, on, { gradients: true })
   const losses: number[] = []
-  while (training.status === 'running') losses.push(...training.advance(stride).map((step) => step.loss))
+  while (training.status === 'running') losses.push(...training.advance(stride).losses)
   const w = Number(training.state().get('w')!.elements[0])
   training.close()
   return { losses, w, training }

@@ -220,7 +220,7 @@ describe('the cache of programs', () => {
     expect(train({}).stats.fromCache).toBe(false)
     const second = train({ data: { x: 3, y: -1 }, model: { parameters: { w: { value: 2 } }, forward: 'y_hat = w * x' }, optimizer: { ...sgd, lr: 0.5 }, steps: 7 })
     expect(second.stats.fromCache).toBe(true)
-    expect(second.advance(1)[0]).toMatchObject({ loss: 49, rates: [0.5] })
+    expect(second.advance(1).at(0)).toMatchObject({ loss: 49, rates: [0.5] })
   })
 
   it('another name of a variable, or a comment: nothing is compiled', () => {
