@@ -1,13 +1,10 @@
-/**
- * Convolutions (cross-correlations, as PyTorch has them): windows of the input as the columns of a matrix, times the
- * weight. A transposed convolution is the gradient of one: the weight times the input, added up where windows overlap.
- */
+/** Convolutions (cross-correlations, as PyTorch has them). A transposed convolution is the gradient of one by its input. */
 import { showShape } from '../errors.ts'
 import type { Value } from '../ir/value.ts'
 import { numel } from '../ir/value.ts'
 import type { Dynamic, TraceContext } from '../lang/values.ts'
 import { fail } from '../lang/values.ts'
-import { matmul } from '../ops/contract.ts'
+import { convolution, convolutionInput } from '../ops/convolution.ts'
 import * as ew from '../ops/elementwise.ts'
 import { expand, permute, reshape, slice } from '../ops/view.ts'
 import { fold, windows } from '../ops/windows.ts'
@@ -66,15 +63,11 @@ export function conv(ctx: TraceContext, shown: string, input: Value, weight: Val
   return batched(ctx, shown, input, rank, (x) => {
     const { stride, dilation, groups } = options
     checkWeight(ctx, shown, x, weight, bias, rank, groups, { input: 1, output: 0 })
-    const [samples, channels] = x.shape as [number, number]
-    const [outputs, , ...kernel] = weight.shape as [number, number, ...number[]]
+    const kernel = weight.shape.slice(2)
     const plans = kernel.map((size, i) => ({ size, stride: stride[i]!, dilation: dilation[i]! }))
-    const padded = paddings(ctx, shown, options, kernel).reduce((y, [before, after], i) => padAxis(y, i + 2, before, after, 0), x)
-    const counts = requireWindows(ctx, shown, padded.shape.slice(2), plans)
-    const depth = (channels / groups) * numel(kernel)
-    const columns = reshape(windowColumns(padded, plans, 2), [samples, groups, depth, numel(counts)])
-    const rows = expand(reshape(weight, [1, groups, outputs / groups, depth]), [samples, groups, outputs / groups, depth])
-    return [addBias(reshape(matmul(rows, columns), [samples, outputs, ...counts]), bias)]
+    const ends = paddings(ctx, shown, options, kernel)
+    const counts = requireWindows(ctx, shown, x.shape.slice(2).map((size, i) => size + ends[i]![0] + ends[i]![1]), plans)
+    return [convolution(x, weight, bias, counts, { stride, dilation, before: ends.map(([before]) => before), groups })]
   })[0]!
 }
 
@@ -82,27 +75,16 @@ export function conv(ctx: TraceContext, shown: string, input: Value, weight: Val
 export function convTranspose(ctx: TraceContext, shown: string, input: Value, weight: Value, bias: Value | undefined, rank: number, { stride, padding, outputPadding, dilation, groups }: ConvTransposeOptions): Value {
   return batched(ctx, shown, input, rank, (x) => {
     checkWeight(ctx, shown, x, weight, bias, rank, groups, { input: 0, output: 1 })
-    const [samples, channels, ...sizes] = x.shape as [number, number, ...number[]]
-    const [, each, ...kernel] = weight.shape as [number, number, ...number[]]
+    const [sizes, kernel] = [x.shape.slice(2), weight.shape.slice(2)]
     const wrong = outputPadding.findIndex((n, i) => n >= Math.max(stride[i]!, dilation[i]!))
     if (wrong >= 0) fail(ctx, 'bad_argument', `${shown}(): output_padding must be smaller than either stride or dilation, got ${outputPadding[wrong]} with stride ${stride[wrong]} and dilation ${dilation[wrong]}`)
-    const depth = channels / groups
-    const rows = permute(reshape(weight, [1, groups, depth, each * numel(kernel)]), [0, 1, 3, 2])
-    const columns = matmul(expand(rows, [samples, ...rows.shape.slice(1)]), reshape(x, [samples, groups, depth, numel(sizes)]))
-    const outputs = each * groups
-    const apart = reshape(columns, [samples, outputs, ...kernel, ...sizes])
-    const axes = kernel.map((_, i) => i)
-    const placed = permute(apart, [0, 1, ...axes.map((i) => 2 + rank + i), ...axes.map((i) => 2 + i)])
-    const full = axes.toReversed().reduce((y, i) => {
-      const plan = { size: kernel[i]!, stride: stride[i]!, dilation: dilation[i]! }
-      return fold(y, 2 + i, Math.max(0, (sizes[i]! - 1) * plan.stride + plan.dilation * (plan.size - 1) + 1 + outputPadding[i]!), plan)
-    }, placed)
-    const cut = axes.reduce((y, i) => {
-      const length = y.shape[2 + i]! - 2 * padding[i]!
-      if (length < 1) fail(ctx, 'shape_mismatch', `${shown}(): with padding ${padding[i]} nothing is left of the ${y.shape[2 + i]} elements of spatial dimension ${i}`)
-      return slice(y, 2 + i, padding[i]!, length)
-    }, full)
-    return [addBias(cut, bias)]
+    const extent = kernel.map((size, i) => {
+      const full = Math.max(0, (sizes[i]! - 1) * stride[i]! + dilation[i]! * (size - 1) + 1 + outputPadding[i]!)
+      if (full <= 2 * padding[i]!) fail(ctx, 'shape_mismatch', `${shown}(): with padding ${padding[i]} nothing is left of the ${full} elements of spatial dimension ${i}`)
+      return full - 2 * padding[i]!
+    })
+    const sum = convolutionInput(x, weight, extent, { stride, dilation, before: padding, groups })
+    return [addBias(sum, bias)]
   })[0]!
 }
 

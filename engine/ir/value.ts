@@ -89,7 +89,7 @@ export interface RoutineOp extends PrimitiveBase {
   /** Working memory. */
   readonly scratch: (inputs: readonly ValueType[], attrs: Attrs) => readonly { readonly dtype: DType; readonly count: number }[]
   /** Arithmetic operations of a run, roughly. */
-  readonly operations: (inputs: readonly ValueType[]) => number
+  readonly operations: (inputs: readonly ValueType[], attrs: Attrs) => number
   readonly program: <T>(code: RoutineCode<T>, operands: RoutineOperands) => void
 }
 

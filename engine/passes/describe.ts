@@ -23,7 +23,7 @@ export function kernelInfo(kernel: Kernel): KernelInfo {
     return { title: `product ${m}x${k} @ ${k}x${right.shape.at(-1)!}${batchOf(left)}`, operations: 2 * numel(kernel.value.shape) * k, bytes }
   }
   if (kernel.kind === 'routine') {
-    return { title: `${kernel.value.op.name} ${kernel.value.inputs.map(({ shape }) => showShape(shape)).join(', ')}`, operations: kernel.op.operations(kernel.value.inputs), bytes }
+    return { title: `${kernel.value.op.name} ${kernel.value.inputs.map(({ shape }) => showShape(shape)).join(', ')}`, operations: kernel.op.operations(kernel.value.inputs, kernel.value.attrs), bytes }
   }
   const operations = kernel.steps.reduce((sum, { value }) => sum + (value.op.kind === 'map' && value.op.cost === 0 ? 0 : workOf(value)), 0)
   const sizes = kernel.sizes.map((size, i) => `${size}${kernel.reduced[i] ? ' folded' : ''}`).join(' x ')

@@ -7,6 +7,7 @@ import type { MemoryPlan } from '../passes/memory.ts'
 import { bufferBytes, faultAddress, pairAddress } from '../passes/memory.ts'
 import type { MatmulKernel, RoutineKernel, Schedule } from '../passes/schedule.ts'
 import type { KernelContext } from './context.ts'
+import { emitConvolution, isConvolution } from './convolution.ts'
 import { FunctionBody, ModuleBuilder } from './encode.ts'
 import { scalarBody } from './scalar.ts'
 import type { ScalarName } from './scalar.ts'
@@ -91,7 +92,8 @@ function found(map: ReadonlyMap<Access['base'], number>, base: Access['base']): 
 function addRoutine(module: ModuleBuilder, kernel: RoutineKernel, step: StepPlan): number {
   const { value, op, scratches } = kernel
   const bases = [...value.inputs.map((input) => step.fusion.layouts.of(input).base), value, ...scratches.map(({ scratch }) => scratch)]
-  return module.add(emitRoutine(value, op, bases.map((base) => found(step.memory.addresses, base))))
+  const addresses = bases.map((base) => found(step.memory.addresses, base))
+  return isConvolution(op) ? emitConvolution(module, value, op, addresses, step.wide) : module.add(emitRoutine(value, op, addresses))
 }
 
 function addMatmul(module: ModuleBuilder, kernel: MatmulKernel, step: StepPlan): number {
