@@ -105,6 +105,8 @@ export const convolutionOp: RoutineOp = register({
 
 /** x [N, C, …] with w [O, C / groups, …kernel] and perhaps a bias [O] gives [N, O, …extent]. */
 export function convolution(x: Value, w: Value, bias: Value | undefined, extent: Shape, given: Convolving): Value {
+  const shape = [x.shape[0]!, w.shape[0]!, ...extent]
+  if (w.shape[1] === 0) return bias ? expand(reshape(bias, shape.map((n, i) => (i === 1 ? n : 1))), shape) : zeros(x, shape)
   return x.graph.add(convolutionOp, bias ? [x, w, bias] : [x, w], { ...given, extent })
 }
 

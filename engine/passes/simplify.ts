@@ -20,6 +20,7 @@ import { indexOp } from '../ops/indexing.ts'
 import { constant, constantValue } from '../ops/source.ts'
 import { windowsOp } from '../ops/windows.ts'
 import { concat, concatOp, expand, expandOp, permute, permuteOp, reshape, reshapeOp, slice, sum, sumOp, transposeLast, withoutAxes } from '../ops/view.ts'
+import { joinedEpilogue } from './epilogue.ts'
 
 export function simplify(outputs: readonly Output[]): Output[] {
   const first = outputs[0]
@@ -28,17 +29,17 @@ export function simplify(outputs: readonly Output[]): Output[] {
   const layouts = new Layouts()
   const done = new Map<Value, Value>()
   const order = reachable(outputs.map((output) => output.value))
-  const shared = usedTwice(order)
+  const shared = usedTwice(order, outputs)
   for (const value of order) {
     const inputs = value.inputs.map((input) => done.get(input)!)
-    done.set(value, graph.at(value.place, () => turnedProduct(value, inputs, shared, layouts) ?? rebuild(graph, value, inputs, layouts)))
+    done.set(value, graph.at(value.place, () => turnedProduct(value, inputs, shared, layouts) ?? joinedEpilogue(value, inputs, shared) ?? rebuild(graph, value, inputs, layouts)))
   }
   return outputs.map(({ name, value }) => ({ name, value: ownBuffer(done.get(value)!) }))
 }
 
-/** Values that more than one other value reads. */
-function usedTwice(order: readonly Value[]): Set<Value> {
-  const once = new Set<Value>()
+/** Values that more than one other value reads, or one and the caller. */
+function usedTwice(order: readonly Value[], outputs: readonly Output[]): Set<Value> {
+  const once = new Set<Value>(outputs.map(({ value }) => value))
   const twice = new Set<Value>()
   for (const value of order) {
     for (const input of new Set(value.inputs)) {

@@ -11,6 +11,8 @@ import { matmul } from '../../engine/ops/contract.ts'
 import { primitives } from '../../engine/ops/define.ts'
 import * as ew from '../../engine/ops/elementwise.ts'
 import { amax, amin } from '../../engine/ops/extrema.ts'
+import type { Convolving } from '../../engine/ops/convolution.ts'
+import { convolution, convolutionInput, convolutionWeight } from '../../engine/ops/convolution.ts'
 import { checkIndex, gather, scatterAdd } from '../../engine/ops/indexing.ts'
 import { flow, pathSums } from '../../engine/ops/alignment.ts'
 import { cholesky, triangularSolve } from '../../engine/ops/triangular.ts'
@@ -52,6 +54,32 @@ const skips = (x: Value): Value => {
   return ew.where(never, ew.sub(zero, Infinity), zero)
 }
 
+interface Convolved extends Convolving {
+  readonly x: Shape
+  readonly w: Shape
+}
+
+const convolved: readonly Convolved[] = [
+  { x: [2, 3, 9, 11], w: [7, 3, 3, 3], stride: [1, 1], dilation: [1, 1], before: [1, 1], groups: 1 },
+  { x: [3, 1, 10], w: [1, 1, 4], stride: [3], dilation: [2], before: [2], groups: 1 },
+  { x: [2, 4, 100], w: [6, 2, 5], stride: [1], dilation: [1], before: [0], groups: 2 },
+  { x: [1, 5, 6, 5], w: [9, 5, 1, 1], stride: [1, 1], dilation: [1, 1], before: [0, 0], groups: 1 },
+  { x: [2, 3, 8, 17], w: [3, 1, 3, 2], stride: [2, 2], dilation: [1, 2], before: [0, 3], groups: 3 },
+  { x: [1, 2, 7, 8], w: [4, 2, 1, 1], stride: [2, 3], dilation: [1, 1], before: [1, 2], groups: 1 },
+  { x: [2, 2, 4, 5, 6], w: [3, 2, 3, 2, 3], stride: [1, 2, 1], dilation: [1, 1, 2], before: [1, 0, 2], groups: 1 },
+  { x: [0, 2, 5], w: [3, 2, 3], stride: [1], dilation: [1], before: [1], groups: 1 },
+  { x: [2, 0, 5], w: [3, 0, 3], stride: [1], dilation: [1], before: [1], groups: 1 },
+]
+const optionsOf = (x: Value, w: Value): Convolving => {
+  const { stride, dilation, before, groups } = convolved.find((given) => String(given.x) === String(x.shape) && String(given.w) === String(w.shape))!
+  return { stride, dilation, before, groups }
+}
+/** As many positions as there are with as many zeros behind the input as before it. */
+const resultOf = (x: Value, w: Value): number[] => {
+  const { stride, dilation, before } = optionsOf(x, w)
+  return stride.map((step, i) => Math.floor((x.shape[2 + i]! + 2 * before[i]! - dilation[i]! * (w.shape[2 + i]! - 1) - 1) / step) + 1)
+}
+
 const rows: Record<string, Row> = {
   input: one((x) => x),
   constant: one((x) => ew.mul(x, expand(constant(x.graph, 1.5, 'float64'), x.shape))),
@@ -89,6 +117,10 @@ const rows: Record<string, Row> = {
     cases: [[[3, 4], [4, 5]], [[1, 7], [7, 1]], [[2, 3, 4], [2, 4, 2]], [[7, 19], [19, 33]], [[13, 64], [64, 17]], [[2, 2, 3, 1], [2, 2, 1, 3]], [[0, 3], [3, 2]]],
     build: ([x, y]) => matmul(x!, y!),
   },
+  // Input, weight, bias; the options go with the shapes.
+  convolution: { cases: convolved.map(({ x, w }) => [x, w, [w[0]!]]), build: ([x, w, bias]) => convolution(x!, w!, bias, resultOf(x!, w!), optionsOf(x!, w!)) },
+  convolution_input: { cases: convolved.map(({ x, w }) => [x, w]), build: ([x, w]) => convolutionInput(ew.sin(convolution(x!, w!, undefined, resultOf(x!, w!), optionsOf(x!, w!))), w!, x!.shape.slice(2), optionsOf(x!, w!)) },
+  convolution_weight: { cases: convolved.map(({ x, w }) => [x, w]), build: ([x, w]) => convolutionWeight(x!, ew.sin(convolution(x!, w!, undefined, resultOf(x!, w!), optionsOf(x!, w!))), w!.shape.slice(2), optionsOf(x!, w!)) },
   solve: { cases: [...squares.map((shape) => [shape, shape]), [[3, 3], [3, 1]], [[2, 3, 3], [2, 3, 5]]], build: ([x, y]) => solve(regular(x!), y!) },
   inverse: one((x) => inverse(regular(x)), squares),
   determinant: one((x) => determinant(ew.mul(regular(x), 0.2)), squares),
