@@ -95,7 +95,8 @@ export class Training {
     this.#pace = new Pace(spec.accumulate ?? 1, this.batches.perEpoch)
     this.totalSteps = (spec.checkpoint?.step ?? 0) + this.#countSteps()
     const trained = this.model.parameters.filter((parameter) => parameter.requiresGrad)
-    const epochSteps = Math.floor((this.totalSteps * this.#pace.accumulate) / this.batches.perEpoch)
+    // A step that accumulates several epochs ends them as one.
+    const epochSteps = Math.min(this.totalSteps, Math.floor((this.totalSteps * this.#pace.accumulate) / this.batches.perEpoch))
     this.#course = new Course(spec, trained, spec.scheduler?.every === 'epoch' ? epochSteps : this.totalSteps)
     this.#progress = this.#course.start
     this.#numbers = new StepNumbers(this.#course, this.#pace, this.#course.watches && !spec.validation)

@@ -76,7 +76,8 @@ export function groupNorm(ctx: TraceContext, x: Value, groups: number, weight: V
   if (groups < 1) fail(ctx, 'bad_argument', `group_norm(): num_groups: at least 1 expected, got ${groups}`)
   if (channels % groups !== 0) fail(ctx, 'shape_mismatch', `group_norm(): the number of channels must be divisible by num_groups, got an input of shape ${showShape(x.shape)} and num_groups=${groups}`)
   const [samples, , ...rest] = x.shape as [number, number, ...number[]]
-  if (numel(x.shape) > 0 && numel(x.shape) === samples * groups) requireSeveral(ctx, 'group_norm', x)
+  // PyTorch refuses what has one number a group in the whole batch.
+  if (numel(x.shape) === groups) requireSeveral(ctx, 'group_norm', x)
   const grouped = reshape(x, [samples, groups, channels / groups, ...rest])
   const axes = [...grouped.shape.keys()].slice(2)
   return affine(reshape(standardized(grouped, axes, eps), x.shape), weight, bias, [1])

@@ -70,7 +70,7 @@ export const lbfgs = optimizer(
             const found = strongWolfe((length) => {
               const { loss: f, gradient: g } = at(axpy(from, length, along))
               return { f, g, slope: round(dot(g, along)) }
-            }, { f: loss, g: gradient, slope }, t, largest(d), tolChange)
+            }, { f: loss, g: gradient, slope }, t, largest(d))
             ;({ f: loss, g: gradient } = found)
             t = found.t
             point = axpy(from, t, along)

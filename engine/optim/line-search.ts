@@ -18,9 +18,11 @@ interface Trial extends Along {
 const c1 = 1e-4
 const c2 = 0.9
 const mostTrials = 25
+/** How short an interval may get. The option tolerance_change of LBFGS is not passed on to the line search. */
+const shortest = 1e-9
 
 /** `start` is the point at length 0, `t` the first length to try, `norm` the largest element of the direction. */
-export function strongWolfe(evaluate: (t: number) => Along, start: Along, t: number, norm: number, tolerance: number): Trial {
+export function strongWolfe(evaluate: (t: number) => Along, start: Along, t: number, norm: number): Trial {
   const at = (length: number): Trial => ({ t: length, ...evaluate(length) })
   const tooHigh = ({ t: length, f }: Trial): boolean => f > start.f + c1 * length * start.slope
   const flat = ({ slope }: Trial): boolean => Math.abs(slope) <= -c2 * start.slope
@@ -46,7 +48,7 @@ export function strongWolfe(evaluate: (t: number) => Along, start: Along, t: num
   const ends = bracket
   let low = lower(ends)
   let stalled = false
-  while (trials < mostTrials && Math.abs(ends[1].t - ends[0].t) * norm >= tolerance) {
+  while (trials < mostTrials && Math.abs(ends[1].t - ends[0].t) * norm >= shortest) {
     const [left, right] = [Math.min(ends[0].t, ends[1].t), Math.max(ends[0].t, ends[1].t)]
     let length = interpolate(...ends)
     const margin = 0.1 * (right - left)

@@ -1,7 +1,7 @@
 /** Schedulers made of others. */
 import { z } from 'zod'
 import type { Options, Scheduler, ScheduleState, Setting } from './define.ts'
-import { badOption, scheduler, stepsOf, withInitialRates } from './define.ts'
+import { badOption, scheduler, stepsOf } from './define.ts'
 import { simpleSchedulers } from './simple.ts'
 
 interface Part extends Options {
@@ -18,12 +18,12 @@ function statesOf(state: ScheduleState): readonly ScheduleState[] {
   return state['schedulers'] as readonly ScheduleState[]
 }
 
-/** Begins all parts, one after the other: each sees the rates that the one before has set. */
-function beginAll(given: readonly Part[], groups: Setting['groups'], steps: number): { groups: Setting['groups']; states: ScheduleState[] } {
+/** Begins all parts, one after the other: each sees the rates that the one before has set. `steps` of each. */
+function beginAll(given: readonly Part[], groups: Setting['groups'], steps: (part: number) => number): { groups: Setting['groups']; states: ScheduleState[] } {
   const states: ScheduleState[] = []
   let begun = groups
-  for (const part of given) {
-    const setting = recordOf(part).begin(part, begun, steps)
+  for (const [i, part] of given.entries()) {
+    const setting = recordOf(part).begin(part, begun, steps(i))
     begun = setting.groups
     states.push(setting.state)
   }
@@ -35,11 +35,12 @@ export const sequentialLR = scheduler(
   {
     type: 'SequentialLR',
     doc: 'Schedulers one after the other, changed at the milestones',
-    begin: ({ schedulers, milestones }, groups) => {
+    begin: ({ schedulers, milestones }, groups, steps) => {
       if (milestones.length !== schedulers.length - 1) badOption('milestones', `SequentialLR takes one milestone fewer than schedulers; got ${milestones.length} for ${schedulers.length} schedulers`)
       if (milestones.some((at, i) => i > 0 && at <= milestones[i - 1]!)) badOption('milestones', 'milestones are to grow')
       // torch sets the parts back after they have begun, and begins the first one again.
-      const begun = beginAll(schedulers, withInitialRates(groups), 0)
+      const ends = [...milestones.map((at, i) => (i === 0 ? at - 1 : at)), steps]
+      const begun = beginAll(schedulers, groups, (part) => Math.min(steps, ends[part]!) - (part === 0 ? 0 : milestones[part - 1]!))
       const fresh = begun.groups.map((group) => ({ ...group, lr: group['initial_lr'] }))
       const states = begun.states.map((state) => ({ ...state, last_epoch: stepsOf(state) - 1 }))
       return stepPart(schedulers, { groups: fresh, state: { last_epoch: 0, schedulers: states } }, 0, (record, part, setting) => record.step(part, setting, Number.NaN))
@@ -64,7 +65,7 @@ export const chainedScheduler = scheduler(parts, {
   type: 'ChainedScheduler',
   doc: 'Schedulers that all step, each on the rates of the one before',
   begin: ({ schedulers }, groups, steps) => {
-    const begun = beginAll(schedulers, groups, steps)
+    const begun = beginAll(schedulers, groups, () => steps)
     return { groups: begun.groups, state: { schedulers: begun.states } }
   },
   step: ({ schedulers }, setting) => {

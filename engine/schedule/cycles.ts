@@ -112,9 +112,9 @@ export const cyclicLR = scheduler(
     begin: (options, groups) => {
       if (options.cycle_momentum) requireMomentum('CyclicLR', groups, false)
       const bases = perGroup(options.base_lr, groups.length, 'base_lr')
-      // torch sets the rate before it keeps the first one.
-      const begun = withInitialRates(groups.map((group, i) => ({ ...group, lr: bases[i]! })))
-      return cyclicAt(options, begun, 0)
+      // torch sets the rate before it keeps the first one; after another scheduler, that one's stands until the first step.
+      const { groups: begun, state } = cyclicAt(options, withInitialRates(groups.map((group, i) => ({ ...group, lr: bases[i]! }))), 0)
+      return { groups: begun.map((group) => ({ ...group, lr: group['initial_lr'] })), state }
     },
     step: (options, { groups, state }) => cyclicAt(options, groups, stepsOf(state) + 1),
     restart: (options, { groups }) => cyclicAt(options, groups, 0),

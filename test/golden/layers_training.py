@@ -382,6 +382,7 @@ for act in (
 add("CircularPad1d, ZeroPad1d", [layer("CircularPad1d", padding=[2, 1]), conv(1, 4, 3, 2), layer("ZeroPad1d", padding=[0, 2])], signal, (ROWS, 3, 13))
 add("CircularPad2d", [layer("CircularPad2d", padding=[2, 0, 1, 3]), conv(2, 2, 3, 2), layer("CircularPad2d", padding=1)], image, (ROWS, 3, 11, 8))
 add("CircularPad3d, ZeroPad3d", [layer("CircularPad3d", padding=1), conv(3, 2, 1, 2), layer("ZeroPad3d", padding=[1, 0, 0, 1, 0, 2])], volume, (ROWS, 1, 7, 7, 6))
+add("GroupNorm/groups of one number", [linear(4, 6), layer("GroupNorm", num_groups=6, num_channels=6), linear(6, 2)], row, (ROWS, 2))
 
 if __name__ == "__main__":
     write("layers-training.json", cases)
