@@ -88,7 +88,7 @@ export class ProgramCache {
   }
 
   prepare(graph: StepGraph, options: CompileOptions): Prepared {
-    const key = hash('sha256', `${options.wide} ${options.maxChunk}\n${structureOf(graph)}`)
+    const key = hash('sha256', `${options.wide} ${options.maxChunk} ${options.threads} ${options.alwaysShared}\n${structureOf(graph)}`)
     const known = this.#programs.get(key)
     // Where threads share what they compile, the program of another one is asked for here, by the same key.
     const program = known ?? { key, compiled: compile(graph, options), texts: new Map(), runtime: undefined }

@@ -13,15 +13,17 @@ import { listAttr, numberAttr, textAttr } from './ops/define.ts'
 import { indexOp } from './ops/indexing.ts'
 import { inputOp, literalOp } from './ops/source.ts'
 import type { KernelInfo } from './passes/describe.ts'
-import { kernelInfo, printKernels, printMemory } from './passes/describe.ts'
+import { kernelInfo, kernelNs, printKernels, printMemory } from './passes/describe.ts'
 import { fuse } from './passes/fuse.ts'
 import { legalize } from './passes/legalize.ts'
 import { planMemory } from './passes/memory.ts'
+import type { Kernel } from './passes/schedule.ts'
 import { schedule } from './passes/schedule.ts'
 import { simplify } from './passes/simplify.ts'
 import { disassemble } from './wasm/disassemble.ts'
 import { emitStep } from './wasm/module.ts'
 import type { Slot, Stream } from './wasm/module.ts'
+import { maxParts } from './wasm/threads.ts'
 
 /** A buffer that the caller binds by name. */
 export interface Binding {
@@ -50,6 +52,10 @@ export interface CompileOptions {
   /** Steps that the run loop can do between two visits of the host, at most. */
   readonly maxChunk: number
   readonly maxBytes: number
+  /** Threads that can share the work of a step; where the work is worth it, programs are made for them. */
+  readonly threads: number
+  /** Whether programs are made for threads whatever the work, to share a memory with one that is. */
+  readonly alwaysShared?: boolean
   /** Check the graph between passes. */
   readonly verify: boolean
   /** Told of each stage of a compilation, with its text for those who want to read it. */
@@ -60,11 +66,13 @@ export interface CompileOptions {
 
 export type Stage = 'traced graph' | 'simplified graph' | 'kernels' | 'memory plan' | 'WebAssembly'
 
-export const defaultCompileOptions: CompileOptions = { wide: true, maxChunk: 1024, maxBytes: 2 ** 32 - 65536, verify: false }
+export const defaultCompileOptions: CompileOptions = { wide: true, maxChunk: 1024, maxBytes: 2 ** 32 - 65536, threads: 1, verify: false }
 
 export interface CompiledStep {
   readonly module: WebAssembly.Module
   readonly memoryBytes: number
+  /** Bytes from a thread's own memory to the next one's, where threads can share the work; else undefined. */
+  readonly ownBytes: number | undefined
   readonly data: readonly Slot[]
   readonly state: readonly Slot[]
   /** Numbers that the program spells out, to be written once. */
@@ -117,7 +125,8 @@ export function compile(graph: StepGraph, options: CompileOptions = defaultCompi
     return { state: slots[index]!, next: value }
   })
   const plan = schedule(fusion, updates)
-  const memory = planMemory([...slots, ...literals], plan, new Set(outputs.map((output) => output.value)), options.wide)
+  const parts = partsOf(plan.kernels, options)
+  const memory = planMemory([...slots, ...literals], plan, new Set(outputs.map((output) => output.value)), options.wide, parts ? options.threads : 1)
   options.onStage?.('kernels', () => printKernels(plan.kernels, numberValues(outputs)))
   options.onStage?.('memory plan', () => printMemory(memory, numberValues(outputs)))
 
@@ -143,11 +152,12 @@ export function compile(graph: StepGraph, options: CompileOptions = defaultCompi
     )
   }
   const stop = graph.stopOn === undefined ? undefined : records.find(({ name }) => name === graph.stopOn)
-  const bytes = emitStep({ plan, fusion, memory, steps, records: recorded, stop, wide: options.wide, memoryBytes, exportKernels: options.exportKernels === true })
+  const bytes = emitStep({ plan, fusion, memory, steps, records: recorded, stop, wide: options.wide, memoryBytes, exportKernels: options.exportKernels === true, parts })
   options.onStage?.('WebAssembly', () => disassemble(bytes))
   return {
     module: new WebAssembly.Module(bytes),
     memoryBytes,
+    ownBytes: parts && memory.ownBytes,
     data: bound.filter(({ role }) => role === 'data').map((b) => b.slot),
     state: bound.filter(({ role }) => role === 'state').map((b) => b.slot),
     literals: literals.map((value) => ({ address: address(value), dtype: value.dtype, values: listAttr(value.attrs, 'values') })),
@@ -158,6 +168,20 @@ export function compile(graph: StepGraph, options: CompileOptions = defaultCompi
     wasmBytes: bytes.length,
     kernels: plan.kernels.map(kernelInfo),
   }
+}
+
+/** Nanoseconds of work that a part of a kernel must have, so that handing it to another thread pays. */
+const partNs = 4000
+/** Nanoseconds in a step that threads can share, at least, so that a program is made for them. */
+const sharedNs = 20_000
+
+/** Into how many parts each kernel is cut; undefined where one thread does it all. */
+function partsOf(kernels: readonly Kernel[], { threads, alwaysShared }: CompileOptions): number[] | undefined {
+  if (threads === 1) return undefined
+  const costs = kernels.map(kernelNs)
+  const parts = costs.map((ns) => Math.min(maxParts, Math.floor(ns / partNs)))
+  const gain = costs.reduce((sum, ns, i) => sum + (parts[i]! > 1 ? ns : 0), 0)
+  return gain >= sharedNs || alwaysShared === true ? parts : undefined
 }
 
 /** Memory for per-step numbers and records, roughly. */

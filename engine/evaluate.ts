@@ -22,12 +22,15 @@ import { Drawing, drawnInputs } from './random/program.ts'
 import type { Elements, Runtime } from './runtime.ts'
 import type { EngineLimits, ForwardSpec, TracedSpec } from './spec.ts'
 import { structureText } from './structure.ts'
+import type { Team } from './team.ts'
 import type { TensorResult } from './tensor.ts'
 
 export interface Engine {
   readonly cache: ProgramCache
   readonly limits: EngineLimits
   readonly compile: CompileOptions
+  /** Other threads that do parts of the work of large training steps. */
+  readonly team?: Team
 }
 
 export interface Stats {

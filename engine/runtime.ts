@@ -3,8 +3,11 @@ import { invariant } from './errors.ts'
 import type { CompiledStep } from './compile.ts'
 import type { DType } from './ir/value.ts'
 import { byteSize, numel } from './ir/value.ts'
-import { faultAddress } from './passes/memory.ts'
+import { faultAddress, threadAddresses } from './passes/memory.ts'
+import type { SharedProgram, Team } from './team.ts'
 import type { Column, Slot } from './wasm/module.ts'
+import { maxPages } from './wasm/module.ts'
+import { programShift } from './wasm/threads.ts'
 
 /** Elements of a tensor in JavaScript: int64 as bigint, bool as 0 and 1. */
 export type Elements = Float32Array | Float64Array | BigInt64Array | Int32Array | Uint8Array
@@ -18,7 +21,8 @@ export interface RunFault {
 export class Runtime {
   readonly compiled: CompiledStep
   readonly memory: WebAssembly.Memory
-  readonly #run: (steps: number) => number
+  readonly #run: (steps: number, program: number) => number
+  readonly #program: SharedProgram | undefined
   readonly #exports: WebAssembly.Exports
   #views: Views
 
@@ -29,11 +33,13 @@ export class Runtime {
   constructor(compiled: CompiledStep, memory?: WebAssembly.Memory) {
     this.compiled = compiled
     this.ownsMemory = memory === undefined
-    this.memory = memory ?? newMemory(compiled.memoryBytes)
-    const instance = new WebAssembly.Instance(compiled.module, { env: { memory: this.memory } })
+    const { ownBytes } = compiled
+    this.memory = memory ?? newMemory(compiled.memoryBytes, ownBytes !== undefined)
+    const instance = new WebAssembly.Instance(compiled.module, { env: { memory: this.memory, own: 0 } })
     this.#views = viewsOf(this.memory)
     this.#exports = instance.exports
-    this.#run = instance.exports['run'] as (steps: number) => number
+    this.#run = instance.exports['run'] as (steps: number, program: number) => number
+    this.#program = ownBytes === undefined ? undefined : { number: nextProgram(), module: compiled.module, memory: this.memory, ownBytes }
     this.writeLiterals()
   }
 
@@ -107,10 +113,22 @@ export class Runtime {
     return readElements(this.#viewed(), start + row * stride + column.offset, column.dtype, numel(column.shape))
   }
 
-  /** Does up to `steps` steps; fewer when the watched number stops being finite or an index is out of range. */
-  run(steps: number): number {
+  /**
+   * Does up to `steps` steps; fewer when the watched number stops being finite or an index is out of range. A team does
+   * parts of the work where the program is made for threads and cores are free.
+   */
+  run(steps: number, team?: Team): number {
     invariant(steps <= this.compiled.chunk, `at most ${this.compiled.chunk} steps at a time`)
-    return this.#run(steps)
+    if (!this.#program || !team?.isFree()) return this.#run(steps, 0)
+    const word = new BigInt64Array(this.memory.buffer, threadAddresses.work, 1)
+    Atomics.store(word, 0, BigInt(this.#program.number) << programShift)
+    team.assist(this.#program)
+    try {
+      return this.#run(steps, this.#program.number)
+    } finally {
+      // The helpers stop looking for work.
+      Atomics.store(word, 0, 0n)
+    }
   }
 
   /** Kernel `index` of the step by itself, where the program was compiled with its kernels exported. */
@@ -162,8 +180,17 @@ function faultyNumber(view: DataView, dtype: DType): number {
   return Number.NaN
 }
 
-export function newMemory(bytes: number): WebAssembly.Memory {
-  return new WebAssembly.Memory({ initial: Math.ceil(bytes / 65536) })
+let programs = 0
+
+/** Numbers by which threads tell programs apart: 1 to 2^23 - 1. */
+function nextProgram(): number {
+  programs = programs === 2 ** 23 - 1 ? 1 : programs + 1
+  return programs
+}
+
+export function newMemory(bytes: number, shared: boolean): WebAssembly.Memory {
+  const initial = Math.ceil(bytes / 65536)
+  return shared ? new WebAssembly.Memory({ initial, maximum: maxPages, shared }) : new WebAssembly.Memory({ initial })
 }
 
 /** One memory, as numbers of each dtype. */

@@ -60,7 +60,7 @@ export class Stepper {
     // Which path the minibatches of another size take is seen when their turn comes.
     if (!first.open) for (const size of others) this.#variants.trace(size, [], atFirst, this.#generator)
     // Several programs work on one memory: data and state lie at the same addresses.
-    if (others.length > 0 || first.open) this.#memory = newMemory(this.stats.memoryBytes)
+    if (others.length > 0 || first.open) this.#memory = newMemory(this.stats.memoryBytes, first.prepared.compiled.ownBytes !== undefined)
     return first
   }
 
@@ -112,7 +112,7 @@ export class Stepper {
     const count = write(runtime, Math.min(plan.count, runtime.compiled.chunk, most))
     writeDraws(variant, runtime, count, this.#generator)
     this.#before = runtime.copyState(this.#before)
-    return { done: runtime.run(count), fault: runtime.takeFault() }
+    return { done: runtime.run(count, this.#engine.team), fault: runtime.takeFault() }
   }
 
   /** The minibatch of the last call that took another path than the program's, and what its conditions were until there. */
@@ -143,7 +143,7 @@ export class Stepper {
   /** The state after the first `count` minibatches of the last call. */
   rewind(runtime: Runtime, count: number): void {
     runtime.setState(this.#before!)
-    runtime.run(count)
+    runtime.run(count, this.#engine.team)
   }
 
   /** A tensor of the state as it is now, by the name of its buffer; undefined before the first minibatch, and for what never changes. */

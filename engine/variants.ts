@@ -1,5 +1,6 @@
 /** The programs of a training run: one for each size of minibatch and each path that its conditions on tensors take. */
 import type { Prepared } from './cache.ts'
+import type { CompileOptions } from './compile.ts'
 import { Conditions } from './conditions.ts'
 import { invariant } from './errors.ts'
 import type { Engine, Stats } from './evaluate.ts'
@@ -44,6 +45,8 @@ export class Variants {
   readonly #options: StepChoices
   /** In the order of use, the latest last. */
   #variants: Variant[] = []
+  /** How the programs are compiled that follow the first one. */
+  #compile: CompileOptions
   #stats: Stats = { fromCache: true, memoryBytes: 0, kernels: 0, nodes: 0 }
 
   constructor(spec: TracedTrainSpec, engine: Engine, model: ModelStructure, data: readonly DataKind[], options: StepChoices) {
@@ -52,6 +55,7 @@ export class Variants {
     this.#model = model
     this.#data = data
     this.#options = options
+    this.#compile = { ...engine.compile, threads: engine.team?.threads ?? 1 }
   }
 
   /** Of all programs so far. */
@@ -79,7 +83,7 @@ export class Variants {
     const same = this.#variants.find((variant) => variant.size === size && equal(variant.path, conditions.taken))
     if (same) return this.#use(same)
     const graph = stepGraph(this.#spec, this.#model, network, { ...this.#options, size, conditions })
-    const prepared = this.#engine.cache.prepare(graph, this.#engine.compile)
+    const prepared = this.#engine.cache.prepare(graph, this.#compile)
     const nodes = network.graph.values.length
     if (conditions.taken.length === 0) this.#engine.cache.remember(text, prepared, { nodes, draws: drawing.draws, gradFn: null, outputs: new Map() })
     return this.#take({ size, path: conditions.taken, open: graph.stopOn !== 'loss', draws: drawing.draws, network: () => network, prepared, runtime: undefined }, nodes)
@@ -93,13 +97,16 @@ export class Variants {
   #text(size: number): string {
     const { accumulate, clip_grad_norm: norm, clip_grad_value: value } = this.#spec
     const { optimizer, groups, numbers, gradients } = this.#options
-    const { wide, maxChunk, maxBytes } = this.#engine.compile
-    const step = ['train', size, accumulate, norm, value, optimizer.type, groups, numbers, gradients, wide, maxChunk, maxBytes]
+    const { wide, maxChunk, maxBytes, threads, alwaysShared } = this.#compile
+    const step = ['train', size, accumulate, norm, value, optimizer.type, groups, numbers, gradients, wide, maxChunk, maxBytes, threads, alwaysShared]
     return structureText({ spec: this.#spec, model: this.#model, data: this.#data, limits: this.#engine.limits }, step)
   }
 
   #take(variant: Variant, nodes: number): Variant {
     const { compiled, fromCache } = variant.prepared
+    // All programs of a run work on one memory, which threads can share or not.
+    const alwaysShared = compiled.ownBytes !== undefined
+    this.#compile = { ...this.#compile, threads: alwaysShared ? this.#compile.threads : 1, alwaysShared }
     const before = this.#stats
     this.#stats = {
       fromCache: before.fromCache && fromCache,

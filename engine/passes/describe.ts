@@ -30,6 +30,14 @@ export function kernelInfo(kernel: Kernel): KernelInfo {
   return { title: `loop ${sizes === '' ? '1' : sizes}: ${summary(kernel.steps.map(({ value }) => value))}`, operations, bytes }
 }
 
+/** What a kernel takes on one core, roughly: enough to say whether it is worth sharing. */
+export function kernelNs(kernel: Kernel): number {
+  const { operations, bytes } = kernelInfo(kernel)
+  if (kernel.kind !== 'loop') return operations / 60
+  const costs = kernel.steps.reduce((sum, { value }) => sum + workOf(value) * (value.op.kind === 'map' ? value.op.cost : 1), 0)
+  return costs / 50 + bytes / 30
+}
+
 function batchOf(left: Value): string {
   return left.shape.length > 2 ? `, ${left.shape.slice(0, -2).join(' x ')} times` : ''
 }
@@ -68,5 +76,6 @@ export function printMemory(memory: MemoryPlan, numbers: ReadonlyMap<Value, numb
       if ('scratch' in base) return `${address}..${end}  scratch ${base.scratch} ${base.dtype}`
       return `${address}..${end}  ${numbers.has(base) ? `%${numbers.get(base)!}` : 'unused'} ${base.dtype}[${base.shape.join(', ')}]`
     })
-  return [...lines, `${memory.panelAddress}..${memory.end}  panels of products`].join('\n')
+  const own = memory.ownBytes === 0 ? '' : `; ${memory.ownBytes} bytes for each thread`
+  return [...lines, `${memory.panelAddress}..${memory.end}  panels of products${own}`].join('\n')
 }

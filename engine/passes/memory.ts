@@ -1,9 +1,10 @@
 /**
  * The memory plan: a byte address for every buffer. Buffers that are not needed at the same time share space.
  *
- *   0       control words (fault record, accumulator pairs)
+ *   0       control words (fault record, what threads tell each other, accumulator pairs)
  *   1024    persistent buffers, in the order of their declaration: data, parameters, optimizer state
  *           temporaries, by liveness
+ *           what each thread has for itself, where threads share the work: pairs of accumulators, working memory, panels
  *           numbers that change with the step, and the record of each step
  */
 import type { Value } from '../ir/value.ts'
@@ -14,7 +15,10 @@ import type { Kernel, Schedule } from './schedule.ts'
 
 /** First word: 1 + number of the failed index check, or 0. Then the numbers (16) and which of them are wrong (16 bytes each). */
 export const faultAddress = 0
-export const pairAddress = 256
+/** Words by which threads share the work of a kernel: see wasm/threads.ts. A cache line each. */
+export const threadAddresses = { work: 64, finished: 128 } as const
+const pairAddress = 256
+const pairBytes = 256
 const firstBuffer = 1024
 /** Alignment of buffers, and room behind the last one for reads past the end of a partial vector. */
 const alignment = 64
@@ -24,8 +28,12 @@ const maxKeptShared = 1000
 export interface MemoryPlan {
   readonly addresses: ReadonlyMap<Access['base'], number>
   readonly sizes: ReadonlyMap<Access['base'], number>
+  /** Where pairs of accumulators are put side by side. */
+  readonly pairAddress: number
   /** Where the matrices' panels are packed. */
   readonly panelAddress: number
+  /** From a thread's own memory to that of the next one, in bytes; 0 where there is one thread. */
+  readonly ownBytes: number
   /** First byte behind all buffers. */
   readonly end: number
 }
@@ -46,7 +54,7 @@ export function roundUp(bytes: number): number {
   return Math.ceil(bytes / alignment) * alignment
 }
 
-export function planMemory(persistent: readonly Value[], plan: Schedule, kept: ReadonlySet<Value>, wide: boolean): MemoryPlan {
+export function planMemory(persistent: readonly Value[], plan: Schedule, kept: ReadonlySet<Value>, wide: boolean, threads = 1): MemoryPlan {
   const addresses = new Map<Access['base'], number>()
   const sizes = new Map<Access['base'], number>()
   let end = firstBuffer
@@ -59,7 +67,7 @@ export function planMemory(persistent: readonly Value[], plan: Schedule, kept: R
     addresses.set(next, addresses.get(state)!)
     sizes.set(next, sizes.get(state)!)
   }
-  const intervals = lifetimes(plan.kernels, addresses, kept)
+  const intervals = lifetimes(plan.kernels, addresses, kept, threads === 1)
   const apart = kept.size > maxKeptShared
   for (const { base, bytes } of intervals.filter((interval) => apart && kept.has(interval.base as Value))) {
     addresses.set(base, end)
@@ -68,7 +76,25 @@ export function planMemory(persistent: readonly Value[], plan: Schedule, kept: R
   end = assign(intervals.filter(({ base }) => !addresses.has(base)), addresses, end)
   for (const { base, bytes } of intervals) sizes.set(base, bytes)
   const panel = panelSize(plan.kernels, wide)
-  return { addresses, sizes, panelAddress: end, end: end + panel + alignment }
+  if (threads === 1) return { addresses, sizes, pairAddress, panelAddress: end, ownBytes: 0, end: end + panel + alignment }
+  const scratch = placeScratch(plan.kernels, addresses, sizes, end + pairBytes)
+  const ownBytes = roundUp(pairBytes + scratch + panel + alignment)
+  return { addresses, sizes, pairAddress: end, panelAddress: end + pairBytes + scratch, ownBytes, end: end + threads * ownBytes }
+}
+
+/** The working memory of each kernel, from the same address on; gives the bytes of the largest. */
+function placeScratch(kernels: readonly Kernel[], addresses: Map<Access['base'], number>, sizes: Map<Access['base'], number>, start: number): number {
+  let most = 0
+  for (const kernel of kernels) {
+    let at = start
+    for (const { base, bytes } of scratchesOf(kernel)) {
+      addresses.set(base, at)
+      sizes.set(base, bytes)
+      at += bytes
+    }
+    most = Math.max(most, at - start)
+  }
+  return most
 }
 
 function panelSize(kernels: readonly Kernel[], wide: boolean): number {
@@ -81,7 +107,7 @@ function panelSize(kernels: readonly Kernel[], wide: boolean): number {
   return roundUp(bytes)
 }
 
-function lifetimes(kernels: readonly Kernel[], placed: ReadonlyMap<Access['base'], number>, kept: ReadonlySet<Value>): Interval[] {
+function lifetimes(kernels: readonly Kernel[], placed: ReadonlyMap<Access['base'], number>, kept: ReadonlySet<Value>, withScratch: boolean): Interval[] {
   const intervals = new Map<Access['base'], Interval>()
   const end = kernels.length
   for (const [i, kernel] of kernels.entries()) {
@@ -95,12 +121,15 @@ function lifetimes(kernels: readonly Kernel[], placed: ReadonlyMap<Access['base'
       if (interval) interval.last = Math.max(interval.last, i)
       else intervals.set(value, { base: value, bytes: bufferBytes(value), first: i, last: kept.has(value) ? end : i })
     }
-    if (kernel.kind === 'matmul') continue
-    for (const { scratch, count } of kernel.scratches) {
-      intervals.set(scratch, { base: scratch, bytes: scratchBytes(scratch, count, kernel.kind === 'routine' || kernel.inner), first: i, last: i })
-    }
+    if (withScratch) for (const { base, bytes } of scratchesOf(kernel)) intervals.set(base, { base, bytes, first: i, last: i })
   }
   return [...intervals.values()]
+}
+
+function scratchesOf(kernel: Kernel): { readonly base: Scratch; readonly bytes: number }[] {
+  if (kernel.kind === 'matmul') return []
+  const run = kernel.kind === 'routine' || kernel.inner
+  return kernel.scratches.map(({ scratch, count }) => ({ base: scratch, bytes: scratchBytes(scratch, count, run) }))
 }
 
 /** A run of elements, or a block of up to 8 vectors for each folded index. */

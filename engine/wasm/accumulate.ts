@@ -4,6 +4,7 @@
  */
 import { invariant } from '../errors.ts'
 import type { Reduction } from './body.ts'
+import type { KernelContext } from './context.ts'
 import type { FunctionBody, Local } from './encode.ts'
 import type { LocalPool } from './instruction.ts'
 import { emitInstruction } from './instruction.ts'
@@ -15,15 +16,16 @@ export class Accumulators {
   readonly #f: FunctionBody
   readonly #pool: LocalPool
   readonly #vectors: number
-  readonly #pairAddress: number
+  readonly #context: KernelContext
+  #own: Local | undefined
   readonly #running = new Map<Reduction, Local[]>()
   readonly #totals = new Map<Reduction, Local[]>()
 
-  constructor(f: FunctionBody, pool: LocalPool, vectors: number, pairAddress: number) {
+  constructor(f: FunctionBody, pool: LocalPool, vectors: number, context: KernelContext) {
     this.#f = f
     this.#pool = pool
     this.#vectors = vectors
-    this.#pairAddress = pairAddress
+    this.#context = context
   }
 
   /** The running accumulator of vector `h`. */
@@ -109,20 +111,37 @@ export class Accumulators {
     this.#pool.give(temporary)
   }
 
+  /** A local with the place of the thread's own memory, where there are threads. */
+  #ownLocal(): Local | undefined {
+    const { own } = this.#context
+    if (!own) return undefined
+    this.#own ??= this.#f.local('i32')
+    own(this.#f)
+    this.#f.set(this.#own)
+    return this.#own
+  }
+
+  #pushOwn(own: Local | undefined): void {
+    if (own === undefined) this.#f.i32(0)
+    else this.#f.get(own)
+  }
+
   /** Stores neighbouring accumulators: packing of two vectors into one starts at pairs of stores. */
   #pairUp(locals: readonly Local[]): void {
     if (locals.length < 2) return
+    const { pairAddress } = this.#context
+    const own = this.#ownLocal()
     for (let i = 0; i + 1 < locals.length; i += 2) {
       for (const k of [i + 1, i]) {
-        this.#f.i32(0)
+        this.#pushOwn(own)
         this.#f.get(locals[k]!)
-        this.#f.memory('v128.store', this.#pairAddress + k * 16)
+        this.#f.memory('v128.store', pairAddress + k * 16)
       }
     }
     for (let i = 0; i + 1 < locals.length; i += 2) {
       for (const k of [i, i + 1]) {
-        this.#f.i32(0)
-        this.#f.memory('v128.load', this.#pairAddress + k * 16)
+        this.#pushOwn(own)
+        this.#f.memory('v128.load', pairAddress + k * 16)
         this.#f.set(locals[k]!)
       }
     }

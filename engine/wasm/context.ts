@@ -1,5 +1,6 @@
 /** What the parts of the code generator share. */
 import type { Access } from '../passes/lower.ts'
+import type { FunctionBody } from './encode.ts'
 import type { ScalarName } from './scalar.ts'
 
 /** What a kernel needs to know about the module around it. */
@@ -12,8 +13,17 @@ export interface KernelContext {
   readonly scalar: (name: ScalarName) => number
   /** Where faults are recorded; see memory.ts. */
   readonly faultAddress: number
-  /** 256 bytes for the pairs of accumulators at the end of a reduction. */
+  /** 256 bytes for the pairs of accumulators at the end of a reduction, in a thread's own memory. */
   readonly pairAddress: number
+  /** Pushes how far the thread's own memory lies from that of the first one; undefined where there is one thread. */
+  readonly own: ((f: FunctionBody) => void) | undefined
+}
+
+/** A kernel's function. One whose units of work do not depend on each other takes the first one and the one behind the last. */
+export interface KernelCode {
+  readonly body: FunctionBody
+  /** 0: the function takes nothing and does all of the work. */
+  readonly units: number
 }
 
 /** Vectors of a block, and how many lanes of the last one count (0: all). */

@@ -26,3 +26,42 @@ export function increment(f: FunctionBody, local: Local, bytes: number): void {
   f.op('i32.add')
   f.set(local)
 }
+
+/** local += bytes for each of a number in another local. */
+export function advance(f: FunctionBody, local: Local, count: Local, bytes: number): void {
+  if (bytes === 0) return
+  f.get(local)
+  f.get(count)
+  f.i32(bytes)
+  f.op('i32.mul')
+  f.op('i32.add')
+  f.set(local)
+}
+
+/**
+ * A loop over a function's units of work, from parameter 0 to before parameter 1, maybe none. With `most`, unit `most`
+ * is the last one there is and not one of these rounds.
+ */
+export function repeatRange(f: FunctionBody, body: () => void, most?: number): void {
+  const counter = f.local('i32')
+  f.get(1)
+  if (most !== undefined) {
+    f.get(1)
+    f.i32(most)
+    f.op('i32.gt_u')
+    f.op('i32.sub')
+  }
+  f.get(0)
+  f.op('i32.sub')
+  f.tee(counter)
+  f.if()
+  f.loop()
+  body()
+  f.get(counter)
+  f.i32(1)
+  f.op('i32.sub')
+  f.tee(counter)
+  f.brIf(0)
+  f.op('end')
+  f.op('end')
+}

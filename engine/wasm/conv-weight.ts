@@ -42,8 +42,8 @@ interface Run {
   readonly pieces: readonly Piece[]
 }
 
-/** Adds the functions of the kernel to `module`; gives the index of the one that computes it. */
-export function emitWeight(module: ModuleBuilder, kernel: WeightKernel): number {
+/** Adds the functions of the kernel to `module`; gives the one that computes it. */
+export function emitWeight(module: ModuleBuilder, kernel: WeightKernel): FunctionBody {
   return new WeightEmitter(module, kernel).emit()
 }
 
@@ -76,7 +76,7 @@ class WeightEmitter {
     this.heights = balanced(met.outputs, wide ? 4 : 2)
   }
 
-  emit(): number {
+  emit(): FunctionBody {
     const { kernel, given } = this
     const { met, plan, bytes, addresses } = kernel
     const f = new FunctionBody()
@@ -108,7 +108,7 @@ class WeightEmitter {
     const blocks = Math.floor(met.samples / plan.block)
     if (blocks > 0) repeat(f, blocks, () => samples(plan.block))
     if (met.samples % plan.block > 0) samples(met.samples % plan.block)
-    return this.module.add(f)
+    return f
   }
 
   /** A function of the addresses of source, gradient and result, and of a number of samples: one group of theirs. */

@@ -58,8 +58,8 @@ interface Walk {
   readonly count: number
 }
 
-/** Adds the functions of the kernel to `module`; gives the index of the one that computes it. */
-export function emitSum(module: ModuleBuilder, kernel: SumKernel): number {
+/** Adds the functions of the kernel to `module`; gives the one that computes it. */
+export function emitSum(module: ModuleBuilder, kernel: SumKernel): FunctionBody {
   return new SumEmitter(module, kernel).emit()
 }
 
@@ -82,10 +82,10 @@ class SumEmitter {
     this.units = kernel.wide ? (to >= 4 ? 2 : [6, 4, 3][to - 1]!) : [3, 2, 1][Math.min(to, 3) - 1]!
   }
 
-  emit(): number {
+  emit(): FunctionBody {
     const { f, kernel } = this
     const { met, plan, bytes, addresses } = kernel
-    if (met.samples * met.groups === 0) return this.module.add(f)
+    if (met.samples * met.groups === 0) return f
     if (this.walks.some(({ count }) => count === 0) || this.walks.length === 0) this.#clear()
     this.#packFilter()
     const [source, copied, result, filter] = [f.local('i32'), f.local('i32'), f.local('i32'), f.local('i32')]
@@ -116,7 +116,7 @@ class SumEmitter {
         increment(f, result, plan.to * this.#plane * bytes)
       })
     })
-    return this.module.add(f)
+    return f
   }
 
   /** Elements of a channel of the result. */

@@ -4,14 +4,14 @@ import { byteSize, numel } from '../ir/value.ts'
 import { convolutionInputOp, convolutionOp, convolutionWeightOp, meetingOf, sumPlan, weightPlan } from '../ops/convolution.ts'
 import { emitSum } from './conv.ts'
 import { emitWeight } from './conv-weight.ts'
-import type { ModuleBuilder } from './encode.ts'
+import type { FunctionBody, ModuleBuilder } from './encode.ts'
 
 export function isConvolution(op: RoutineOp): boolean {
   return op === convolutionOp || op === convolutionInputOp || op === convolutionWeightOp
 }
 
 /** Adds the functions of a convolution; `addresses` are those of its inputs, its result and its working memory. */
-export function emitConvolution(module: ModuleBuilder, value: Value, op: RoutineOp, addresses: readonly number[], wide: boolean): number {
+export function emitConvolution(module: ModuleBuilder, value: Value, op: RoutineOp, addresses: readonly number[], wide: boolean): FunctionBody {
   const met = meetingOf(op, value.inputs, value.attrs)
   const bytes = byteSize[value.dtype] as 4 | 8
   const count = value.inputs.length

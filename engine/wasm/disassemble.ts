@@ -1,5 +1,5 @@
 /** A module's bytes as text, one instruction a line: what the assembler wrote, read back. */
-import { plain, scalarMemory, simd, simdLane, simdLaneMemory, simdMemory } from './opcodes.ts'
+import { atomic, plain, scalarMemory, simd, simdLane, simdLaneMemory, simdMemory } from './opcodes.ts'
 
 const names = (table: Readonly<Record<string, number>>): Map<number, string> => new Map(Object.entries(table).map(([name, code]) => [code, name]))
 
@@ -9,6 +9,7 @@ const simdNames = names(simd)
 const simdMemoryNames = names(simdMemory)
 const laneMemoryNames = names(simdLaneMemory)
 const laneNames = names(simdLane)
+const atomicNames = new Map<number, string>(Object.entries(atomic).map(([name, [code]]) => [code, name]))
 const typeNames = new Map([[0x7f, 'i32'], [0x7e, 'i64'], [0x7d, 'f32'], [0x7c, 'f64'], [0x7b, 'v128']])
 
 /** The functions of a module that this assembler made; exports by their names. Throws on a byte that it does not know. */
@@ -23,7 +24,7 @@ export function disassemble(bytes: Uint8Array<ArrayBuffer>): string {
     const id = module.byte()
     const section = module.part(module.u32())
     if (id === 1) signatures = section.list(() => section.signature())
-    if (id === 2) section.list(() => lines.push(section.memoryImport()))
+    if (id === 2) section.list(() => lines.push(section.import()))
     if (id === 3) types = section.list(() => section.u32())
     if (id === 7) {
       section.list(() => {
@@ -91,10 +92,12 @@ class Reader {
     return `(${params.join(' ')}) -> (${results.join(' ')})`
   }
 
-  memoryImport(): string {
+  import(): string {
     const name = `${this.text()}.${this.text()}`
-    this.skip(2)
-    return `import memory ${name}, ${this.u32()} pages or more`
+    if (this.byte() === 3) return `import global ${name} ${typeNames.get(this.byte())!}${this.byte() === 0 ? '' : ' mut'}`
+    const shared = this.byte() === 3
+    const pages = this.u32()
+    return `import memory ${name}, ${pages} pages or more${shared ? `, shared, at most ${this.u32()}` : ''}`
   }
 
   /** Locals and instructions of a function, indented by nesting. */
@@ -115,6 +118,7 @@ class Reader {
     const code = this.byte()
     if (code === 0xfd) return this.#simd(this.u32())
     if (code === 0xfc) return this.#bulk(this.u32())
+    if (code === 0xfe) return `${atomicNames.get(this.byte())!} ${this.#address()}`
     const known = plainNames.get(code)
     if (known !== undefined) return known
     const memory = memoryNames.get(code)
@@ -130,6 +134,10 @@ class Reader {
         return `${code === 0x0c ? 'br' : 'br_if'} ${this.u32()}`
       case 0x10:
         return `call ${this.u32()}`
+      case 0x11:
+        return `call_indirect type ${this.u32()}${this.#table()}`
+      case 0x23:
+        return `global.get ${this.u32()}`
       case 0x20:
       case 0x21:
       case 0x22:
@@ -169,6 +177,12 @@ class Reader {
     if (code === 6) return 'i64.trunc_sat_f64_s'
     this.skip(code === 10 ? 2 : 1)
     return code === 10 ? 'memory.copy' : 'memory.fill'
+  }
+
+  /** There is one table: its number is not shown. */
+  #table(): string {
+    this.skip(1)
+    return ''
   }
 
   #address(): string {

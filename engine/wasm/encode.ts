@@ -4,8 +4,8 @@
  * Binary format: WebAssembly Core Specification 2.0, chapter 5, with the relaxed-simd opcodes of 3.0.
  */
 
-import { plain, scalarMemory, simd, simdLane, simdLaneMemory, simdMemory } from './opcodes.ts'
-import type { PlainOp, ScalarMemoryOp, SimdLaneMemoryOp, SimdLaneOp, SimdMemoryOp, SimdOp } from './opcodes.ts'
+import { atomic, plain, scalarMemory, simd, simdLane, simdLaneMemory, simdMemory } from './opcodes.ts'
+import type { AtomicOp, PlainOp, ScalarMemoryOp, SimdLaneMemoryOp, SimdLaneOp, SimdMemoryOp, SimdOp } from './opcodes.ts'
 
 export type ValType = 'i32' | 'i64' | 'f32' | 'f64' | 'v128'
 
@@ -188,6 +188,15 @@ export class FunctionBody {
     this.code.u32(offset)
   }
 
+  /** An atomic access; the address, and what it takes, are on the stack. */
+  atomic(name: AtomicOp, offset: number): void {
+    const [code, alignment] = atomic[name]
+    this.code.u8(0xfe)
+    this.code.u8(code)
+    this.code.u8(alignment)
+    this.code.u32(offset)
+  }
+
   /** Copies memory: destination, source and byte count are on the stack. */
   memoryCopy(): void {
     for (const byte of [0xfc, 10, 0, 0]) this.code.u8(byte)
@@ -228,6 +237,19 @@ export class FunctionBody {
     this.code.u32(index)
   }
 
+  /** Calls the function of the module's table whose number is on the stack; `type` is that of its signature. */
+  callIndirect(type: number): void {
+    this.code.u8(0x11)
+    this.code.u32(type)
+    this.code.u8(0)
+  }
+
+  /** The value of an imported global. */
+  globalGet(index: number): void {
+    this.code.u8(0x23)
+    this.code.u32(index)
+  }
+
   encode(): Uint8Array {
     const out = new Bytes()
     const runs: [ValType, number][] = []
@@ -247,10 +269,25 @@ export class FunctionBody {
   }
 }
 
+/** What a module asks of a memory that threads share. */
+export interface SharedMemory {
+  /** Most pages that the memory may have. */
+  readonly maxPages: number
+  /** Name of an i32 that each thread gives a value of its own, as global 0. */
+  readonly global: string
+}
+
 /** A module that imports one memory as `env.memory` and exports some of its functions. */
 export class ModuleBuilder {
+  readonly #shared: SharedMemory | undefined
   readonly #functions: FunctionBody[] = []
   readonly #exports: [string, number][] = []
+  readonly #signatures: { readonly key: string; readonly params: readonly ValType[]; readonly results: readonly ValType[] }[] = []
+  readonly #table: number[] = []
+
+  constructor(shared?: SharedMemory) {
+    this.#shared = shared
+  }
 
   /** Adds a function and gives its index. Bodies may still grow until `encode`. */
   add(body: FunctionBody): number {
@@ -261,37 +298,43 @@ export class ModuleBuilder {
     this.#exports.push([name, index])
   }
 
+  /** Puts a function into the table and gives its number there. */
+  tabulate(index: number): number {
+    return this.#table.push(index) - 1
+  }
+
+  /** The number of a signature. */
+  type(params: readonly ValType[], results: readonly ValType[]): number {
+    const key = `${params.join()} ${results.join()}`
+    const known = this.#signatures.findIndex((signature) => signature.key === key)
+    return known >= 0 ? known : this.#signatures.push({ key, params, results }) - 1
+  }
+
   encode(minPages: number): Uint8Array<ArrayBuffer> {
     const out = new Bytes()
     for (const byte of [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0]) out.u8(byte)
-    const signatures: string[] = []
-    const typeOf = this.#functions.map((body) => {
-      const signature = JSON.stringify([body.params, body.results])
-      const known = signatures.indexOf(signature)
-      return known >= 0 ? known : signatures.push(signature) - 1
-    })
+    const typeOf = this.#functions.map((body) => this.type(body.params, body.results))
     section(out, 1, (s) => {
-      s.u32(signatures.length)
-      for (const signature of signatures) {
+      s.u32(this.#signatures.length)
+      for (const { params, results } of this.#signatures) {
         s.u8(0x60)
-        for (const types of JSON.parse(signature) as [ValType[], ValType[]]) {
+        for (const types of [params, results]) {
           s.u32(types.length)
           for (const type of types) s.u8(valTypeCode[type])
         }
       }
     })
-    section(out, 2, (s) => {
-      s.u32(1)
-      s.text('env')
-      s.text('memory')
-      s.u8(2)
-      s.u8(0)
-      s.u32(minPages)
-    })
+    section(out, 2, (s) => this.#imports(s, minPages))
     section(out, 3, (s) => {
       s.u32(typeOf.length)
       for (const type of typeOf) s.u32(type)
     })
+    if (this.#shared) {
+      section(out, 4, (s) => {
+        for (const byte of [1, 0x70, 0]) s.u8(byte)
+        s.u32(this.#table.length)
+      })
+    }
     section(out, 7, (s) => {
       s.u32(this.#exports.length)
       for (const [name, index] of this.#exports) {
@@ -300,6 +343,14 @@ export class ModuleBuilder {
         s.u32(index)
       }
     })
+    if (this.#shared) {
+      section(out, 9, (s) => {
+        // One segment for table 0, from its entry 0 on.
+        for (const byte of [1, 0, 0x41, 0, 0x0b]) s.u8(byte)
+        s.u32(this.#table.length)
+        for (const index of this.#table) s.u32(index)
+      })
+    }
     section(out, 10, (s) => {
       s.u32(this.#functions.length)
       for (const body of this.#functions) {
@@ -309,6 +360,21 @@ export class ModuleBuilder {
       }
     })
     return out.take()
+  }
+
+  #imports(s: Bytes, minPages: number): void {
+    s.u32(this.#shared ? 2 : 1)
+    s.text('env')
+    s.text('memory')
+    s.u8(2)
+    s.u8(this.#shared ? 3 : 0)
+    s.u32(minPages)
+    if (!this.#shared) return
+    s.u32(this.#shared.maxPages)
+    s.text('env')
+    s.text(this.#shared.global)
+    // A global that does not change, of type i32.
+    for (const byte of [3, valTypeCode.i32, 0]) s.u8(byte)
   }
 }
 

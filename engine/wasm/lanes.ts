@@ -245,23 +245,17 @@ export class LaneMemory {
   #addressing(access: Access, unit: number): PushAddress {
     const f = this.#f
     const base = this.#context.address(access.base) + access.offset * unit
-    const pointer = this.#pointers.of(access, unit)
     const laneStride = this.#laneStride(access)
     if (this.#pointers.runsBackwards(access, unit) || laneStride < 0) {
       return (bytes) => {
-        if (pointer === undefined) {
-          f.i32(base + bytes)
-        } else {
-          f.get(pointer)
-          f.i32(base + bytes)
-          f.op('i32.add')
-        }
+        this.#pointers.push(access, unit)
+        f.i32(base + bytes)
+        f.op('i32.add')
         return 0
       }
     }
     return (bytes) => {
-      if (pointer === undefined) f.i32(0)
-      else f.get(pointer)
+      this.#pointers.push(access, unit)
       return base + bytes
     }
   }

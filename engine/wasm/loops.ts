@@ -10,18 +10,24 @@ import { Accumulators } from './accumulate.ts'
 import { BlockCode } from './block.ts'
 import type { Reduction } from './body.ts'
 import { KernelBody } from './body.ts'
-import type { Block, KernelContext } from './context.ts'
+import { repeatRange } from './control.ts'
+import type { Block, KernelCode, KernelContext } from './context.ts'
 import type { Local } from './encode.ts'
 import { FunctionBody } from './encode.ts'
 import { LocalPool } from './instruction.ts'
 import { LaneMemory } from './lanes.ts'
 import { Pointers } from './pointers.ts'
 
+/** Parameters of a function that does some of the rounds. */
+const firstUnit: Local = 0
+const endUnit: Local = 1
+
 /** Iterations after which a float sum moves on to fresh accumulators, so that long sums stay accurate. */
 const cascadeBlock = 256
 
-export function emitLoop(kernel: LoopKernel, context: KernelContext): FunctionBody {
-  return new LoopEmitter(kernel, context).emit()
+/** With `ranged` the work is cut into units where it can be: rounds of the outermost loop. */
+export function emitLoop(kernel: LoopKernel, context: KernelContext, ranged: boolean): KernelCode {
+  return new LoopEmitter(kernel, context, ranged).emit()
 }
 
 /** A sum's accumulators are emptied into totals now and then. */
@@ -34,21 +40,26 @@ class LoopEmitter {
   readonly kernel: LoopKernel
   readonly context: KernelContext
   readonly body: KernelBody
-  readonly f = new FunctionBody()
+  readonly f: FunctionBody
   readonly pointers: Pointers
   readonly accumulators: Accumulators
   readonly code: BlockCode
   readonly vectors: number
 
-  constructor(kernel: LoopKernel, context: KernelContext) {
+  /** Rounds of the outermost loop that can be done in any order, by any thread; 0 where the kernel is one piece. */
+  readonly units: number
+
+  constructor(kernel: LoopKernel, context: KernelContext, ranged: boolean) {
     this.kernel = kernel
     this.context = context
     this.body = new KernelBody(kernel)
     this.vectors = this.#chooseVectors()
-    this.pointers = new Pointers(this.f, this.body, this.vectors)
+    this.units = ranged && this.#divisible() ? this.#rounds() : 0
+    this.f = new FunctionBody(this.units > 0 ? ['i32', 'i32'] : [])
+    this.pointers = new Pointers(this.f, this.body, this.vectors, context.own)
     const memory = new LaneMemory(this.f, this.body, this.pointers, context)
     const pool = new LocalPool(this.f)
-    this.accumulators = new Accumulators(this.f, pool, this.vectors, context.pairAddress)
+    this.accumulators = new Accumulators(this.f, pool, this.vectors, context)
     this.code = new BlockCode(this.f, this.body, memory, this.accumulators, pool, context)
   }
 
@@ -64,12 +75,28 @@ class LoopEmitter {
     return Math.min(wanted, available)
   }
 
-  emit(): FunctionBody {
+  /** Whether no round touches what another one writes: additions at computed places and stores outside the loops do. */
+  #divisible(): boolean {
+    const { sections, effectsOf, builder } = this.body
+    if (sections.outer.length === 0) return false
+    const scatters = effectsOf.some((effects) => effects.some(({ kind }) => kind === 'scatter'))
+    // Of several faults the first one is told, whatever the number of threads.
+    const checks = builder.regs.some(({ instruction }) => instruction.kind === 'fault')
+    return !scatters && !checks && effectsOf[0]!.length === 0
+  }
+
+  #rounds(): number {
+    const loop = this.body.sections.outer[0]!
+    const size = this.kernel.sizes[loop]!
+    return loop === this.body.sections.vector ? Math.ceil(size / (this.kernel.lanes * this.vectors)) : size
+  }
+
+  emit(): KernelCode {
     this.#zeroScattered()
     const single: Block = { vectors: 1, tail: 1 }
     this.code.emit(0, this.body.sections.vector === undefined ? single : { vectors: this.vectors, tail: 0 })
     this.#outerLoop(1)
-    return this.f
+    return { body: this.f, units: this.units }
   }
 
   /** Scatter adds to what is there: the target starts as zeros. */
@@ -94,17 +121,56 @@ class LoopEmitter {
       return
     }
     const loop = sections.outer[depth - 1]!
+    const ranged = depth === 1 && this.units > 0
     if (loop === sections.vector) {
-      this.#vectorLoop(loop, depth, sections.count - 1, (block) => {
+      const body = (block: Block): void => {
         this.code.emit(depth, block)
         this.#phases(block)
-      })
+      }
+      if (ranged) this.#vectorRange(loop, sections.count - 1, body)
+      else this.#vectorLoop(loop, depth, sections.count - 1, body)
       return
     }
-    this.#countedLoop(loop, depth, sections.count - 1, () => {
+    const body = (): void => {
       this.code.emit(depth, { vectors: this.vectors, tail: 0 })
       this.#outerLoop(depth + 1)
-    })
+    }
+    if (ranged) this.#countedRange(loop, sections.count - 1, body)
+    else this.#countedLoop(loop, depth, sections.count - 1, body)
+  }
+
+  /** The rounds of the outermost loop from the first to before the last that the function was given. */
+  #countedRange(loop: number, to: number, body: () => void): void {
+    this.pointers.within(loop, 1, to, () => {
+      repeatRange(this.f, () => {
+        body()
+        this.pointers.advance(loop, 1)
+      })
+    }, { first: firstUnit, step: 1 })
+  }
+
+  /** The same where a round is a block of vectors, and the last one may be a smaller one. */
+  #vectorRange(loop: number, to: number, body: (block: Block) => void): void {
+    const { lanes, sizes, straight } = this.kernel
+    const step = lanes * this.vectors
+    const whole = straight ? 0 : Math.floor(sizes[loop]! / step)
+    const rest = sizes[loop]! - whole * step
+    this.pointers.within(loop, 1, to, () => {
+      if (whole > 0) {
+        repeatRange(this.f, () => {
+          this.code.scoped(() => body({ vectors: this.vectors, tail: 0 }))
+          this.pointers.advance(loop, step)
+        }, rest > 0 ? whole : undefined)
+      }
+      if (rest > 0) {
+        this.f.get(endUnit)
+        this.f.i32(this.units)
+        this.f.op('i32.eq')
+        this.f.if()
+        this.code.scoped(() => body({ vectors: Math.ceil(rest / lanes), tail: rest % lanes }))
+        this.f.op('end')
+      }
+    }, { first: firstUnit, step })
   }
 
   /** A loop whose body holds the sections `from` to `to`. */

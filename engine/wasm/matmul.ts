@@ -8,9 +8,10 @@
  */
 import type { DType } from '../ir/value.ts'
 import { byteSize } from '../ir/value.ts'
+import type { KernelCode } from './context.ts'
 import type { Local, ModuleBuilder } from './encode.ts'
 import { FunctionBody } from './encode.ts'
-import { increment, repeat } from './control.ts'
+import { advance, increment, repeat, repeatRange } from './control.ts'
 import type { SimdMemoryOp, SimdOp } from './opcodes.ts'
 import { packPanel } from './packing.ts'
 
@@ -25,8 +26,10 @@ export interface MatmulPlan {
   readonly c: { readonly address: number }
   /** Sizes of the batch axes, with the operands' strides over them. C is row-major. */
   readonly batch: readonly { readonly size: number; readonly a: number; readonly b: number }[]
-  /** Room for one packed panel of B. */
+  /** Room for one packed panel of B, in each thread's own memory. */
   readonly panelAddress: number
+  /** Pushes how far a thread's own memory lies from that of the first one; undefined where there is one thread. */
+  readonly own: ((f: FunctionBody) => void) | undefined
   readonly wide: boolean
 }
 
@@ -97,9 +100,12 @@ export function rowTiles(m: number): [number, number][] {
   return tiles
 }
 
-/** Adds the functions of the product to `module`; gives the index of the one that computes it. */
-export function emitMatmul(module: ModuleBuilder, plan: MatmulPlan): number {
-  return new MatmulEmitter(module, plan).emit()
+/**
+ * Adds the functions of the product to `module`; gives the one that computes it. With `ranged` its units of work are
+ * the rounds of the outermost batch axis, or the panels of columns.
+ */
+export function emitMatmul(module: ModuleBuilder, plan: MatmulPlan, ranged: boolean): KernelCode {
+  return new MatmulEmitter(module, plan).emit(ranged)
 }
 
 class MatmulEmitter {
@@ -119,27 +125,34 @@ class MatmulEmitter {
     this.packs = needsPacking(plan.dtype, plan.k, plan.b)
   }
 
-  emit(): number {
+  emit(ranged: boolean): KernelCode {
+    const { plan } = this
+    const f = new FunctionBody(ranged ? ['i32', 'i32'] : [])
+    const [a, b, c] = [plan.a, plan.b, plan.c].map(({ address }) => {
+      const local = f.local('i32')
+      f.i32(address)
+      f.set(local)
+      return local
+    }) as [Local, Local, Local]
+    const [outermost] = plan.batch
+    if (outermost) this.#batches(f, [a, b, c], ranged)
+    else this.#panels(f, [a, b, c], ranged)
+    return { body: f, units: ranged ? (outermost ? outermost.size : Math.ceil(plan.n / this.columns)) : 0 }
+  }
+
+  /** A product for each index of the batch axes. */
+  #batches(f: FunctionBody, [a, b, c]: readonly [Local, Local, Local], ranged: boolean): void {
     const { plan, kind } = this
-    const one = this.#product()
-    if (plan.batch.length === 0) {
-      const f = new FunctionBody()
-      f.i32(plan.a.address)
-      f.i32(plan.b.address)
-      f.i32(plan.c.address)
-      f.call(one)
-      return this.module.add(f)
+    const product = new FunctionBody(['i32', 'i32', 'i32'])
+    this.#panels(product, [0, 1, 2], false)
+    const one = this.module.add(product)
+    const inner = plan.batch.slice(1).reduce((n, { size }) => n * size, 1)
+    const outermost = plan.batch[0]!
+    if (ranged) {
+      advance(f, a, 0, outermost.a * kind.bytes)
+      advance(f, b, 0, outermost.b * kind.bytes)
+      advance(f, c, 0, inner * plan.m * plan.n * kind.bytes)
     }
-    const f = new FunctionBody()
-    const a = f.local('i32')
-    const b = f.local('i32')
-    const c = f.local('i32')
-    f.i32(plan.a.address)
-    f.set(a)
-    f.i32(plan.b.address)
-    f.set(b)
-    f.i32(plan.c.address)
-    f.set(c)
     const loop = (depth: number): void => {
       const axis = plan.batch[depth]
       if (!axis) {
@@ -148,60 +161,84 @@ class MatmulEmitter {
         increment(f, c, plan.m * plan.n * kind.bytes)
         return
       }
-      repeat(f, axis.size, () => {
+      const round = (): void => {
         loop(depth + 1)
         increment(f, a, axis.a * kind.bytes)
         increment(f, b, axis.b * kind.bytes)
-      })
+      }
+      if (depth === 0 && ranged) {
+        repeatRange(f, round)
+        return
+      }
+      repeat(f, axis.size, round)
       increment(f, a, -axis.size * axis.a * kind.bytes)
       increment(f, b, -axis.size * axis.b * kind.bytes)
     }
     loop(0)
-    return this.module.add(f)
   }
 
-  /** A function of the addresses of A, B and C. */
-  #product(): number {
+  /** All panels of columns, or those of the range that the function was given; the locals hold the addresses of A, B and C. */
+  #panels(f: FunctionBody, [a, b, c]: readonly [Local, Local, Local], ranged: boolean): void {
     const { plan, kind, columns } = this
-    const f = new FunctionBody(['i32', 'i32', 'i32'])
     const whole = Math.floor(plan.n / columns)
     const rest = plan.n - whole * columns
-    if (whole > 0) {
-      repeat(f, whole, () => {
-        this.#panel(f, columns)
-        increment(f, 1, columns * plan.b.column * kind.bytes)
-        increment(f, 2, columns * kind.bytes)
-      })
+    const [acrossB, acrossC] = [columns * plan.b.column * kind.bytes, columns * kind.bytes]
+    const panel = (): void => {
+      this.#panel(f, columns, [a, b, c])
+      increment(f, b, acrossB)
+      increment(f, c, acrossC)
     }
-    if (rest > 0) this.#panel(f, rest)
-    return this.module.add(f)
+    if (ranged) {
+      advance(f, b, 0, acrossB)
+      advance(f, c, 0, acrossC)
+      if (whole > 0) repeatRange(f, panel, rest > 0 ? whole : undefined)
+      if (rest === 0) return
+      f.get(1)
+      f.i32(whole + 1)
+      f.op('i32.eq')
+      f.if()
+      this.#panel(f, rest, [a, b, c])
+      f.op('end')
+      return
+    }
+    if (whole > 0) repeat(f, whole, panel)
+    if (rest > 0) this.#panel(f, rest, [a, b, c])
   }
 
-  /** All rows of one panel of columns; locals 0, 1 and 2 are the addresses of A, the panel of B and the panel of C. */
-  #panel(f: FunctionBody, columns: number): void {
+  /** All rows of one panel of columns. */
+  #panel(f: FunctionBody, columns: number, [fromA, panelOfB, fromC]: readonly [Local, Local, Local]): void {
     const { plan, kind } = this
     if (this.packs) {
-      f.get(1)
-      f.i32(plan.panelAddress)
+      f.get(panelOfB)
+      this.#pushPacked(f)
       f.call(this.#packer(columns))
     }
     const a = f.local('i32')
     const c = f.local('i32')
-    f.get(0)
+    f.get(fromA)
     f.set(a)
-    f.get(2)
+    f.get(fromC)
     f.set(c)
     for (const [height, count] of rowTiles(plan.m)) {
       repeat(f, count, () => {
         f.get(a)
-        if (this.packs) f.i32(plan.panelAddress)
-        else f.get(1)
+        if (this.packs) this.#pushPacked(f)
+        else f.get(panelOfB)
         f.get(c)
         f.call(this.#tile(height, columns))
         increment(f, a, height * plan.a.row * kind.bytes)
         increment(f, c, height * plan.n * kind.bytes)
       })
     }
+  }
+
+  /** Pushes the address of the packed panel. */
+  #pushPacked(f: FunctionBody): void {
+    const { own, panelAddress } = this.plan
+    f.i32(panelAddress)
+    if (!own) return
+    own(f)
+    f.op('i32.add')
   }
 
   /** A function of the addresses of a tile's rows of A, panel of B and corner of C. */

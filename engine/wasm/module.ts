@@ -4,16 +4,18 @@ import { numel } from '../ir/value.ts'
 import type { Fusion } from '../passes/fuse.ts'
 import type { Access } from '../passes/lower.ts'
 import type { MemoryPlan } from '../passes/memory.ts'
-import { bufferBytes, faultAddress, pairAddress } from '../passes/memory.ts'
-import type { MatmulKernel, RoutineKernel, Schedule } from '../passes/schedule.ts'
-import type { KernelContext } from './context.ts'
+import { bufferBytes, faultAddress } from '../passes/memory.ts'
+import type { Kernel, MatmulKernel, RoutineKernel, Schedule } from '../passes/schedule.ts'
+import type { KernelCode, KernelContext } from './context.ts'
 import { emitConvolution, isConvolution } from './convolution.ts'
+import type { Local } from './encode.ts'
 import { FunctionBody, ModuleBuilder } from './encode.ts'
 import { scalarBody } from './scalar.ts'
 import type { ScalarName } from './scalar.ts'
 import { emitLoop } from './loops.ts'
 import { emitMatmul } from './matmul.ts'
 import { emitRoutine } from './routine.ts'
+import { Threads, programShift } from './threads.ts'
 
 /** Where a named tensor lies. */
 export interface Slot {
@@ -51,14 +53,28 @@ export interface StepPlan {
   readonly memoryBytes: number
   /** Whether each kernel can be called by itself, as `kernel 0` and so on. */
   readonly exportKernels: boolean
+  /** Into how many parts each kernel is to be cut, for threads that share a memory; undefined where one thread has its own. */
+  readonly parts: readonly number[] | undefined
+}
+
+/** Most pages of a memory, as the specification has it. */
+export const maxPages = 65536
+
+/** One kernel: its function, and how many units it can be cut into; `shared` lets other threads do parts of it. */
+interface Call {
+  readonly index: number
+  readonly units: number
+  readonly shared: number | undefined
 }
 
 /**
- * A module with one export, `run(n)`: does up to n steps and gives how many it did. It stops early after a step
- * whose `stop` number is not finite, and before counting a step with a fault.
+ * A module with an export `run(n, program)`: does up to n steps and gives how many it did. It stops early after a step
+ * whose `stop` number is not finite, and before counting a step with a fault. Where `program` is not 0, threads that
+ * call `assist(program)` do parts of the kernels.
  */
 export function emitStep(step: StepPlan): Uint8Array<ArrayBuffer> {
-  const module = new ModuleBuilder()
+  const module = new ModuleBuilder(step.parts && { maxPages, global: 'own' })
+  const threads = step.parts && new Threads(module)
   const scalars = new Map<ScalarName, number>()
   const context: KernelContext = {
     address: (base) => found(step.memory.addresses, base),
@@ -72,13 +88,17 @@ export function emitStep(step: StepPlan): Uint8Array<ArrayBuffer> {
       return index
     },
     faultAddress,
-    pairAddress,
+    pairAddress: step.memory.pairAddress,
+    own: step.parts && ((f) => f.globalGet(0)),
   }
-  const calls = step.plan.kernels.map((kernel) => {
-    if (kernel.kind === 'loop') return module.add(emitLoop(kernel, context))
-    return kernel.kind === 'matmul' ? addMatmul(module, kernel, step) : addRoutine(module, kernel, step)
+  const calls = step.plan.kernels.map((kernel, i): Call => {
+    const wanted = step.parts?.[i] ?? 1
+    const code = kernelCode(kernel, module, context, step, wanted > 1)
+    const index = module.add(code.body)
+    const parts = Math.min(wanted, code.units)
+    return { index, units: code.units, shared: threads && parts > 1 ? threads.share(code, index, parts) : undefined }
   })
-  if (step.exportKernels) for (const [i, index] of calls.entries()) module.export(`kernel ${i}`, index)
+  if (step.exportKernels) for (const [i, call] of calls.entries()) module.export(`kernel ${i}`, module.add(wholeKernel(call)))
   module.export('run', module.add(runLoop(step, calls)))
   return module.encode(Math.ceil(step.memoryBytes / 65536))
 }
@@ -89,14 +109,34 @@ function found(map: ReadonlyMap<Access['base'], number>, base: Access['base']): 
   return value
 }
 
-function addRoutine(module: ModuleBuilder, kernel: RoutineKernel, step: StepPlan): number {
+function kernelCode(kernel: Kernel, module: ModuleBuilder, context: KernelContext, step: StepPlan, ranged: boolean): KernelCode {
+  if (kernel.kind === 'loop') return emitLoop(kernel, context, ranged)
+  return kernel.kind === 'matmul' ? matmulCode(module, kernel, context, step, ranged) : routineCode(module, kernel, step)
+}
+
+/** A function that does all of a kernel. */
+function wholeKernel(call: Call): FunctionBody {
+  const f = new FunctionBody()
+  callWhole(f, call)
+  return f
+}
+
+function callWhole(f: FunctionBody, { index, units }: Call): void {
+  if (units > 0) {
+    f.i32(0)
+    f.i32(units)
+  }
+  f.call(index)
+}
+
+function routineCode(module: ModuleBuilder, kernel: RoutineKernel, step: StepPlan): KernelCode {
   const { value, op, scratches } = kernel
   const bases = [...value.inputs.map((input) => step.fusion.layouts.of(input).base), value, ...scratches.map(({ scratch }) => scratch)]
   const addresses = bases.map((base) => found(step.memory.addresses, base))
-  return isConvolution(op) ? emitConvolution(module, value, op, addresses, step.wide) : module.add(emitRoutine(value, op, addresses))
+  return { body: isConvolution(op) ? emitConvolution(module, value, op, addresses, step.wide) : emitRoutine(value, op, addresses), units: 0 }
 }
 
-function addMatmul(module: ModuleBuilder, kernel: MatmulKernel, step: StepPlan): number {
+function matmulCode(module: ModuleBuilder, kernel: MatmulKernel, context: KernelContext, step: StepPlan, ranged: boolean): KernelCode {
   const [left, right] = kernel.value.inputs as readonly [Value, Value]
   const rank = kernel.value.shape.length
   const a = step.fusion.layouts.of(left)
@@ -118,8 +158,9 @@ function addMatmul(module: ModuleBuilder, kernel: MatmulKernel, step: StepPlan):
     c: { address: found(step.memory.addresses, kernel.value) },
     batch,
     panelAddress: step.memory.panelAddress,
+    own: context.own,
     wide: step.wide,
-  })
+  }, ranged)
 }
 
 type Dims = readonly { readonly size: number; readonly stride: number }[]
@@ -143,12 +184,20 @@ function batchDims(size: number, a: Dims, b: Dims): { size: number; a: number; b
   return sizes.map((n, i) => ({ size: n, a: left[i]!, b: right[i]! }))
 }
 
-function runLoop(step: StepPlan, calls: readonly number[]): FunctionBody {
-  const f = new FunctionBody(['i32'], ['i32'])
+function runLoop(step: StepPlan, calls: readonly Call[]): FunctionBody {
+  const f = new FunctionBody(['i32', 'i32'], ['i32'])
   const count = f.local('i32')
   const inputRow = f.local('i32')
   const recordRow = f.local('i32')
   const number = f.local('f64')
+  const program = f.local('i64')
+  if (step.parts) {
+    f.get(1)
+    f.op('i64.extend_i32_u')
+    f.i64(programShift)
+    f.op('i64.shl')
+    f.set(program)
+  }
   f.block()
   f.get(0)
   f.op('i32.eqz')
@@ -157,7 +206,7 @@ function runLoop(step: StepPlan, calls: readonly number[]): FunctionBody {
   for (const column of step.steps.columns) {
     copyIn(f, column, step.steps.start, inputRow)
   }
-  for (const call of calls) f.call(call)
+  for (const call of calls) callKernel(f, call, program)
   // A fault leaves the step uncounted; the host finds what is wrong in the fault record.
   f.i32(0)
   f.scalarMemory('i32.load', faultAddress)
@@ -197,6 +246,21 @@ function runLoop(step: StepPlan, calls: readonly number[]): FunctionBody {
   f.op('end')
   f.get(count)
   return f
+}
+
+/** Alone, or with other threads where there are any. */
+function callKernel(f: FunctionBody, call: Call, program: Local): void {
+  if (call.shared === undefined) {
+    callWhole(f, call)
+    return
+  }
+  f.get(1)
+  f.if()
+  f.get(program)
+  f.call(call.shared)
+  f.op('else')
+  callWhole(f, call)
+  f.op('end')
 }
 
 function copyIn(f: FunctionBody, column: Column, start: number, row: number): void {

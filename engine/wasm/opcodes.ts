@@ -18,6 +18,7 @@ export const plain = {
   'i32.ge_u': 0x4f,
   'i64.eqz': 0x50,
   'i64.eq': 0x51,
+  'i64.ne': 0x52,
   'i64.lt_s': 0x53,
   'i64.lt_u': 0x54,
   'i64.le_s': 0x57,
@@ -32,6 +33,7 @@ export const plain = {
   'i32.sub': 0x6b,
   'i32.mul': 0x6c,
   'i32.div_s': 0x6d,
+  'i32.div_u': 0x6e,
   'i32.rem_s': 0x6f,
   'i32.and': 0x71,
   'i32.or': 0x72,
@@ -83,6 +85,16 @@ export const scalarMemory = {
   'i64.store': 0x37,
   'f32.store': 0x38,
   'f64.store': 0x39,
+} as const
+
+/** Atomic accesses of memory (prefix 0xfe), with the alignment that they must state. */
+export const atomic = {
+  'i32.atomic.load': [0x10, 2],
+  'i64.atomic.load': [0x11, 3],
+  'i32.atomic.store': [0x17, 2],
+  'i64.atomic.store': [0x18, 3],
+  'i32.atomic.rmw.add': [0x1e, 2],
+  'i64.atomic.rmw.cmpxchg': [0x49, 3],
 } as const
 
 /** Vector opcodes without immediate (prefix 0xfd). */
@@ -220,6 +232,7 @@ export const simdLane = {
   'f64x2.replace_lane': 34,
 } as const
 
+export type AtomicOp = keyof typeof atomic
 export type PlainOp = keyof typeof plain
 export type ScalarMemoryOp = keyof typeof scalarMemory
 export type SimdOp = keyof typeof simd

@@ -11,6 +11,8 @@ import type { FunctionBody, Local } from './encode.ts'
 interface PointerClass {
   /** Bytes per loop. */
   readonly strides: readonly number[]
+  /** Whether the offsets begin at the thread's own memory. */
+  readonly own: boolean
   readonly sections: Set<number>
   readonly locals: Local[]
 }
@@ -23,10 +25,14 @@ export class Pointers {
   readonly #byAccess = new Map<Access, Map<number, PointerClass>>()
   readonly #free: Local[] = []
 
-  constructor(f: FunctionBody, body: KernelBody, vectors: number) {
+  /** Pushes where the thread's own memory lies, where there are threads. */
+  readonly #pushOwn: ((f: FunctionBody) => void) | undefined
+
+  constructor(f: FunctionBody, body: KernelBody, vectors: number, own: ((f: FunctionBody) => void) | undefined) {
     this.#f = f
     this.#body = body
     this.#vectors = vectors
+    this.#pushOwn = own
     for (const reg of body.builder.regs) {
       if (reg.instruction.kind !== 'extern') continue
       const extern = body.externs[reg.instruction.id]!
@@ -51,10 +57,11 @@ export class Pointers {
     const blocked = 'scratch' in access.base && !this.#body.sections.inner
     const bytes = blocked ? unit * this.#body.kernel.lanes * this.#vectors : unit
     const strides = access.strides.map((stride) => stride * bytes)
-    const key = strides.join()
+    const own = 'scratch' in access.base && this.#pushOwn !== undefined
+    const key = `${own} ${strides.join()}`
     let found = this.#classes.get(key)
     if (!found) {
-      found = { strides, sections: new Set(), locals: [] }
+      found = { strides, own, sections: new Set(), locals: [] }
       this.#classes.set(key, found)
     }
     found.sections.add(section)
@@ -65,6 +72,15 @@ export class Pointers {
   /** The local that holds the moving part of the access's address here, or undefined where it does not move. */
   of(access: Access, unit: number): Local | undefined {
     return this.#class(access, unit).locals.at(-1)
+  }
+
+  /** Pushes the moving part of the access's address. */
+  push(access: Access, unit: number): void {
+    const { locals, own } = this.#class(access, unit)
+    const local = locals.at(-1)
+    if (local !== undefined) this.#f.get(local)
+    else if (own) this.#pushOwn!(this.#f)
+    else this.#f.i32(0)
   }
 
   /** Whether the offset can be negative, so that the address must be computed with wrap-around. */
@@ -78,15 +94,25 @@ export class Pointers {
     return found
   }
 
-  /** Sets up the pointers that move in `loop` for accesses of the sections `from` to `to` while `body` is emitted. */
-  within(loop: number, from: number, to: number, body: () => void): void {
+  /**
+   * Sets up the pointers that move in `loop` for accesses of the sections `from` to `to` while `body` is emitted. They
+   * begin `step` elements of the loop further on for each of `first`, a number in a local.
+   */
+  within(loop: number, from: number, to: number, body: () => void, begin?: { readonly first: Local; readonly step: number }): void {
     const moving = [...this.#classes.values()].filter(
       ({ strides, sections }) => strides[loop] !== 0 && [...sections].some((section) => section >= from && section <= to),
     )
-    for (const { locals } of moving) {
+    for (const { locals, own, strides } of moving) {
       const outer = locals.at(-1)
-      if (outer === undefined) this.#f.i32(0)
-      else this.#f.get(outer)
+      if (outer !== undefined) this.#f.get(outer)
+      else if (own) this.#pushOwn!(this.#f)
+      else this.#f.i32(0)
+      if (begin) {
+        this.#f.get(begin.first)
+        this.#f.i32(strides[loop]! * begin.step)
+        this.#f.op('i32.mul')
+        this.#f.op('i32.add')
+      }
       const local = this.counter()
       this.#f.set(local)
       locals.push(local)

@@ -192,10 +192,11 @@ describe('the disassembler', () => {
     for (let seed = 1; seed <= 40; seed++) {
       const { roots } = randomGraph(seed, 20, seed % 2 ? 'float32' : 'float64', false)
       let text = ''
-      compile(stepOf(roots), { ...defaultCompileOptions, onStage: (stage, read) => (text = stage === 'WebAssembly' ? read() : text) })
+      const shared = seed % 3 === 0
+      compile(stepOf(roots), { ...defaultCompileOptions, ...(shared && { threads: 2, alwaysShared: true }), onStage: (stage, read) => (text = stage === 'WebAssembly' ? read() : text) })
       const lines = text.split('\n')
-      expect(lines[0]).toMatch(/^import memory env\.memory, \d+ pages or more$/)
-      expect(lines.filter((line) => line.startsWith('func')).at(-1)).toMatch(/^func \d+ "run" \(i32\) -> \(i32\)$/)
+      expect(lines[0]).toMatch(shared ? /^import memory env\.memory, \d+ pages or more, shared, at most 65536$/ : /^import memory env\.memory, \d+ pages or more$/)
+      expect(lines.filter((line) => line.startsWith('func')).at(-1)).toMatch(/^func \d+ "run" \(i32 i32\) -> \(i32\)$/)
       expect(lines.filter((line) => /^ +(loop|block|if)$/.test(line)).length).toBe(lines.filter((line) => /^ +end$/.test(line)).length)
     }
   })
