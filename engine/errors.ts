@@ -88,6 +88,12 @@ export class SpecError extends Error {
     const [first, ...rest] = this.faults
     return new SpecError(first.code, first.message, { ...place, ...placeOf(first) }, rest)
   }
+
+  /** The same error of a part: what stood in `from` stands in `to`. */
+  moved(from: string, to: string): SpecError {
+    const [first, ...rest] = this.faults.map((fault) => (fault.pointer?.startsWith(`${from}/`) === true ? { ...fault, pointer: to + fault.pointer.slice(from.length) } : fault)) as [Fault, ...Fault[]]
+    return new SpecError(first.code, first.message, placeOf(first), rest)
+  }
 }
 
 function placeOf(fault: Fault): Place {

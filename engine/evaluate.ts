@@ -174,7 +174,7 @@ export function gradientTargets(spec: TracedSpec, model: ModelStructure, network
   // Through a step function gradients flow, and are zero.
   if (targets.size === 0 || !(loss.requiresGrad || dependsOn(loss.value, [...targets.values()]))) {
     const names = [...targets.keys()].map((name) => `"${name}"`).join(', ')
-    throw new SpecError('loss_without_parameters', `the loss depends on no parameter${names === '' ? ': the model has none' : ` (there are ${names})`}`, { pointer: '/loss' })
+    throw new SpecError('loss_without_parameters', `the loss depends on no parameter${names !== '' ? ` (there are ${names})` : model.parameters.length === 0 ? ': the model has none' : ': all of them are frozen or constant'}`, { pointer: '/loss' })
   }
   return targets
 }

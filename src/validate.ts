@@ -2,7 +2,7 @@
 import { parse as parseJson } from 'secure-json-parse'
 import type { z } from 'zod'
 import { SpecError, nearest } from '../engine/index.ts'
-import { containers, inits, layerTypes, lossTypes, optimizerTypes, schedulerTypes } from '../engine/index.ts'
+import { containers, inits, layerTypes, lossTypes, optimizerTypes, schedulerTypes, simpleSchedulers } from '../engine/index.ts'
 import type { FaultItem, Problem } from './errors.ts'
 import { maxFaults, problem } from './errors.ts'
 import type { Operation } from './spec.ts'
@@ -59,7 +59,8 @@ const typeNames: readonly [RegExp, string, () => Iterable<string>][] = [
   [/\/init\/type$/, 'initialisation', () => Object.keys(inits)],
   [/^\/loss\/type$/, 'loss', () => lossTypes.keys()],
   [/^\/optimizer\/type$/, 'optimizer', () => optimizerTypes.keys()],
-  [/^\/scheduler\/(schedulers\/\d+\/)?type$/, 'scheduler', () => schedulerTypes.keys()],
+  [/^\/scheduler\/type$/, 'scheduler', () => schedulerTypes.keys()],
+  [/^\/scheduler\/schedulers\/\d+\/type$/, 'scheduler', () => simpleSchedulers.keys()],
   [/\/type$/, 'layer', () => [...layerTypes.keys(), ...containers.keys()]],
 ]
 
@@ -68,6 +69,7 @@ function unionFaults(issue: Extract<Issue, { code: 'invalid_union' }>, pointer: 
     if (typeof value !== 'string') return [{ pointer, code: value === undefined ? 'missing_field' : 'invalid_type', message: `"type" must be a string, got ${show(value)}` }]
     const [, kind, names] = typeNames.find(([pattern]) => pattern.test(pointer))!
     const near = nearest(value, names())
+    if (kind === 'scheduler' && near === undefined && schedulerTypes.has(value)) return [{ pointer, code: 'invalid_value', message: `"${value}" cannot be a part of another scheduler` }]
     const code = kind === 'initialisation' ? 'unknown_init' : `unknown_${kind}`
     return [{ pointer, code, message: `there is no ${kind} "${value}"${near === undefined ? '' : `; did you mean "${near}"?`}` }]
   }

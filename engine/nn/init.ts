@@ -25,8 +25,10 @@ export function filled(value: number): Fill {
 }
 
 export function uniformFill(from: number, to: number): Fill {
-  if (from > to) throw new SpecError('bad_option', `uniform: a must not be above b, got ${from} and ${to}`)
-  return (ctx, shape) => uniform(ctx.generator, ctx.dtype, numel(shape), from, to)
+  return (ctx, shape) => {
+    if (from > to) throw new SpecError('bad_option', `uniform: a must not be above b, got ${from} and ${to}`)
+    return uniform(ctx.generator, ctx.dtype, numel(shape), from, to)
+  }
 }
 
 export function normalFill(mean: number, std: number): Fill {

@@ -1,11 +1,21 @@
 /** Schedulers made of others. */
 import { z } from 'zod'
+import { SpecError } from '../errors.ts'
 import type { Options, Scheduler, ScheduleState, Setting } from './define.ts'
 import { badOption, scheduler, stepsOf } from './define.ts'
 import { simpleSchedulers } from './simple.ts'
 
 interface Part extends Options {
   readonly type: string
+}
+
+/** Errors of a part point into it. */
+function inPart<T>(at: number, run: () => T): T {
+  try {
+    return run()
+  } catch (error) {
+    throw error instanceof SpecError ? error.moved('/scheduler', `/scheduler/schedulers/${at}`) : error
+  }
 }
 
 function recordOf(part: Part): Scheduler {
@@ -23,7 +33,8 @@ function beginAll(given: readonly Part[], groups: Setting['groups'], steps: (par
   const states: ScheduleState[] = []
   let begun = groups
   for (const [i, part] of given.entries()) {
-    const setting = recordOf(part).begin(part, begun, steps(i))
+    const seen = begun
+    const setting = inPart(i, () => recordOf(part).begin(part, seen, steps(i)))
     begun = setting.groups
     states.push(setting.state)
   }
@@ -57,7 +68,7 @@ export const sequentialLR = scheduler(
 )
 
 function stepPart(given: readonly Part[], { groups, state }: Setting, at: number, move: (record: Scheduler, part: Part, setting: Setting) => Setting): Setting {
-  const moved = move(recordOf(given[at]!), given[at]!, { groups, state: statesOf(state)[at]! })
+  const moved = inPart(at, () => move(recordOf(given[at]!), given[at]!, { groups, state: statesOf(state)[at]! }))
   return { groups: moved.groups, state: { ...state, schedulers: statesOf(state).with(at, moved.state) } }
 }
 

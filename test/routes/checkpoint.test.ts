@@ -1,6 +1,6 @@
 /** Going on with a run: the bytes are those of a run that never stopped. */
 import { describe, expect, it } from 'vitest'
-import { optimizerTypes } from '../../engine/index.ts'
+import { optimizerTypes, schedulerTypes } from '../../engine/index.ts'
 import { expectProblem, useService } from '../service.ts'
 
 const service = useService()
@@ -57,7 +57,21 @@ describe('a run that goes on is the run that never stopped', () => {
   for (const type of optimizerTypes.keys()) {
     it(`${type}, with dropout, shuffled minibatches and a schedule`, () => expectSame({ ...base, optimizer: { type }, scheduler: { type: 'LambdaLR', lr_lambda: '0.9 ** epoch' } }, [4, 1, 7]))
   }
+  const schedules: Record<string, object> = {
+    StepLR: { step_size: 3 }, MultiStepLR: { milestones: [2, 7] }, ConstantLR: { total_iters: 6 }, LinearLR: { total_iters: 7 }, ExponentialLR: { gamma: 0.9 }, PolynomialLR: { total_iters: 9, power: 2 }, CosineAnnealingLR: { T_max: 5 },
+    CosineAnnealingWarmRestarts: { T_0: 2, T_mult: 2 }, OneCycleLR: { max_lr: 0.1, total_steps: 12, three_phase: true }, CyclicLR: { base_lr: 0.01, max_lr: 0.1, step_size_up: 3, mode: 'triangular2' }, ReduceLROnPlateau: { patience: 0, threshold: 0.5 },
+    LambdaLR: { lr_lambda: '1 / (1 + epoch)' }, MultiplicativeLR: { lr_lambda: '0.9 if epoch < 6 else 0.8' },
+    SequentialLR: { schedulers: [{ type: 'CyclicLR', base_lr: 0.01, max_lr: 0.1, step_size_up: 2 }, { type: 'OneCycleLR', max_lr: 0.1, total_steps: 9 }], milestones: [5] },
+    ChainedScheduler: { schedulers: [{ type: 'CosineAnnealingLR', T_max: 6 }, { type: 'StepLR', step_size: 4 }] },
+  }
+  for (const type of schedulerTypes.keys()) {
+    it(`${type}, by steps and by epochs`, async () => {
+      for (const every of ['step', 'epoch']) await expectSame({ ...base, scheduler: { type, ...schedules[type], every } }, [4, 1, 7])
+    })
+  }
   const cases: Record<string, object> = {
+    'running statistics, a state of its own in a layer': { model: { layers: [{ type: 'Linear', in_features: 3, out_features: 6 }, { type: 'BatchNorm1d', num_features: 6, momentum: null }, { type: 'AlphaDropout', p: 0.2 }, { type: 'Linear', in_features: 6, out_features: 2 }] } },
+    'validation and a plateau': { validation: { data: { x: rows.slice(0, 3), y: [[1, 0], [0, 1], [1, 1]] }, every: 1, metrics: ['mae'] }, scheduler: { type: 'ReduceLROnPlateau', patience: 0, threshold: 0.1 } },
     'in float64': { dtype: 'float64', optimizer: { type: 'Adam', amsgrad: true } },
     'one cycle, which moves the betas': { optimizer: { type: 'AdamW' }, scheduler: { type: 'OneCycleLR', max_lr: 0.1, total_steps: 12 } },
     'warm restarts in a sequence': { scheduler: { type: 'SequentialLR', schedulers: [{ type: 'LinearLR', total_iters: 3 }, { type: 'CosineAnnealingWarmRestarts', T_0: 2 }], milestones: [5] } },
