@@ -16,7 +16,7 @@ export interface Place {
 export const errorCodes = {
   // the language
   syntax_error: 'The program is not valid Python syntax, or the indentation is wrong.',
-  not_in_language: 'Valid Python that is not part of this language (class, try, f-strings, changes in place, dunder names …).',
+  not_in_language: 'Valid Python that is not part of this language (class, try, f-strings, dunder names, changes in place that PyTorch does not do either …).',
   unknown_name: 'A variable, parameter or module that does not exist at this point.',
   unknown_function: 'A function or method that does not exist here.',
   unknown_attribute: 'An attribute that the value does not have.',

@@ -95,6 +95,7 @@ function shapeRecorder(shapes: Map<string, { readonly input: TensorKind; readonl
       shapes.set(module, { input: kindOf(first), output: kindOf(result) })
     },
     assigned: () => {},
+    changed: () => {},
     same: () => {},
   }
 }

@@ -5,6 +5,7 @@ import { numel } from './ir/value.ts'
 import { apply as applyCall, bind, givenArguments } from './functions/define.ts'
 import { gradFnOf } from './functions/grad-fn.ts'
 import { tensorItself } from './functions/parameters.ts'
+import { changedByLayer } from './lang/memory.ts'
 import type { Argument, CallArguments, Dynamic, TraceContext } from './lang/values.ts'
 import { Tensor, itemsOf } from './lang/values.ts'
 import { containers, inits, layerTypes } from './nn/index.ts'
@@ -151,7 +152,10 @@ export class Model {
         kind: 'function',
         name,
         attributes,
-        call: (args) => applyPart(part, args, name, { ctx, values, caller: ctx.graph.place }),
+        call: (args) => {
+          const result = applyPart(part, args, name, { ctx, values, caller: ctx.graph.place })
+          return 'layer' in part ? changedByLayer(ctx, part.options, args.positional[0], result, name) : result
+        },
       })
     }
     return scope

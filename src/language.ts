@@ -8,7 +8,7 @@ const intro = `# The language
 
 This page is written by \`npm run language\` from the tables that the service works with; \`GET /v1/capabilities\` gives them as JSON.
 
-A program (\`model.forward\`, \`loss\`) is Python syntax with PyTorch's names and meaning. It is read by this service and never run as Python. It is followed once, with the shapes at hand: loops are unrolled, functions entered, conditions on numbers and shapes decided. A condition on a tensor is decided by its value: [conditions on tensors](control-flow.md). Nothing is changed in place: every operation gives a new tensor.
+A program (\`model.forward\`, \`loss\`) is Python syntax with PyTorch's names and meaning. It is read by this service and never run as Python. It is followed once, with the shapes at hand: loops are unrolled, functions entered, conditions on numbers and shapes decided. A condition on a tensor is decided by its value: [conditions on tensors](control-flow.md). Tensors change as PyTorch's do, with their views: [changes in place](in-place.md).
 
 Data, parameters and modules of the request are variables of the program. \`torch\`, \`F\` (torch.nn.functional), \`nn\`, \`math\` and Python's functions below are there without an import.`
 
@@ -21,7 +21,7 @@ export function languageText(): string {
     intro,
     `## Statements\n\n${constructs(statements)}`,
     `## Expressions\n\n${constructs(expressions)}`,
-    `## What is not in the language\n\n${[...new Set(Object.values(foreign))].map((text) => `- ${text}`).join('\n')}\n- changes in place (\`x[0] = 1\`, \`x.add_(1)\`, attributes): use the function that gives a new tensor\n- names with two underscores; import of anything but torch and math`,
+    `## What is not in the language\n\n${[...new Set(Object.values(foreign))].map((text) => `- ${text}`).join('\n')}\n- assignment to attributes\n- names with two underscores; import of anything but torch and math`,
     `## Tensors\n\nDtypes:\n\n${pairs(dtypes)}\n\nNumbers without a dtype take that of the request. Dtypes of operands are promoted as PyTorch promotes them.\n\nConstants: ${constants.map(quoted).join(', ')}, and \`float('inf')\`.\n\nAttributes:\n\n${pairs(Object.entries(tensorAttributes).map(([name, doc]) => ({ name, doc })))}`,
     `## Functions\n\nEach with the places that it can be called from: \`torch.f(x)\`, \`F.f(x)\`, \`x.f()\` (Tensor), \`torch.linalg.f(x)\`, \`torch.autograd.f(x)\`, \`math.f(x)\`, or by its name alone (builtin). Where there are several signatures, the first that fits is taken. NumPy's names of arguments (\`axis\`, \`keepdims\`) are taken too; \`out\`, \`device\` and other arguments that say where a result lies change nothing.`,
     ...families.flatMap((family) => familySection(family, functions)),

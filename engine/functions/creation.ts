@@ -34,12 +34,13 @@ export function full(ctx: TraceContext, shape: Shape, value: number, type: DType
   return expand(constant(ctx.graph, filled, type), shape)
 }
 
-for (const [name, value] of [['zeros', 0], ['ones', 1]] as const) {
-  define({ names: name, homes: ['torch'], doc: `A tensor of ${name}` },
+// What lies in memory is not part of a program: an empty tensor holds zeros until it is filled.
+for (const [name, value, what] of [['zeros', 0, 'of zeros'], ['ones', 1, 'of ones'], ['empty', 0, 'to be filled, of zeros']] as const) {
+  define({ names: name, homes: ['torch'], doc: `A tensor ${what}` },
     signature({ size: sizes, dtype: optional(dtype), ...placement }, ({ size, dtype: type, requires_grad }, ctx) => asLeaf(ctx, full(ctx, size, value, type ?? ctx.dtype), requires_grad)))
-  define({ names: `${name}_like`, homes: ['torch'], doc: `A tensor of ${name} of the shape of input` },
+  define({ names: `${name}_like`, homes: ['torch'], doc: `A tensor ${what}, of the shape of input` },
     signature({ input: tensor, dtype: optional(dtype), ...placement }, ({ input, dtype: type, requires_grad }, ctx) => asLeaf(ctx, full(ctx, input.shape, value, type ?? input.dtype), requires_grad)))
-  define({ names: `new_${name}`, homes: ['Tensor'], doc: `A tensor of ${name} of the dtype of input` },
+  define({ names: `new_${name}`, homes: ['Tensor'], doc: `A tensor ${what}, of the dtype of input` },
     signature({ input: tensor, size: sizes, dtype: optional(dtype), ...placement }, ({ input, size, dtype: type, requires_grad }, ctx) => asLeaf(ctx, full(ctx, size, value, type ?? input.dtype), requires_grad)))
 }
 
@@ -76,8 +77,8 @@ define({ names: 'full_like', homes: ['torch'], doc: 'A tensor of one number of t
 define({ names: 'new_full', homes: ['Tensor'], doc: 'A tensor of one number of the dtype of input' },
   signature({ input: tensor, size: sizesThen(), fill_value: filling, dtype: optional(dtype), ...placement }, ({ input, size, fill_value, dtype: type, requires_grad }, ctx) => asLeaf(ctx, filledWith(ctx, 'new_full', size, fill_value, type, input.dtype), requires_grad)))
 
-refuse(['empty', 'empty_like', 'empty_strided'], ['torch'], 'its numbers are whatever lies in memory; use torch.zeros', 'not_in_language')
-refuse(['new_empty', 'new_empty_strided'], ['Tensor'], 'its numbers are whatever lies in memory; use new_zeros', 'not_in_language')
+refuse(['empty_strided'], ['torch'], 'a tensor has no strides here; use torch.zeros', 'not_in_language')
+refuse(['new_empty_strided'], ['Tensor'], 'a tensor has no strides here; use new_zeros', 'not_in_language')
 
 /** A shape that another positional argument follows: never the rest of the arguments. */
 function sizesThen(): Kind<readonly number[]> {

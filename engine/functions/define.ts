@@ -63,7 +63,7 @@ export interface Signature extends Parameters {
 /** The kinds of functions, in the order in which the documentation lists them. */
 export const families = [
   'elementwise', 'activations', 'reductions', 'running sums', 'sorting', 'products', 'linear algebra', 'shape', 'joining and splitting',
-  'gathering and scattering', 'creation', 'random numbers', 'conversions and questions', 'windows', 'images', 'normalization',
+  'gathering and scattering', 'changes in place', 'creation', 'random numbers', 'conversions and questions', 'windows', 'images', 'normalization',
   'tables and attention', 'losses', 'gradients', "Python's own functions", 'the math module',
 ] as const
 export type Family = (typeof families)[number]
@@ -210,7 +210,10 @@ function asTensors(ctx: TraceContext, call: Call, gradFns: string | readonly str
     // Under torch.no_grad() nothing flows back.
     const value = asked && !flows && isFloat(given.dtype) ? detach(given) : given
     const gradFn = flows && isFloat(value.dtype) ? (isList(gradFns) ? gradFns[i]! : gradFns) : null
-    return new Tensor(recorder && gradFn !== null ? recorder.own(value) : value, gradFn, gradFn !== null)
+    const tensor = new Tensor(recorder && gradFn !== null ? recorder.own(value) : value, gradFn, gradFn !== null)
+    // What is computed element by element from a transposed tensor lies as that one does.
+    if (!call.inputs.every(([, input]) => isOrdered(input))) tensor.disorder()
+    return tensor
   })
   recorder?.called(call, tensors, ctx.graph.place)
   return tensors
@@ -226,6 +229,10 @@ function isValue(result: Value | readonly Value[]): result is Value {
 
 function requiresGrad(value: Dynamic): boolean {
   return value instanceof Tensor ? value.requiresGrad : (itemsOf(value)?.some(requiresGrad) ?? false)
+}
+
+function isOrdered(value: Dynamic): boolean {
+  return value instanceof Tensor ? value.ordered : (itemsOf(value)?.every(isOrdered) ?? true)
 }
 
 /** Whether the number and names of the arguments and the types of the given ones can be meant for `candidate`. */

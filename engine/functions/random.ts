@@ -120,7 +120,7 @@ define({ names: 'normal', homes: ['torch'], doc: 'Numbers from the normal distri
 
 // ---- whole numbers
 
-function randint(ctx: TraceContext, shape: Shape, low: number, high: number, type: DType): Value {
+export function randint(ctx: TraceContext, shape: Shape, low: number, high: number, type: DType): Value {
   if (low >= high) fail(ctx, 'bad_argument', `randint(): high must be larger than low, got low=${low} and high=${high}`)
   if (type === 'bool' && (low < 0 || high > 2)) fail(ctx, 'bad_argument', `randint(): bool takes 0 and 1, got the range [${low}, ${high})`)
   return drawn(ctx, shape, drawnType(type), (mt, kind, count) => random.integers(mt, kind, count, low, high))

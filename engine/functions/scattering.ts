@@ -10,13 +10,13 @@ import { fail } from '../lang/values.ts'
 import * as ew from '../ops/elementwise.ts'
 import { checkIndex, gather, scatterAdd } from '../ops/indexing.ts'
 import { scatterMax, scatterProduct } from '../ops/scattering.ts'
-import { constant } from '../ops/source.ts'
+import { constant, iota } from '../ops/source.ts'
 import { concat, expand, reshape, slice } from '../ops/view.ts'
 import type { Home, Result } from './define.ts'
 import { family, madeBy, signature } from './define.ts'
 import { placesAlong } from './extremes.ts'
 import type { TensorOrNumber } from './parameters.ts'
-import { boolean, integer, number, oneOf, operand, optional, resolveDim, tensor, withDefault } from './parameters.ts'
+import { boolean, integer, number, oneOf, operand, optional, resolveDim, tensor, tensors, withDefault } from './parameters.ts'
 import { asTensor, broadcastShapes, isTensor } from './promote.ts'
 import { cumsum } from './scans.ts'
 import { requireDimensions } from './shaping.ts'
@@ -70,6 +70,11 @@ function lastOf(arrivals: Arrivals): Value {
   const covered = grown(reached, input.shape, 0)
   const value = ew.where(covered, grown(taken, input.shape, 0), input)
   return isFloat(input.dtype) ? ew.surrogate(value, ew.where(covered, sums(arrivals), input)) : value
+}
+
+/** A vector with `source` at the places of `index`; where several arrive at one, the last stays. */
+export function lastAt(input: Value, source: Value, index: Value): Value {
+  return throughNumbers({ input, source, index: checkIndex(index, input.shape[0]!, 'index'), axis: 0 }, lastOf)
 }
 
 /** Of bools: as whole numbers and back. */
@@ -210,6 +215,33 @@ define({ names: 'index_fill', homes: everywhere, doc: 'input with a number at th
     return isTensor(value) ? madeBy('IndexFillBackward1', result) : result
   }))
 
+// ---- places that tensors of indices name
+
+/** The places in row-major order that a tensor of indices for each dimension, the first ones, names. */
+function placesOf(ctx: TraceContext, input: Value, indices: readonly Value[]): { readonly places: Value; readonly shape: Shape } {
+  if (indices.length > input.shape.length) fail(ctx, 'bad_index', `index_put(): ${indices.length} indices for shape ${showShape(input.shape)}`)
+  const masked = indices.find((index) => index.dtype === 'bool')
+  if (masked) fail(ctx, 'value_dependent', 'index_put(): how many elements a mask names depends on values; use torch.where(mask, a, b), or x[mask] = value')
+  const shape = broadcastShapes(ctx, indices.map((index) => index.shape))
+  const rest = input.shape.slice(indices.length)
+  const start = indices.map((index, axis) => expand(checkIndex(index, input.shape[axis]!, 'index', true), shape)).reduce<Value | undefined>((at, index, axis) => (at ? ew.add(ew.mul(at, input.shape[axis]!), index) : index), undefined)!
+  const whole = [...shape, ...rest]
+  const inner = reshape(ew.cast(iota(input.graph, numel(rest)), 'int64'), [...shape.map(() => 1), ...rest])
+  const places = ew.add(expand(reshape(ew.mul(ew.cast(start, 'int64'), numel(rest)), [...shape, ...rest.map(() => 1)]), whole), expand(inner, whole))
+  return { places: reshape(places, [numel(whole)]), shape: whole }
+}
+
+define({ names: 'index_put', homes: everywhere, doc: 'input with values at the places that tensors of indices name, or with accumulate added there', gradFn: 'IndexPutBackward0' },
+  signature({ input: tensor, indices: tensors, values: tensor, accumulate: withDefault(boolean, false, 'False') }, ({ input, indices, values, accumulate }, ctx) => {
+    if (values.dtype !== input.dtype) fail(ctx, 'dtype_mismatch', `index_put(): input and values must have one dtype, got ${input.dtype} and ${values.dtype}`)
+    const { places, shape } = placesOf(ctx, input, indices)
+    broadcastShapes(ctx, [values.shape, shape])
+    if (numel(shape) === 0) return input
+    const source = reshape(expand(values, shape), [numel(shape)])
+    const count = numel(input.shape)
+    const arrivals: Arrivals = { input: reshape(input, [count]), source, index: checkIndex(places, count, 'index'), axis: 0 }
+    return reshape(throughNumbers(arrivals, (given) => (accumulate ? ew.add(given.input, sums(given)) : lastOf(given))), input.shape)
+  }))
 
 // ---- parts
 

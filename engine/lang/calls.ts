@@ -11,7 +11,8 @@ export interface CallNode {
   readonly kind: 'data' | 'parameter' | 'constant' | 'call'
   /** Of a leaf its own name, of a call torch's name of the function. */
   readonly name: string
-  readonly tensor: Tensor
+  /** As it was when the call gave it. */
+  tensor: Tensor
   readonly place: Place | undefined
   /** Where a layer stands in the model. */
   readonly module: string | undefined
@@ -92,6 +93,16 @@ export class CallGraph implements Recorder {
     node.variable = name
     if (local) this.#local.add(node)
     else this.#local.delete(node)
+  }
+
+  changed(tensor: Tensor, before: Tensor, made: Tensor): void {
+    const [node, now] = [this.nodeOf(before), this.nodeOf(made)]
+    const own = this.#byTensor.get(tensor) ?? node
+    if (own?.tensor === tensor) {
+      own.tensor = before
+      this.#byTensor.set(before, own)
+    }
+    if (now) this.#byTensor.set(tensor, now)
   }
 
   same(other: Tensor, original: Tensor): void {

@@ -35,10 +35,7 @@ export function placeIn(ctx: TraceContext, object: Dynamic, index: Dynamic, leng
 }
 
 /** `object[index] = value` */
-export function setItem(ctx: TraceContext, object: Dynamic, index: Dynamic, value: Dynamic): void {
-  if (object instanceof Tensor) {
-    fail(ctx, 'not_in_language', 'an element of a tensor cannot be assigned to: nothing is changed in place; make a new tensor with torch.where(mask, a, b), index_copy, index_fill, scatter, slice_scatter or torch.cat')
-  }
+export function setItem(ctx: TraceContext, object: Exclude<Dynamic, Tensor>, index: Dynamic, value: Dynamic): void {
   if (object.kind === 'list') object.items = object.items.with(placeIn(ctx, object, index, object.items.length), value)
   else if (object.kind === 'dictionary') object.entries.set(keyOf(ctx, index), [index, value])
   else fail(ctx, 'bad_operand', `an element of ${describe(object)} cannot be assigned to`)

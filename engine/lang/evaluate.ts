@@ -3,6 +3,7 @@ import { SpecError, suggestion } from '../errors.ts'
 import { truthOf } from '../functions/truth.ts'
 import type { Argument, Entry, Expression, Generator, Parameter, Position, Target } from './ast.ts'
 import { dictionary, setItem } from './collections.ts'
+import { changeElements } from './elements.ts'
 import { attributeOf, globalNamed, globalNames, homeOf } from './names.ts'
 import { binary, comparison, unary } from './operators.ts'
 import { allItems, bindArguments, itemsOneByOne, unpack } from './sequences.ts'
@@ -129,13 +130,18 @@ export class Evaluator {
         const object = this.evaluate(target.object, scope)
         const index = this.evaluate(target.index, scope)
         this.state.at(target.at)
-        setItem(this.#ctx, object, index, value)
+        this.setElement(object, index, value)
         return
       }
       case 'pattern':
         this.state.at(target.at)
         for (const [part, item] of unpack(this.#ctx, target, value)) this.bind(part, item, scope)
     }
+  }
+
+  setElement(object: Dynamic, index: Dynamic, value: Dynamic): void {
+    if (object instanceof Tensor) changeElements(this.#ctx, object, index, value)
+    else setItem(this.#ctx, object, index, value)
   }
 
   #dictionaryOf(entries: Iterable<readonly [Dynamic, Dynamic]>, at: Position): Dictionary {

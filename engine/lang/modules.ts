@@ -6,6 +6,7 @@ import { apply, bind, givenArguments } from '../functions/define.ts'
 import { gradFnOf } from '../functions/grad-fn.ts'
 import { layerTypes, lossClasses } from '../nn/index.ts'
 import type { Layer, Options } from '../nn/index.ts'
+import { changedByLayer } from './memory.ts'
 import type { Callable, CallArguments, Dynamic, TraceContext } from './values.ts'
 import { Tensor, describe, fail, itemsOf } from './values.ts'
 
@@ -41,7 +42,8 @@ function layerObject(layer: Layer, args: CallArguments, ctx: TraceContext, shown
       const bound = bind(called, written, ctx, shown)
       const inputs = givenArguments(called, written)
       const call = { name: layer.type, gradFn: gradFnOf(layer.type, layer.gradFn, new Map(inputs)), inputs }
-      return layer.arrange(apply(ctx, call, () => layer.forward(bound, options, { ctx, training: ctx.training === true, parameter: missing, update: missing, mismatch })), bound)
+      const result = layer.arrange(apply(ctx, call, () => layer.forward(bound, options, { ctx, training: ctx.training === true, parameter: missing, update: missing, mismatch })), bound)
+      return changedByLayer(ctx, options, written.positional[0], result, shown)
     },
   }
 }

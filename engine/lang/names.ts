@@ -7,7 +7,10 @@ import { callFunction, findFunction, functionNames } from '../functions/index.ts
 import type { DType, Value } from '../ir/value.ts'
 import { detach } from '../ops/elementwise.ts'
 import { permute, transposeLast } from '../ops/view.ts'
+import { callTorch } from './calling.ts'
 import { collectionMethod } from './collections.ts'
+import { inPlace } from './inplace.ts'
+import { related } from './memory.ts'
 import { classNamed, classNames } from './modules.ts'
 import { equals } from './operators.ts'
 import type { Dynamic, TraceContext } from './values.ts'
@@ -91,7 +94,8 @@ export const tensorAttributes: Readonly<Record<string, string>> = {
 function tensorAttribute(tensor: Tensor, name: string, ctx: TraceContext): Dynamic {
   const { value } = tensor
   const rank = value.shape.length
-  const made = (attribute: string, gradFn: string | null, body: () => Value): Dynamic => apply(ctx, { name: attribute, gradFn, inputs: [['input', tensor]] }, body)
+  const made = (attribute: string, gradFn: string | null, body: () => Value): Dynamic =>
+    related(ctx, attribute, apply(ctx, { name: attribute, gradFn, inputs: [['input', tensor]] }, body), tensor, (base, quiet) => tensorAttribute(base, attribute, quiet))
   switch (name) {
     case 'shape':
       return tuple(value.shape.map(int))
@@ -122,28 +126,18 @@ function tensorAttribute(tensor: Tensor, name: string, ctx: TraceContext): Dynam
       if (rank < 2) return fail(ctx, 'shape_mismatch', `.${name} needs at least 2 dimensions, got ${describe(tensor)}`)
       return made(name, 'TransposeBackward0', () => transposeLast(value))
   }
+  const changing = inPlace(ctx, 'Tensor', name, tensor)
+  if (changing) return changing
   const entry = findFunction('Tensor', name)
   if (!entry) {
-    if (name.endsWith('_')) refuseInPlace(name, ctx)
     const known = [...functionNames('Tensor'), ...Object.keys(tensorAttributes)]
     return fail(ctx, 'unknown_function', `a tensor has no "${name}"${suggestion(name, known)}`)
   }
   return {
     kind: 'function',
     name,
-    call: (args) => callFunction(entry, { positional: [tensor, ...args.positional], named: args.named }, ctx, name),
+    call: (args) => callTorch(entry, { positional: [tensor, ...args.positional], named: args.named }, ctx, name),
   }
-}
-
-/** Methods that change a tensor, whose name is not that of a function with an underscore behind it. */
-const inPlace: Readonly<Record<string, string>> = {
-  zero_: 'x = torch.zeros_like(x)', fill_: 'x = torch.full_like(x, value)', copy_: 'x = other', normal_: 'x = torch.randn_like(x)', uniform_: 'x = torch.rand_like(x)', detach_: 'x = x.detach()',
-}
-
-function refuseInPlace(name: string, ctx: TraceContext): void {
-  const plain = name.slice(0, -1)
-  const instead = inPlace[name] ?? (findFunction('Tensor', plain) ? `x = x.${plain}(…)` : undefined)
-  if (instead !== undefined) fail(ctx, 'not_in_language', `${name}() is not in the language: nothing is changed in place; write ${instead}`)
 }
 
 /** A function, module or dtype of a module. */
@@ -155,7 +149,9 @@ function namespaceMember(namespace: string, name: string, ctx: TraceContext): Dy
   if (nested !== undefined) return { kind: 'namespace', name: nested }
   const entry = home && findFunction(home, name)
   const shown = `${namespace}.${name}`
-  if (entry) return { kind: 'function', name: shown, call: (args) => callFunction(entry, args, ctx, shown) }
+  const changing = home && inPlace(ctx, home, name)
+  if (changing) return changing
+  if (entry) return { kind: 'function', name: shown, call: (args) => callTorch(entry, args, ctx, shown) }
   if (namespace === 'torch' && dtypes[name]) return { kind: 'dtype', dtype: dtypes[name] }
   if ((namespace === 'math' || namespace === 'torch') && mathConstants[name] !== undefined) return float(mathConstants[name])
   const known = [...(home ? functionNames(home) : []), ...Object.keys(inside), ...(namespace === 'torch.nn' ? classNames() : [])]

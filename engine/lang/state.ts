@@ -98,6 +98,8 @@ export class State {
     if (this.#calls > 0 || !(value instanceof Tensor) || !(marked === 'all' || marked?.has(name))) return value
     const own = new Tensor(mark(value.value, name), value.gradFn, value.requiresGrad)
     this.ctx.recorder?.same(own, value)
+    const view = (base: Tensor): Tensor => new Tensor(mark(base.value, name), base.gradFn, base.requiresGrad)
+    own.share({ base: value, view, again: () => view(value) })
     return own
   }
 }

@@ -13,6 +13,7 @@ import { constant, literal } from '../ops/source.ts'
 import { expand, permute, reshape, slice } from '../ops/view.ts'
 import type { Argument, Dynamic, Slice, TraceContext } from './values.ts'
 import { lookUpKey, placeIn } from './collections.ts'
+import { related } from './memory.ts'
 import { Tensor, describe, fail, itemsOf, list, tuple } from './values.ts'
 
 export function subscript(ctx: TraceContext, object: Dynamic, index: Dynamic): Dynamic {
@@ -50,10 +51,25 @@ interface Advanced {
   readonly index: Value
 }
 
+export function partsOf(index: Dynamic): readonly Dynamic[] {
+  return !(index instanceof Tensor) && (index.kind === 'tuple' || index.kind === 'named') ? index.items : [index]
+}
+
+/** Whether the result is a view: no tensors, lists or masks. */
+export function isBasic(parts: readonly Dynamic[]): boolean {
+  return parts.every((part) => !(part instanceof Tensor) && !itemsOf(part) && part.kind !== 'boolean')
+}
+
+/** A mask whose truth values are only known when the program runs. */
+export function dynamicMask(part: Dynamic): boolean {
+  return part instanceof Tensor && part.value.dtype === 'bool' && maskOf(part) === undefined
+}
+
 function indexTensor(ctx: TraceContext, object: Tensor, index: Dynamic): Dynamic {
-  const parts = !(index instanceof Tensor) && (index.kind === 'tuple' || index.kind === 'named') ? index.items : [index]
+  const parts = partsOf(index)
   const inputs: Argument[] = [['input', object], ...parts.map((part, i): Argument => [`index[${i}]`, part])]
-  return apply(ctx, { name: 'getitem', gradFn: 'AliasBackward0', inputs }, () => indexed(ctx, object, parts))
+  const result = apply(ctx, { name: 'getitem', gradFn: 'AliasBackward0', inputs }, () => indexed(ctx, object, parts))
+  return isBasic(parts) ? related(ctx, 'getitem', result, object, (base, quiet) => indexTensor(quiet, base, index)) : result
 }
 
 function indexed(ctx: TraceContext, object: Tensor, parts: readonly Dynamic[]): Result {
@@ -70,6 +86,10 @@ function indexed(ctx: TraceContext, object: Tensor, parts: readonly Dynamic[]): 
     const mask = maskOf(part)
     if (mask) {
       for (const index of placesOf(ctx, mask, x.shape.slice(axis))) advanced.push({ axis: axis++, index })
+    } else if (part instanceof Tensor && part.value.shape.length === 0 && part.value.dtype !== 'bool') {
+      // As an int: it takes the dimension away, wherever the other indices stand.
+      x = gatherAt(ctx, x, [{ axis, index: part.value }])
+      gradFn = 'SelectBackward0'
     } else if (part instanceof Tensor || itemsOf(part)) {
       advanced.push({ axis, index: indexValues(ctx, part, x.shape[axis]!) })
       axis++

@@ -6,6 +6,8 @@ import { SpecError } from '../errors.ts'
 import type { BinaryOperator, Import, Program, Statement } from './ast.ts'
 import { setItem } from './collections.ts'
 import { Evaluator } from './evaluate.ts'
+import { changeElements } from './elements.ts'
+import { fitsInto, isLeaf, write } from './memory.ts'
 import { attributeOf, moduleNamed } from './names.ts'
 import { binary } from './operators.ts'
 import type { Scope, TraceLimits } from './state.ts'
@@ -162,7 +164,8 @@ class Tracer {
     const index = this.#expressions.evaluate(target.index, scope)
     const value = this.#expressions.evaluate(given, scope)
     this.#state.at(at)
-    setItem(ctx, object, index, object instanceof Tensor ? value : updated(ctx, operator, subscript(ctx, object, index), value))
+    if (object instanceof Tensor) changeElements(ctx, object, index, value, operator)
+    else setItem(ctx, object, index, updated(ctx, operator, subscript(ctx, object, index), value))
   }
 
   #import({ path, name, binds }: Import, { at }: Statement, scope: Scope): void {
@@ -209,11 +212,12 @@ class Tracer {
   }
 }
 
-/** What += and its like give: a list keeps its identity, all else is a new value. */
+/** What += and its like give: a list and a tensor keep their identity, where the result fits into them; all else is a new value. */
 function updated(ctx: TraceContext, operator: BinaryOperator, before: Dynamic, value: Dynamic): Dynamic {
   if (!(before instanceof Tensor) && before.kind === 'list' && operator === '+') {
     before.items = [...before.items, ...(itemsOf(value) ?? fail(ctx, 'bad_operand', `the operator += does not take ${describe(before)} and ${describe(value)}`))]
     return before
   }
-  return binary(ctx, operator, before, value)
+  const made = binary(ctx, operator, before, value)
+  return before instanceof Tensor && made instanceof Tensor && !isLeaf(before) && fitsInto(before, made) ? write(ctx, before, made, `${operator}=`) : made
 }

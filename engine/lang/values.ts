@@ -4,32 +4,102 @@ import type { ErrorCode, Place } from '../errors.ts'
 import type { DType, Graph, Value } from '../ir/value.ts'
 import type { Draw } from '../random/program.ts'
 
-/** A tensor whose numbers are known when the compiled program runs. */
+/** How a tensor came from another one whose memory it may share. */
+export interface Sharing {
+  readonly base: Tensor
+  /** The same view of another tensor, and not only its value. */
+  readonly view: (base: Tensor) => Tensor
+  /** What the view is now that its base was changed; undefined for one that was a copy. */
+  readonly again: () => Tensor | undefined
+}
+
+/** A tensor whose numbers are known when the compiled program runs: under all its names one object, which can change. */
 export class Tensor {
-  /** PyTorch's name of the function that made it, for tensors that gradients flow through. */
-  readonly gradFn: string | null
+  #gradFn: string | null
   #value: Value
   #requiresGrad: boolean
+  #sharing: Sharing | undefined
+  /** How often what this memory belongs to was changed, and had been when `#value` was found. */
+  #changes = 0
+  #seen = 0
+  /** Whether its elements surely lie in the order of their indices, as far as PyTorch's memory goes. */
+  #ordered = true
 
   constructor(value: Value, gradFn: string | null, requiresGrad: boolean) {
     this.#value = value
-    this.gradFn = gradFn
+    this.#gradFn = gradFn
     this.#requiresGrad = requiresGrad
   }
 
   get value(): Value {
+    this.#refresh()
     return this.#value
+  }
+
+  /** PyTorch's name of the function that made it, for tensors that gradients flow through. */
+  get gradFn(): string | null {
+    this.#refresh()
+    return this.#gradFn
   }
 
   /** Whether a gradient can flow from here to a parameter, or to what a program asks gradients of. */
   get requiresGrad(): boolean {
+    this.#refresh()
     return this.#requiresGrad
   }
 
-  /** Tensor.requires_grad_(): under all its names the tensor is from now on another node. */
-  become(value: Value, requiresGrad: boolean): void {
+  get sharing(): Sharing | undefined {
+    this.#refresh()
+    return this.#sharing
+  }
+
+  get changes(): number {
+    return this.#sharing ? this.#sharing.base.changes : this.#changes
+  }
+
+  get ordered(): boolean {
+    return this.#ordered
+  }
+
+  /** From now on a tensor of its own, on another node; its views stay what they are. */
+  become(value: Value, requiresGrad: boolean, gradFn: string | null = null): void {
+    this.#changes = this.changes
+    this.#sharing = undefined
     this.#value = value
     this.#requiresGrad = requiresGrad
+    this.#gradFn = gradFn
+  }
+
+  /** Changed in place: its views show it. */
+  change(value: Value, requiresGrad: boolean, gradFn: string | null): void {
+    this.become(value, requiresGrad, gradFn)
+    this.#changes++
+  }
+
+  /** Its memory is that of `sharing.base`. */
+  share(sharing: Sharing): void {
+    this.#seen = sharing.base.changes
+    this.#sharing = sharing
+  }
+
+  disorder(): void {
+    this.#ordered = false
+  }
+
+  /** A view of what was changed is found anew. */
+  #refresh(): void {
+    const sharing = this.#sharing
+    if (!sharing || sharing.base.changes === this.#seen) return
+    this.#seen = sharing.base.changes
+    const now = sharing.again()
+    if (now) {
+      this.#value = now.value
+      this.#gradFn = now.gradFn
+      this.#requiresGrad = now.requiresGrad
+    } else {
+      this.#sharing = undefined
+      this.#changes = this.#seen
+    }
   }
 }
 
@@ -160,6 +230,8 @@ export interface Recorder {
   readonly called: (call: Call, results: readonly Tensor[], place: Place | undefined) => void
   /** A variable was assigned; `local` to a function of the program, or not. */
   readonly assigned: (name: string, value: Dynamic, local: boolean) => void
+  /** `tensor` was changed in place: it was `before`, and is now what `made` is. */
+  readonly changed: (tensor: Tensor, before: Tensor, made: Tensor) => void
   /** `other` is the tensor `original` as the program knows it. */
   readonly same: (other: Tensor, original: Tensor) => void
 }

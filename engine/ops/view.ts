@@ -96,7 +96,7 @@ function sliceAttrs(attrs: Attrs): { axis: number; start: number; step: number; 
 }
 
 /** Zeros of shape `size` along `axis` with `g` at the places that the slice took. */
-function unslice(g: Value, axis: number, start: number, step: number, length: number, size: number): Value {
+export function unslice(g: Value, axis: number, start: number, step: number, length: number, size: number): Value {
   if (length === 0) return zerosLike(g, g.shape.with(axis, size))
   if (step < 0) {
     const reversed = length === 1 ? g : slice(g, axis, length - 1, length, -1)

@@ -72,7 +72,7 @@ export class Generator {
     this.#seed = seed
     this.#random = new TestRandom(seed)
     this.#table = (['torch', 'F', 'Tensor'] as const).flatMap((home) =>
-      functionNames(home).toSorted().filter((name) => !left.has(name)).map((name) => [home, name, findFunction(home, name)!] as const),
+      functionNames(home).toSorted().filter((name) => !left.has(name) && !name.endsWith('_')).map((name) => [home, name, findFunction(home, name)!] as const),
     )
   }
 

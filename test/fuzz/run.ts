@@ -1,6 +1,7 @@
 /**
  * `npm run fuzz`: random programs against an installed PyTorch. `npm run fuzz -- 500 7` takes 500 programs, from seed 7
- * on; `npm run fuzz -- sample FILE` writes a sample with PyTorch's answers.
+ * on; `npm run fuzz -- sample FILE` writes a sample with PyTorch's answers. `npm run fuzz -- calls` tries every function
+ * with every argument, `npm run fuzz -- calls conv` those with a word.
  */
 import type { ChildProcessByStdio } from 'node:child_process'
 import { spawn } from 'node:child_process'
@@ -11,8 +12,12 @@ import type { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { compare } from './compare.ts'
 import type { PyTorchAnswer } from './compare.ts'
+import { callPrograms, differ, questionsOf } from './differ.ts'
+import type { Question } from './differ.ts'
 import type { FuzzProgram } from './generate.ts'
 import { Generator } from './generate.ts'
+import { inputs } from './programs.ts'
+import type { ProgramAnswer } from './programs.ts'
 
 const longest = 30
 
@@ -27,24 +32,30 @@ async function findPython(): Promise<string> {
   throw new Error('there is no Python with PyTorch; set PYTHON to one')
 }
 
-async function* answers(asked: readonly FuzzProgram[]): AsyncGenerator<readonly [FuzzProgram, PyTorchAnswer]> {
+/** Asks PyTorch, which `script` runs, one question at a time; undefined where the process of PyTorch ends. */
+async function* ask<Q, A>(script: string, first: readonly unknown[], questions: readonly Q[]): AsyncGenerator<readonly [Q, A | undefined]> {
   const python = await findPython()
   const start = (): { readonly child: ChildProcessByStdio<Writable, Readable, null>; readonly lines: AsyncIterator<string> } => {
-    const child = spawn(python, [fileURLToPath(new URL('pytorch.py', import.meta.url))], { stdio: ['pipe', 'pipe', 'inherit'] })
+    const child = spawn(python, [fileURLToPath(new URL(script, import.meta.url))], { stdio: ['pipe', 'pipe', 'inherit'] })
+    for (const line of first) child.stdin.write(`${JSON.stringify(line)}\n`)
     return { child, lines: createInterface({ input: child.stdout })[Symbol.asyncIterator]() }
   }
   let { child, lines } = start()
-  for (const program of asked) {
-    child.stdin.write(`${JSON.stringify(program)}\n`)
+  for (const question of questions) {
+    child.stdin.write(`${JSON.stringify(question)}\n`)
     const answer = await lines.next()
-    if (answer.done !== true) yield [program, JSON.parse(answer.value) as PyTorchAnswer]
-    else {
-      // Some arguments end the process of PyTorch.
-      process.stdout.write(`program ${program.seed}: PyTorch ended\n\n`)
-      ;({ child, lines } = start())
-    }
+    yield [question, answer.done === true ? undefined : (JSON.parse(answer.value) as A)]
+    if (answer.done === true) ({ child, lines } = start())
   }
   child.stdin.end()
+}
+
+async function* answers(asked: readonly FuzzProgram[]): AsyncGenerator<readonly [FuzzProgram, PyTorchAnswer]> {
+  for await (const [program, answer] of ask<FuzzProgram, PyTorchAnswer>('pytorch.py', [], asked)) {
+    if (answer) yield [program, answer]
+    // Some arguments end the process of PyTorch.
+    else process.stdout.write(`program ${program.seed}: PyTorch ended\n\n`)
+  }
 }
 
 function programs(count: number, first: number): FuzzProgram[] {
@@ -59,6 +70,10 @@ if (command === 'sample') {
   }
   writeFileSync(argument!, `[\n${sample.map((item) => JSON.stringify(item)).join(',\n')}\n]\n`)
   process.stdout.write(`${sample.length} programs\n`)
+} else if (command === 'calls') {
+  const texts = callPrograms(argument ?? '')
+  const wrong = await differ(texts, ask<Question, ProgramAnswer>('programs.py', [inputs], questionsOf(texts)), (line) => process.stdout.write(`${line}\n`))
+  if (wrong > 0) process.exitCode = 1
 } else {
   const count = Number(command ?? 2000)
   const tally = { agrees: 0, disagrees: 0, 'nothing to compare': 0 }

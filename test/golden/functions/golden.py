@@ -7,6 +7,7 @@ import json
 import math
 import os
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 torch.set_default_dtype(torch.float64)
@@ -40,7 +41,7 @@ class Family:
         assert name not in [case["name"] for case in self.cases], f"{name} is there twice"
         leaves = {key: value.clone().requires_grad_() for key, value in parameters.items()}
         lines = program if isinstance(program, list) else program.split("\n")
-        space = {"torch": torch, "F": F, "math": math, **leaves, **{key: value.clone() for key, value in data.items()}}
+        space = {"torch": torch, "nn": nn, "F": F, "math": math, **leaves, **{key: value.clone() for key, value in data.items()}}
         if reference is None:
             exec("\n".join(lines), space)
             out = space["out"]
