@@ -4,12 +4,16 @@
  */
 import { cpus } from 'node:os'
 import { benchHttp } from './http.ts'
+import { benchProducts } from './products.ts'
+import { benchScaling } from './scaling.ts'
 import { benchSteps } from './steps.ts'
 import { benchTrace } from './trace.ts'
 import type { Measured } from './report.ts'
 
 const benches: Readonly<Record<string, () => Measured | Promise<Measured>>> = {
-  steps: () => benchSteps(9, 0.4),
+  steps: () => benchSteps({ rounds: 9, seconds: 0.4 }),
+  products: () => benchProducts(7),
+  scaling: () => benchScaling(5),
   http: async () => ({ text: await benchHttp(7, 3), missed: [] }),
   trace: () => ({ text: benchTrace(30), missed: [] }),
 }

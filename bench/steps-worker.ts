@@ -2,12 +2,13 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { ProgramCache, Training, defaultCompileOptions, defaultLimits } from '../engine/index.ts'
 import type { TrainRequest } from '../src/spec.ts'
+import { Helpers } from '../src/team.ts'
 import { validate } from '../src/validate.ts'
 
-const { request } = workerData as { readonly request: Record<string, unknown> }
+const { request, threads } = workerData as { readonly request: Record<string, unknown>; readonly threads: number }
 const checked = validate('train', { ...request, epochs: undefined, steps: 1e9 })
 if (!checked.ok) throw new Error(checked.problem.detail)
-const engine = { cache: new ProgramCache(), limits: { ...defaultLimits, maxSteps: 1e9 }, compile: defaultCompileOptions }
+const engine = { cache: new ProgramCache(), limits: { ...defaultLimits, maxSteps: 1e9 }, compile: defaultCompileOptions, ...(threads > 1 && { team: new Helpers(threads, threads, new SharedArrayBuffer(4)) }) }
 const training = new Training(checked.value as TrainRequest, engine, { gradients: false })
 const state = Object.fromEntries([...training.state()].map(([name, { elements, shape, dtype }]) => [name, { base64: Buffer.from(elements.buffer as ArrayBuffer, elements.byteOffset, elements.byteLength).toString('base64'), shape, dtype }]))
 const firstLoss = training.advance(1).losses[0]!

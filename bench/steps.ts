@@ -35,8 +35,8 @@ interface Job {
 
 const path = (file: string): string => fileURLToPath(new URL(file, import.meta.url))
 
-async function engineTrainer(request: object): Promise<Trainer & { readonly state: object }> {
-  const worker = new Worker(new URL('steps-worker.ts', import.meta.url), { workerData: { request } })
+async function engineTrainer(request: object, threads: number): Promise<Trainer & { readonly state: object }> {
+  const worker = new Worker(new URL('steps-worker.ts', import.meta.url), { workerData: { request, threads } })
   const [{ loss, state }] = (await once(worker, 'message')) as [{ loss: number; state: object }]
   return {
     about: `Node ${process.version}`,
@@ -88,27 +88,26 @@ interface Peer {
   readonly start: () => ChildProcess
 }
 
-function peers(): Peer[] {
+/** Who trains beside ours, all with that many threads. */
+function peers(threads: number): Peer[] {
   const python = findPython()
   const script = (name: string, file: string): Peer[] => {
     const installed = existsSync(path('peers/node_modules'))
     return installed ? [{ name, start: () => spawn(process.execPath, [path(file)], { stdio: ['pipe', 'pipe', 'ignore'] }) }] : []
   }
   if (python === undefined) process.stderr.write('no python3 with torch here: steps are measured without PyTorch beside them\n')
-  if (!existsSync(path('peers/node_modules'))) process.stderr.write('npm ci --prefix bench/peers installs jax-js and TensorFlow.js, to be measured too\n')
   const torch = (): ChildProcess =>
-    spawn(python!, [path('pytorch.py')], { stdio: ['pipe', 'pipe', 'inherit'], env: { ...process.env, OMP_NUM_THREADS: '1', OPENBLAS_NUM_THREADS: '1' } })
-  return [
-    ...(python === undefined ? [] : [{ name: 'PyTorch', start: torch }]),
-    ...script('jax-js', 'peers/jax.js'),
-    ...script('TensorFlow.js', 'peers/tfjs.js'),
-  ]
+    spawn(python!, [path('pytorch.py')], { stdio: ['pipe', 'pipe', 'inherit'], env: { ...process.env, OMP_NUM_THREADS: String(threads), OPENBLAS_NUM_THREADS: String(threads) } })
+  const eager = python === undefined ? [] : [{ name: 'PyTorch', start: torch }]
+  if (threads > 1) return eager
+  if (!existsSync(path('peers/node_modules'))) process.stderr.write('npm ci --prefix bench/peers installs jax-js and TensorFlow.js, to be measured too\n')
+  return [...eager, ...script('jax-js', 'peers/jax.js'), ...script('TensorFlow.js', 'peers/tfjs.js')]
 }
 
 /** Rates of one workload by who trained it; peers that cannot are left out. */
-async function measure(workload: Workload, others: readonly Peer[], rounds: number, seconds: number, about: Set<string>): Promise<Map<string, number[]>> {
+async function measure(workload: Workload, threads: number, others: readonly Peer[], { rounds, seconds }: Effort, about: Set<string>): Promise<Map<string, number[]>> {
   const request = workload.request()
-  const ours = await engineTrainer(request)
+  const ours = await engineTrainer(request, threads)
   const trainers = new Map<string, Trainer>([['chainrule', ours]])
   for (const { name, start } of others) {
     const trainer = await processTrainer(start(), { id: workload.id, request, state: ours.state })
@@ -131,27 +130,44 @@ async function measure(workload: Workload, others: readonly Peer[], rounds: numb
 /** What is asked for beside peers of JavaScript. */
 const targetOfPeers = 3
 
-export async function benchSteps(rounds: number, seconds: number, only?: string): Promise<Measured> {
+interface Effort {
+  readonly rounds: number
+  /** Of each turn. */
+  readonly seconds: number
+}
+
+/** `only`: the id of the one workload to measure. */
+export async function benchSteps(effort: Effort, only?: string): Promise<Measured> {
   setFlagsFromString('--experimental-wasm-revectorize')
-  const others = peers()
   const about = new Set<string>()
-  const rows: string[][] = []
   const faults: string[] = []
-  for (const workload of workloads) {
-    if (only !== undefined && only !== workload.id) continue
-    const rates = await measure(workload, others, rounds, seconds, about)
+  const chosen = workloads.filter(({ id }) => only === undefined || id === only)
+  const one = await rowsOf(chosen.map((workload) => ({ workload, target: workload.target })), 1, effort, about, faults)
+  const two = await rowsOf(chosen.flatMap((workload) => (workload.targetOfTwo === undefined ? [] : [{ workload, target: workload.targetOfTwo }])), 2, effort, about, faults)
+  const tables = [['steps a second, one thread', one] as const, ['steps a second, two threads', two] as const].filter(([, { rows }]) => rows.length > 0)
+  return { text: [[...about].join('; '), ...tables.map(([title, { head, rows }]) => table([title, ...head], rows))].join('\n\n'), missed: faults }
+}
+
+interface Aim {
+  readonly workload: Workload
+  readonly target: number
+}
+
+async function rowsOf(aims: readonly Aim[], threads: number, effort: Effort, about: Set<string>, faults: string[]): Promise<{ head: string[]; rows: string[][] }> {
+  const others = aims.length === 0 ? [] : peers(threads)
+  const rows: string[][] = []
+  for (const { workload, target } of aims) {
+    const rates = await measure(workload, threads, others, effort, about)
     const ours = rates.get('chainrule')!
     const cells = others.map(({ name }) => {
       const theirs = rates.get(name)
       if (!theirs) return 'cannot'
-      const target = name === 'PyTorch' ? workload.target : targetOfPeers
-      const fault = missed(ratios(ours, theirs), target)
-      if (fault !== undefined) faults.push(`${workload.name}, beside ${name}: ${fault}`)
+      const fault = missed(ratios(ours, theirs), name === 'PyTorch' ? target : targetOfPeers)
+      if (fault !== undefined) faults.push(`${workload.name}, ${threads === 1 ? 'one thread' : `${threads} threads`}, beside ${name}: ${fault}`)
       return ratio(ours, theirs)
     })
-    rows.push([workload.name, rate(ours), ...(rates.has('PyTorch') ? [rate(rates.get('PyTorch')!)] : []), ...cells, String(workload.target)])
+    rows.push([workload.name, rate(ours), ...(rates.has('PyTorch') ? [rate(rates.get('PyTorch')!)] : []), ...cells, String(target)])
     process.stderr.write(`${rows.at(-1)!.join('  ')}\n`)
   }
-  const head = ['steps a second', 'chainrule', ...others.slice(0, 1).map(({ name }) => name), ...others.map(({ name }) => `beside ${name}`), 'target']
-  return { text: `${[...about].join('; ')}\n\n${table(head, rows)}`, missed: faults }
+  return { head: ['chainrule', ...others.slice(0, 1).map(({ name }) => name), ...others.map(({ name }) => `beside ${name}`), 'target'], rows }
 }
