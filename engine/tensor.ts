@@ -14,7 +14,22 @@ export interface TensorResult {
 /** The dtypes that a caller may name. */
 export type TensorType = 'float32' | 'float64' | 'int64' | 'bool'
 
-export type NestedNumbers = number | boolean | readonly NestedNumbers[]
+/** Nested lists of numbers that were read straight into one array. All of them are finite. */
+export class NumberList {
+  readonly shape: readonly number[]
+  /** Row-major; float32 where each number is exactly one. */
+  readonly numbers: Float64Array<ArrayBuffer> | Float32Array<ArrayBuffer>
+  /** Whether they begin with true or false. */
+  readonly truth: boolean
+
+  constructor(shape: readonly number[], numbers: Float64Array<ArrayBuffer> | Float32Array<ArrayBuffer>, truth: boolean) {
+    this.shape = shape
+    this.numbers = numbers
+    this.truth = truth
+  }
+}
+
+export type NestedNumbers = number | boolean | NumberList | readonly NestedNumbers[]
 
 export type TensorJson =
   | NestedNumbers
@@ -48,23 +63,28 @@ export function readTensor(json: TensorJson, pointer: string, maxElements: numbe
   return { shape, dtype, numbers: nested.numbers }
 }
 
-function isNested(json: TensorJson): json is readonly NestedNumbers[] {
-  return Array.isArray(json)
+function isNested(json: TensorJson): json is NumberList | readonly NestedNumbers[] {
+  return Array.isArray(json) || json instanceof NumberList
 }
 
 function isTruth(json: NestedNumbers): boolean {
+  if (json instanceof NumberList) return json.truth
   let first: NestedNumbers | undefined = json
   while (Array.isArray(first)) first = first[0] as NestedNumbers | undefined
   return typeof first === 'boolean'
 }
 
-function requireWhole(numbers: Float64Array, pointer: string): void {
+function requireWhole(numbers: Float64Array | Float32Array, pointer: string): void {
   const at = numbers.findIndex((x) => !Number.isSafeInteger(x))
   if (at >= 0) throw new SpecError('invalid_tensor', `int64 takes whole numbers up to 2^53, got ${numbers[at]} at element ${at}`, { pointer })
 }
 
 /** The shape is read along the first items; every other item must agree with it. */
-function readNested(json: NestedNumbers, pointer: string, maxElements: number): { shape: number[]; numbers: Float64Array } {
+function readNested(json: NestedNumbers, pointer: string, maxElements: number): { shape: readonly number[]; numbers: Float64Array | Float32Array } {
+  if (json instanceof NumberList) {
+    requireSize(json.shape, maxElements, pointer)
+    return json
+  }
   const shape: number[] = []
   let first: NestedNumbers | undefined = json
   while (Array.isArray(first)) {
@@ -79,7 +99,7 @@ function readNested(json: NestedNumbers, pointer: string, maxElements: number): 
   const fill = (node: NestedNumbers, depth: number, path: readonly number[]): void => {
     const size = shape[depth]
     if (size === undefined) {
-      if (typeof node === 'object') ragged(path, 'a number', `a list of ${node.length}`)
+      if (typeof node === 'object') ragged(path, 'a number', `a list of ${(node as readonly NestedNumbers[]).length}`)
       numbers[at++] = Number(node)
       return
     }
@@ -89,7 +109,7 @@ function readNested(json: NestedNumbers, pointer: string, maxElements: number): 
     if (depth === shape.length - 1) {
       for (let i = 0; i < size; i++) {
         const item = items[i]!
-        if (typeof item === 'object') ragged([...path, i], 'a number', `a list of ${item.length}`)
+        if (typeof item === 'object') ragged([...path, i], 'a number', `a list of ${(item as readonly NestedNumbers[]).length}`)
         numbers[at++] = Number(item)
       }
       return
@@ -137,12 +157,13 @@ function decodeBase64(text: string, pointer: string): Uint8Array<ArrayBuffer> {
   }
 }
 
-/** The same numbers as elements of a buffer of `dtype`. */
+/** The same numbers as elements of a buffer of `dtype`; the same array where it is one already. */
 export function toElements(tensor: TensorData, dtype: DType): Float32Array<ArrayBuffer> | Float64Array<ArrayBuffer> | BigInt64Array<ArrayBuffer> | Uint8Array<ArrayBuffer> {
   const { numbers } = tensor
   const bigs = numbers instanceof BigInt64Array
   switch (dtype) {
     case 'float32':
+      if (numbers instanceof Float32Array) return numbers as Float32Array<ArrayBuffer>
       return bigs ? Float32Array.from(numbers, Number) : new Float32Array(numbers)
     case 'float64':
       return bigs ? Float64Array.from(numbers, Number) : new Float64Array(numbers)

@@ -2,22 +2,19 @@
 import { PassThrough } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { problem } from '../src/errors.ts'
-import type { JobAnswer } from '../src/pool.ts'
-import { AbortedError, ProblemError } from '../src/pool.ts'
-import type { Format, Job, JobStats } from '../src/protocol.ts'
-import { contentTypes, formats } from '../src/protocol.ts'
-import type { Operation } from '../src/spec.ts'
-import { validateText } from '../src/validate.ts'
 import { operationDocs } from '../src/operations.ts'
+import { AbortedError, ProblemError } from '../src/pool.ts'
+import type { Format, Head, JobStats } from '../src/protocol.ts'
+import { formats, contentTypes } from '../src/protocol.ts'
+import type { Operation } from '../src/spec.ts'
 
 export default async function computeRoutes(app: FastifyInstance): Promise<void> {
   for (const operation of ['forward', 'backward', 'graph', 'export', 'hessian', 'train'] as const) {
-    app.post(`/v1/${operation}`, { config: { api: operationDocs[operation] } }, async (request, reply) => {
+    app.post(`/v1/${operation}`, { config: { api: operationDocs[operation] } }, (request, reply) => {
+      const { body } = request
+      if (!(body instanceof Uint8Array) || body.length === 0) throw new ProblemError(problem('unsupported_media_type', 'a JSON body is expected, sent as application/json'))
       // The form of a graph is a field of the request.
-      const format = operation === 'graph' ? 'json' : formatOf(operation, request)
-      const job = jobOf(operation, request, app.settings.INLINE_BODY_BYTES)
-      await answer(app, operation, format, job, request, reply)
-      return reply
+      answer(app, operation, operation === 'graph' ? 'json' : formatOf(operation, request), body, request, reply)
     })
   }
 }
@@ -32,58 +29,62 @@ function formatOf(operation: Operation, request: FastifyRequest): Format {
   throw new ProblemError(problem('not_acceptable', `${list} can be had, got Accept: ${request.headers.accept ?? ''}`))
 }
 
-/** Small bodies are checked here; large ones in the worker, so that they do not hold up other requests. */
-function jobOf(operation: Operation, request: FastifyRequest, inlineBytes: number): Job['request'] {
-  const bytes = request.body
-  if (!(bytes instanceof Uint8Array) || bytes.length === 0) {
-    throw new ProblemError(problem('unsupported_media_type', 'a JSON body is expected, sent as application/json'))
-  }
-  if (bytes.length > inlineBytes) return { bytes }
-  const validated = validateText(operation, bytes)
-  if (!validated.ok) throw new ProblemError(validated.problem)
-  return { checked: validated.value }
-}
-
-async function answer(app: FastifyInstance, operation: Operation, format: Format, job: Job['request'], request: FastifyRequest, reply: FastifyReply): Promise<void> {
-  const controller = new AbortController()
+/** Hands the request in, and answers when the worker has. */
+function answer(app: FastifyInstance, operation: Operation, format: Format, bytes: Uint8Array, request: FastifyRequest, reply: FastifyReply): void {
+  let pieces: Pieces | undefined
+  const job = app.pool.submit({
+    operation,
+    format,
+    bytes,
+    onStarted: (head) => {
+      pieces = new Pieces(format, reply, head)
+    },
+    onChunk: (piece, taken) => pieces?.write(piece, taken),
+  })
   const gone = (): void => {
-    if (!reply.raw.writableFinished) controller.abort(new AbortedError('the client went away'))
+    if (!reply.raw.writableFinished) job.abandon(new AbortedError('the client went away'))
   }
   reply.raw.once('close', gone)
   const { REQUEST_TIMEOUT_MS: limit } = app.settings
-  const timer = setTimeout(() => controller.abort(new ProblemError(problem('timeout', `the computation took longer than the limit of ${limit} ms`))), limit)
-  const stream = format === 'json' || format === 'octets' ? undefined : new Streamed(format, reply)
-  try {
-    const result = await app.pool.run({
-      operation,
-      request: job,
-      format,
-      signal: controller.signal,
-      onStarted: () => stream?.begin(),
-      onChunk: (bytes, taken) => stream?.write(bytes, taken),
-    })
-    logStats(request, operation, result.stats)
-    if (stream) stream.end(result)
-    else reply.headers(result.headers).type(result.contentType).send(result.body)
-  } catch (error) {
-    if (error instanceof AbortedError) {
-      request.logFields['aborted'] = true
-      stream?.destroy()
-      if (!stream?.begun) reply.hijack()
-      reply.raw.destroy()
-    } else if (stream?.begun && error instanceof ProblemError) {
-      request.logFields['code'] = error.problem.code
-      stream.fail({ ...error.problem, instance: `urn:request:${request.id}` })
-    } else if (stream?.begun) {
-      request.log.error({ err: error }, 'fault')
-      stream.fail({ ...problem('internal_error', `a fault of the service; quote the id ${request.id}`), instance: `urn:request:${request.id}` })
-    } else {
-      throw error
-    }
-  } finally {
+  const timer = setTimeout(() => job.abandon(new ProblemError(problem('timeout', `the computation took longer than the limit of ${limit} ms`))), limit)
+  const settled = (): void => {
     clearTimeout(timer)
     reply.raw.off('close', gone)
   }
+  job.answer.then(
+    ({ body, head, stats }) => {
+      settled()
+      logStats(request, operation, stats)
+      if (pieces) pieces.end(body)
+      else reply.headers(head.headers).type(head.contentType).send(body)
+      return reply
+    },
+    (error: unknown) => {
+      settled()
+      if (error instanceof AbortedError) {
+        request.logFields['aborted'] = true
+        if (!pieces) reply.hijack()
+        pieces?.destroy()
+        reply.raw.destroy()
+      } else if (!pieces) {
+        reply.send(error)
+      } else {
+        pieces.fail(problemIn(error, request))
+      }
+      return reply
+    },
+  )
+}
+
+/** What ends an answer that has begun. */
+function problemIn(error: unknown, request: FastifyRequest): object {
+  const instance = `urn:request:${request.id}`
+  if (error instanceof ProblemError) {
+    request.logFields['code'] = error.problem.code
+    return { ...error.problem, instance }
+  }
+  request.log.error({ err: error }, 'fault')
+  return { ...problem('internal_error', `a fault of the service; quote the id ${request.id}`), instance }
 }
 
 function logStats(request: FastifyRequest, operation: Operation, stats: JobStats): void {
@@ -94,39 +95,37 @@ function logStats(request: FastifyRequest, operation: Operation, stats: JobStats
   }
 }
 
-/** An answer in pieces: lines of JSON, or server-sent events. */
-class Streamed {
+/** An answer in pieces: lines of JSON, server-sent events, or one that is too large for one piece. From here on its status is 200. */
+class Pieces {
   readonly #format: Format
   readonly #reply: FastifyReply
   readonly #body = new PassThrough()
-  begun = false
 
-  constructor(format: Format, reply: FastifyReply) {
+  constructor(format: Format, reply: FastifyReply, { contentType, headers, length }: Head) {
     this.#format = format
     this.#reply = reply
-  }
-
-  /** Sends the head of the answer: from here on its status is 200. */
-  begin(): void {
-    this.begun = true
-    this.#reply.header('cache-control', 'no-store').header('x-accel-buffering', 'no').header('connection', 'close').type(contentTypes[this.#format])
+    reply.headers(headers).type(contentType)
+    if (length === undefined) reply.header('cache-control', 'no-store').header('x-accel-buffering', 'no').header('connection', 'close')
+    else reply.header('content-length', length)
     // A first comment at once, so that a client sees that its events come.
-    if (this.#format === 'sse') this.#body.write(': started\n\n')
-    this.#reply.send(this.#body)
+    if (format === 'sse') this.#body.write(': started\n\n')
+    reply.send(this.#body)
   }
 
   write(bytes: Uint8Array, taken: () => void): void {
     this.#body.write(bytes, () => taken())
   }
 
-  end(result: JobAnswer): void {
-    this.#body.end(result.body)
+  end(body: Uint8Array): void {
+    this.#body.end(body)
   }
 
-  /** The answer ends with a problem. */
+  /** The answer ends with a problem; one whose length was told is cut short. */
   fail(given: object): void {
     const text = JSON.stringify(given)
-    this.#body.end(this.#format === 'sse' ? `event: error\ndata: ${text}\n\n` : `{"error":${text}}\n`)
+    if (this.#format === 'sse') this.#body.end(`event: error\ndata: ${text}\n\n`)
+    else if (this.#format === 'ndjson') this.#body.end(`{"error":${text}}\n`)
+    else this.#reply.raw.destroy()
   }
 
   destroy(): void {

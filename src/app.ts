@@ -8,6 +8,7 @@ import helmet from '@fastify/helmet'
 import fastify, { LogController } from 'fastify'
 import type { FastifyBaseLogger, FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { pino } from 'pino'
+import { takeBody } from './body.ts'
 import type { Config } from './config.ts'
 import { problem } from './errors.ts'
 import type { Operation, OperationDoc } from './openapi.ts'
@@ -44,7 +45,6 @@ export async function buildApp({ config, logger }: AppOptions): Promise<FastifyI
     loggerInstance: log,
     // One line a request, written by the hook below.
     logController: new LogController({ disableRequestLogging: true }),
-    bodyLimit: config.MAX_BODY_BYTES,
     genReqId: requestId,
     requestIdHeader: false,
     // A closing server answers 503 by itself, as a problem.
@@ -66,16 +66,20 @@ export async function buildApp({ config, logger }: AppOptions): Promise<FastifyI
     await pool.close(config.SHUTDOWN_TIMEOUT_MS)
   })
 
-  app.addHook('onRequest', async (request, reply) => {
+  app.addHook('onRequest', (request, reply, done) => {
     request.logFields = {}
     reply.header('x-request-id', request.id)
     if (closing) reply.header('connection', 'close')
+    done()
   })
-  app.addHook('onResponse', async (request, reply) => logRequest(request, reply))
+  app.addHook('onResponse', (request, reply, done) => {
+    logRequest(request, reply)
+    done()
+  })
   app.setErrorHandler((error: FastifyError, request, reply) => answerError(error, request, reply))
   app.setNotFoundHandler((request, reply) => answerUnknown(app, request, reply))
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+  app.addContentTypeParser('application/json', (_request, payload, done) => takeBody(payload, config.MAX_BODY_BYTES, done))
 
   await app.register(helmet, { contentSecurityPolicy: false })
   await app.register(accepts)
@@ -128,9 +132,7 @@ function logRequest(request: FastifyRequest, reply: FastifyReply): void {
 
 /** Problems of errors that Fastify itself throws. */
 const frameworkProblems: Readonly<Record<string, { code: string; detail: (request: FastifyRequest) => string }>> = {
-  FST_ERR_CTP_BODY_TOO_LARGE: { code: 'body_too_large', detail: (request) => `the body is larger than the limit of ${request.server.settings.MAX_BODY_BYTES} bytes` },
   FST_ERR_CTP_INVALID_MEDIA_TYPE: { code: 'unsupported_media_type', detail: (request) => `application/json expected, got ${request.headers['content-type'] ?? 'no content type'}` },
-  FST_ERR_CTP_INVALID_CONTENT_LENGTH: { code: 'invalid_json', detail: () => 'the body does not have the length that Content-Length says' },
 }
 
 function answerError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply {

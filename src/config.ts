@@ -18,7 +18,6 @@ export const settings = z.object({
   CANCEL_GRACE_MS: count(1000).describe('How long a cancelled computation may go on before its worker is ended and replaced'),
   SHUTDOWN_TIMEOUT_MS: count(10_000).describe('How long running requests may go on after SIGTERM or SIGINT'),
   MAX_BODY_BYTES: size(32 * MiB, 'Largest request body'),
-  INLINE_BODY_BYTES: z.coerce.number().int().min(0).max(MiB).default(64 * 1024).describe('Bodies up to this size are checked on the main thread, larger ones in a worker'),
   MAX_RESPONSE_BYTES: size(256 * MiB, 'Largest answer'),
   MAX_STEPS: size(10_000_000, 'Most steps of a run'),
   MAX_ELEMENTS: size(100_000_000, 'Most elements of a tensor'),

@@ -1,12 +1,14 @@
 /**
- * Worker threads with a bounded queue. A job that is given up stops between two steps; one that does not within the
- * grace time is ended with its worker, which is replaced. A worker that dies takes only its own job with it.
+ * Worker threads with a bounded queue. Small jobs that come at once go to a worker together. A training that takes long
+ * lets others in between its steps, so that a few of them do not hold up everything else. A job that is given up stops
+ * between two steps; one that does not within the grace time is ended with its worker, which is replaced. Jobs that a
+ * lost worker had beside are done again elsewhere.
  */
-import { Worker } from 'node:worker_threads'
 import type { Problem } from './errors.ts'
 import { problem } from './errors.ts'
-import type { Format, FromWorker, Job, JobStats, SelfTest, ToWorker, WorkerSetup } from './protocol.ts'
-import type { Operation } from './spec.ts'
+import type { JobAnswer, JobRequest, Waiting } from './member.ts'
+import { Member } from './member.ts'
+import type { FromWorker, Outcome, SelfTest, WorkerSetup } from './protocol.ts'
 
 /** A request that is answered with a problem. */
 export class ProblemError extends Error {
@@ -41,7 +43,7 @@ export interface PoolOptions {
   readonly queueLimit: number
   readonly cancelGraceMs: number
   readonly heapMb: number
-  readonly setup: Omit<WorkerSetup, 'cancelled'>
+  readonly setup: Omit<WorkerSetup, 'states'>
   readonly onEvent: (event: PoolEvent) => void
 }
 
@@ -50,56 +52,19 @@ export type PoolEvent =
   | { readonly type: 'worker lost'; readonly reason: string }
   | { readonly type: 'debug'; readonly text: string }
 
-/** How the caller takes an answer. */
-export interface JobRequest {
-  readonly operation: Operation
-  readonly request: Job['request']
-  readonly format: Format
-  /** Aborted when the client goes away or the time is over; its reason is what `run` rejects with. */
-  readonly signal: AbortSignal
-  readonly onStarted: () => void
-  /** Calls `taken` when the piece has been passed on. */
-  readonly onChunk: (bytes: Uint8Array, taken: () => void) => void
+/** A job that was handed in. */
+export interface Submitted {
+  /**
+   * Rejects with a ProblemError for a bad request or a full queue, with the reason of `abandon`, with a WorkerFault when
+   * the service is at fault.
+   */
+  readonly answer: Promise<JobAnswer>
+  /** Stops it: nobody waits for it any more. */
+  readonly abandon: (reason: Error) => void
 }
 
-export interface JobAnswer {
-  readonly body: Uint8Array
-  readonly contentType: string
-  readonly headers: Readonly<Record<string, string>>
-  readonly stats: JobStats
-}
-
-interface Waiting {
-  readonly id: number
-  readonly request: JobRequest
-  readonly resolve: (answer: JobAnswer) => void
-  readonly reject: (error: Error) => void
-}
-
-class Member {
-  readonly worker: Worker
-  readonly cancelled = new SharedArrayBuffer(4)
-  job: Waiting | undefined
-  ready = false
-  graceTimer: NodeJS.Timeout | undefined
-
-  constructor(options: PoolOptions) {
-    const setup: WorkerSetup = { ...options.setup, cancelled: this.cancelled }
-    this.worker = new Worker(new URL('./worker.ts', import.meta.url), {
-      workerData: setup,
-      resourceLimits: { maxOldGenerationSizeMb: options.heapMb },
-      execArgv: ['--disable-warning=ExperimentalWarning'],
-    })
-  }
-
-  send(message: ToWorker, transfer: ArrayBuffer[] = []): void {
-    this.worker.postMessage(message, transfer)
-  }
-
-  cancel(id: number): void {
-    Atomics.store(new Int32Array(this.cancelled), 0, id)
-  }
-}
+/** Long trainings that a worker has at one time besides one, at most. */
+const maxGuests = 15
 
 export class Pool {
   readonly #options: PoolOptions
@@ -108,6 +73,7 @@ export class Pool {
   readonly #ended: (() => void)[] = []
   #nextId = 1
   #closing = false
+  #dispatching = false
   /** Workers that died in a row without becoming ready. */
   #failures = 0
   #lastTest: SelfTest | undefined
@@ -123,7 +89,7 @@ export class Pool {
     return {
       workers: members.length,
       ready: members.filter((member) => member.ready).length,
-      busy: members.filter((member) => member.job).length,
+      busy: members.filter((member) => member.jobs.size > 0).length,
       queued: this.#queue.length,
       closing: this.#closing,
       selfTest: this.#lastTest,
@@ -131,152 +97,159 @@ export class Pool {
   }
 
   #spawn(): void {
-    const member = new Member(this.#options)
+    const { setup, heapMb, queueLimit } = this.#options
+    // The debug ladder tells of one job at a time.
+    const guests = setup.debug > 0 ? 0 : Math.max(1, Math.min(maxGuests, queueLimit))
+    const member = new Member(setup, heapMb, guests)
     this.#members.add(member)
-    member.worker.on('message', (message: FromWorker) => this.#receive(member, message))
-    let reason = 'it ended'
-    member.worker.on('error', (error: Error & { code?: string }) => {
-      reason = error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? 'out of memory' : error.message
-    })
-    member.worker.on('exit', () => this.#lose(member, reason))
+    member.on(
+      (message) => this.#receive(member, message),
+      (reason) => this.#lose(member, reason),
+    )
   }
 
   #receive(member: Member, message: FromWorker): void {
-    const { job } = member
     switch (message.type) {
       case 'ready':
         member.ready = true
         this.#failures = 0
         this.#lastTest = message.selfTest
         this.#options.onEvent({ type: 'worker ready', selfTest: message.selfTest })
-        this.#next(member)
-        return
+        break
       case 'debug':
         this.#options.onEvent({ type: 'debug', text: message.text })
         return
-      default:
-        if (message.id !== job?.id) return
-    }
-    switch (message.type) {
-      case 'started':
-        job.request.onStarted()
-        return
-      case 'chunk': {
-        const { bytes } = message
-        const { length } = bytes
-        job.request.onChunk(bytes, () => member.send({ type: 'taken', bytes: length }))
+      case 'started': {
+        const job = member.jobs.get(message.id)
+        if (!job) return
+        job.begun = true
+        if (!job.abandoned) job.request.onStarted(message.head)
         return
       }
-      case 'done':
-        this.#finish(member)
-        job.resolve({ body: message.body, contentType: message.contentType, headers: message.headers, stats: message.stats })
+      case 'chunk': {
+        const { id, bytes } = message
+        const { length } = bytes
+        member.jobs.get(id)?.request.onChunk(bytes, () => member.send({ type: 'taken', id, bytes: length }))
         return
-      case 'refused':
-        this.#finish(member)
-        job.reject(new ProblemError(message.problem))
-        return
-      case 'cancelled':
-        this.#finish(member)
-        job.reject(new AbortedError('cancelled'))
-        return
-      case 'failed':
-        this.#finish(member)
-        job.reject(new WorkerFault(message.message, message.stack))
-        return
+      }
+      case 'long': {
+        const job = member.jobs.get(message.id)
+        if (job) member.markLong(job)
+        break
+      }
+      case 'ended': {
+        if (message.ms !== undefined) member.took(message.ms)
+        let at = 0
+        for (const outcome of message.outcomes) {
+          const length = outcome.type === 'done' ? outcome.length : 0
+          const job = member.end(outcome.id)
+          if (job) settle(job, outcome, new Uint8Array(message.bytes.buffer, at, length))
+          at += length
+        }
+        break
+      }
     }
+    this.#dispatch()
+    this.#tellEnded()
   }
 
-  /** The member is free again. */
-  #finish(member: Member): void {
-    clearTimeout(member.graceTimer)
-    member.job = undefined
-    this.#next(member)
-    if (this.#idle) for (const done of this.#ended.splice(0)) done()
+  #tellEnded(): void {
+    if (this.#ended.length > 0 && this.#idle) for (const done of this.#ended.splice(0)) done()
   }
 
   get #idle(): boolean {
-    return this.#queue.length === 0 && [...this.#members].every((member) => !member.job)
+    return this.#queue.length === 0 && [...this.#members].every((member) => member.jobs.size === 0)
   }
 
-  #next(member: Member): void {
-    if (!member.ready || member.job) return
-    const waiting = this.#queue.shift()
-    if (waiting) this.#assign(member, waiting)
+  /** Gives what waits to the workers that have room, the idle ones first. An idle one takes from those behind. */
+  #dispatch(): void {
+    this.#dispatching = false
+    if (this.#queue.length === 0) this.#takeBack()
+    while (this.#queue.length > 0) {
+      let best: Member | undefined
+      let free = 0
+      for (const member of this.#members) {
+        if (member.room === 0) continue
+        free++
+        if (!best || member.jobs.size < best.jobs.size) best = member
+      }
+      if (!best) return
+      best.assign(this.#queue, Math.min(best.room, Math.max(1, Math.ceil(this.#queue.length / free))))
+    }
   }
 
-  #assign(member: Member, waiting: Waiting): void {
-    member.job = waiting
-    member.cancel(0)
-    const { operation, request, format } = waiting.request
-    member.send({ type: 'job', job: { id: waiting.id, operation, request, format } }, ownBuffers(request))
+  /** Jobs that stand behind others in a worker, while one has nothing to do. */
+  #takeBack(): void {
+    const members = [...this.#members]
+    if (!members.some((member) => member.ready && member.jobs.size === 0)) return
+    for (const member of members) if (member.jobs.size > 1) this.#queue.push(...member.takeBack())
   }
 
   #lose(member: Member, reason: string): void {
     clearTimeout(member.graceTimer)
     this.#members.delete(member)
-    const { job } = member
-    member.job = undefined
-    if (job) {
-      const outgrown = reason === 'out of memory'
-      job.reject(outgrown ? new ProblemError(problem('memory_limit', `the request outgrew the memory of its worker (${this.#options.heapMb} MB)`)) : new WorkerFault(`a worker was lost: ${reason}`))
-    }
+    const jobs = [...member.jobs.values()]
+    member.jobs.clear()
+    for (const job of jobs.toReversed()) this.#lostWith(job, reason, jobs.length === 1)
     if (!this.#closing) {
       this.#options.onEvent({ type: 'worker lost', reason })
       // A worker that cannot start is tried again, more slowly each time.
       if (!member.ready) this.#failures++
       setTimeout(() => this.#closing || this.#spawn(), member.ready ? 0 : Math.min(100 * 2 ** this.#failures, 10_000)).unref()
     }
-    if (this.#idle) for (const done of this.#ended.splice(0)) done()
+    this.#tellEnded()
   }
 
-  /**
-   * Runs a job. Rejects with a ProblemError for a bad request or a full queue, with the signal's reason when it is
-   * aborted, with a WorkerFault when the service is at fault.
-   */
-  run(request: JobRequest): Promise<JobAnswer> {
-    if (this.#closing) return Promise.reject(new ProblemError(problem('shutting_down', 'the service is shutting down'), 1))
-    const free = [...this.#members].find((member) => member.ready && !member.job)
-    if (!free && this.#queue.length >= this.#options.queueLimit) {
-      return Promise.reject(new ProblemError(problem('queue_full', `all workers are busy and ${this.#queue.length} requests wait; the limit is ${this.#options.queueLimit}`), 1))
-    }
-    if (request.signal.aborted) return Promise.reject(reasonOf(request.signal))
+  /** A job whose worker is gone: it is tried once more, unless it was the one that outgrew its memory. */
+  #lostWith(job: Waiting, reason: string, alone: boolean): void {
+    const { heapMb } = this.#options
+    if (job.abandoned) return
+    const mayBeInnocent = reason !== 'out of memory' || !alone
+    if (!job.begun && !this.#closing && mayBeInnocent && job.losses === 0) this.#queue.unshift({ ...job, long: false, losses: 1 })
+    else if (reason === 'out of memory') job.reject(new ProblemError(problem('memory_limit', `the request outgrew the memory of its worker (${heapMb} MB)`)))
+    else job.reject(new WorkerFault(`a worker was lost: ${reason}`))
+  }
+
+  submit(request: JobRequest): Submitted {
+    const { promise, resolve, reject } = Promise.withResolvers<JobAnswer>()
     const id = this.#nextId
-    this.#nextId = this.#nextId === 2 ** 31 - 1 ? 1 : this.#nextId + 1
-    return new Promise<JobAnswer>((resolve, reject) => {
-      const onAbort = (): void => {
-        reject(reasonOf(request.signal))
-        this.#abandon(id)
-      }
-      request.signal.addEventListener('abort', onAbort, { once: true })
-      const settled = (): void => request.signal.removeEventListener('abort', onAbort)
-      const waiting: Waiting = {
-        id,
-        request,
-        resolve: (answer) => {
-          settled()
-          resolve(answer)
-        },
-        reject: (error) => {
-          settled()
-          reject(error)
-        },
-      }
-      if (free) this.#assign(free, waiting)
-      else this.#queue.push(waiting)
-    })
+    const job: Waiting = { id, request, came: performance.timeOrigin + performance.now(), resolve, reject, begun: false, long: false, abandoned: false, losses: 0 }
+    const refusal = this.#refusal()
+    if (refusal) {
+      reject(refusal)
+    } else {
+      this.#nextId = id === 2 ** 31 - 1 ? 1 : id + 1
+      this.#queue.push(job)
+      // After all requests that have come by now.
+      if (!this.#dispatching) setImmediate(() => this.#dispatch())
+      this.#dispatching = true
+    }
+    return { answer: promise, abandon: (reason) => this.#abandon(id, reason) }
   }
 
-  /** Stops a job that nobody waits for. */
-  #abandon(id: number): void {
+  #refusal(): ProblemError | undefined {
+    if (this.#closing) return new ProblemError(problem('shutting_down', 'the service is shutting down'), 1)
+    const { queueLimit } = this.#options
+    if (this.#queue.length < queueLimit) return undefined
+    let room = 0
+    for (const member of this.#members) room += member.room
+    if (this.#queue.length < queueLimit + room) return undefined
+    return new ProblemError(problem('queue_full', `all workers are busy and ${this.#queue.length} requests wait; the limit is ${queueLimit}`), 1)
+  }
+
+  #abandon(id: number, reason: Error): void {
     const queued = this.#queue.findIndex((waiting) => waiting.id === id)
     if (queued >= 0) {
-      this.#queue.splice(queued, 1)
+      this.#queue.splice(queued, 1)[0]!.reject(reason)
       return
     }
-    const member = [...this.#members].find((candidate) => candidate.job?.id === id)
+    const member = [...this.#members].find((candidate) => candidate.jobs.has(id))
     if (!member) return
-    member.cancel(id)
-    member.graceTimer = setTimeout(() => void member.worker.terminate(), this.#options.cancelGraceMs)
+    const job = member.jobs.get(id)!
+    job.abandoned = true
+    job.reject(reason)
+    if (member.cancel(id)) return
+    member.graceTimer ??= setTimeout(() => void member.worker.terminate(), this.#options.cancelGraceMs)
   }
 
   /** No new work; running jobs may go on for `graceMs`, then they are ended with their workers. */
@@ -291,18 +264,20 @@ export class Pool {
       await Promise.race([new Promise<void>((resolve) => this.#ended.push(resolve)), grace])
       clearTimeout(timer)
     }
-    for (const { job } of this.#members) job?.reject(new ProblemError(problem('shutting_down', 'the service shut down before the computation ended'), 1))
+    for (const { jobs } of this.#members) for (const job of jobs.values()) job.reject(new ProblemError(problem('shutting_down', 'the service shut down before the computation ended'), 1))
     await Promise.all([...this.#members].map((member) => member.worker.terminate()))
   }
 }
 
-/** The buffer of the bytes, where it holds nothing else: it can be handed over instead of copied. */
-function ownBuffers(request: Job['request']): ArrayBuffer[] {
-  if (!('bytes' in request)) return []
-  const { buffer, byteLength } = request.bytes
-  return buffer instanceof ArrayBuffer && buffer.byteLength === byteLength ? [buffer] : []
-}
-
-function reasonOf(signal: AbortSignal): Error {
-  return signal.reason instanceof Error ? signal.reason : new AbortedError('aborted')
+function settle(job: Waiting, outcome: Outcome, body: Uint8Array): void {
+  switch (outcome.type) {
+    case 'done':
+      return job.resolve({ body, head: outcome.head, stats: outcome.stats })
+    case 'refused':
+      return job.reject(new ProblemError(outcome.problem))
+    case 'cancelled':
+      return job.reject(new AbortedError('cancelled'))
+    case 'failed':
+      return job.reject(new WorkerFault(outcome.message, outcome.stack))
+  }
 }

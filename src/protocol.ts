@@ -1,4 +1,4 @@
-/** Messages between the main thread and a worker. Big buffers are transferred, not copied. */
+/** Messages between the main thread and a worker. Bytes are transferred, not copied; small ones travel together. */
 import type { Problem } from './errors.ts'
 import type { GraphRequest, Operation } from './spec.ts'
 
@@ -25,8 +25,11 @@ export const graphTypes: Readonly<Record<GraphRequest['format'], string>> = {
 
 /** What a worker needs to know when it starts. */
 export interface WorkerSetup {
-  /** Element 0: the id of a job that is to stop. */
-  readonly cancelled: SharedArrayBuffer
+  /**
+   * How each job stands, at its place: its id when it is posted, minus that when the worker has taken it up, 0 when it is
+   * to stop. Who comes first, the worker or the main thread that takes it back, is decided by one exchange.
+   */
+  readonly states: SharedArrayBuffer
   readonly wide: boolean
   readonly debug: number
   readonly programCache: number
@@ -42,18 +45,35 @@ export interface WorkerSetup {
   }
 }
 
+/** Jobs that a worker has at one time, at most. */
+export const jobPlaces = 64
+
 export interface Job {
   readonly id: number
+  /** Where its state stands. */
+  readonly place: number
   readonly operation: Operation
-  /** A checked request, or the bytes of one that is still to be checked. */
-  readonly request: { readonly checked: unknown } | { readonly bytes: Uint8Array }
   readonly format: Format
+  /** When the request came, in ms since the epoch. */
+  readonly came: number
+  /** Bytes of the request. */
+  readonly length: number
 }
 
-export type ToWorker = { readonly type: 'job'; readonly job: Job } | { readonly type: 'taken'; readonly bytes: number }
+export type ToWorker =
+  /** The requests' bytes lie one behind the other. */
+  | { readonly type: 'jobs'; readonly jobs: readonly Job[]; readonly bytes: Uint8Array }
+  /** A piece of a streamed answer has been passed on. */
+  | { readonly type: 'taken'; readonly id: number; readonly bytes: number }
+  /** Wakes a job that waits for its turn, so that it sees that it is cancelled. */
+  | { readonly type: 'wake' }
 
-/** What the log says of a call. */
+/** What the log says of a call, and `Server-Timing`. */
 export interface JobStats {
+  /** From the request's coming to the worker's taking it up. */
+  readonly queueMs: number
+  /** Reading and checking the request. */
+  readonly parseMs: number
   readonly compileMs: number
   readonly runMs: number
   readonly steps: number
@@ -69,14 +89,29 @@ export interface SelfTest {
   readonly note?: string
 }
 
-export type FromWorker =
-  | { readonly type: 'ready'; readonly selfTest: SelfTest }
-  /** A streamed answer begins: nothing can be refused any more. */
-  | { readonly type: 'started'; readonly id: number }
-  | { readonly type: 'chunk'; readonly id: number; readonly bytes: Uint8Array<ArrayBuffer> }
-  /** The end of the answer; its whole body when it is not streamed. */
-  | { readonly type: 'done'; readonly id: number; readonly body: Uint8Array<ArrayBuffer>; readonly contentType: string; readonly headers: Readonly<Record<string, string>>; readonly stats: JobStats }
+/** What stands before the bytes of an answer. */
+export interface Head {
+  readonly contentType: string
+  readonly headers: Readonly<Record<string, string>>
+  /** Bytes of the whole answer, where they are known. */
+  readonly length?: number
+}
+
+/** How a job ended. */
+export type Outcome =
+  /** With bytes: the whole answer, or the end of a streamed one. */
+  | { readonly type: 'done'; readonly id: number; readonly length: number; readonly head: Head; readonly stats: JobStats }
   | { readonly type: 'refused'; readonly id: number; readonly problem: Problem }
   | { readonly type: 'cancelled'; readonly id: number }
   | { readonly type: 'failed'; readonly id: number; readonly message: string; readonly stack: string | undefined }
+
+export type FromWorker =
+  | { readonly type: 'ready'; readonly selfTest: SelfTest }
+  /** An answer in pieces begins: nothing can be refused any more. */
+  | { readonly type: 'started'; readonly id: number; readonly head: Head }
+  | { readonly type: 'chunk'; readonly id: number; readonly bytes: Uint8Array<ArrayBuffer> }
+  /** A training that takes its time: it lets others in between its steps. */
+  | { readonly type: 'long'; readonly id: number }
+  /** The answers' bytes lie one behind the other. `ms`: what a job took, where that is known. */
+  | { readonly type: 'ended'; readonly outcomes: readonly Outcome[]; readonly bytes: Uint8Array<ArrayBuffer>; readonly ms: number | undefined }
   | { readonly type: 'debug'; readonly text: string }

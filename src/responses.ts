@@ -156,6 +156,17 @@ const end = {
     .meta({ id: 'EarlyStoppingResult' })
     .optional(),
   status: z.enum(['succeeded', 'diverged']).describe('diverged: a loss was not finite; the state is the one that this loss was computed from'),
+  timing: z
+    .strictObject({
+      queue: z.number().describe('Until a worker took the request up'),
+      parse: z.number().describe('Reading and checking it'),
+      compile: z.number().describe('Following the program and compiling it, where it is not compiled yet'),
+      train: z.number().describe('The steps, and other requests that were let in between them'),
+      step: z.number().describe('A step, on average'),
+    })
+    .meta({ id: 'Timing' })
+    .describe('Milliseconds; also in the header Server-Timing, where the answer is not streamed'),
+  memory_bytes: z.int().describe('Memory of the compiled program, known before its first step'),
   first_non_finite: z
     .strictObject({ step: z.int(), ...origin })
     .meta({ id: 'StepNonFinite' })

@@ -1,4 +1,5 @@
 /** The form of a tensor in JSON: a check that stops at the first fault, and what openapi.yaml says of it. */
+import { NumberList } from '../engine/index.ts'
 
 export interface TensorFault {
   readonly path: (string | number)[]
@@ -11,6 +12,7 @@ const maxDepth = 32
 
 /** The first wrong element, in one pass. Counts and ragged lists are the engine's to judge. */
 export function checkTensor(value: unknown): TensorFault | undefined {
+  if (value instanceof NumberList) return undefined
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return checkNested(value, [], 0)
   const fields = value as Record<string, unknown>
   const allowed = 'base64' in fields ? ['base64', 'shape', 'dtype'] : ['data', 'shape', 'dtype']
@@ -30,6 +32,7 @@ export function checkTensor(value: unknown): TensorFault | undefined {
 }
 
 function checkNested(value: unknown, path: readonly number[], depth: number): TensorFault | undefined {
+  if (value instanceof NumberList) return undefined
   if (!Array.isArray(value)) return isElement(value) ? undefined : { path: [...path], code: 'invalid_type', message: elementMessage(value) }
   if (depth >= maxDepth) return { path: [...path], code: 'invalid_value', message: `a tensor has at most ${maxDepth} dimensions` }
   for (let i = 0; i < value.length; i++) {

@@ -1,19 +1,23 @@
-/** A worker thread: one job at a time, on an engine of its own. */
+/** A worker thread: small jobs one after the other, and long trainings that take turns with them, on an engine of its own. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { ProgramCache, SpecError, defaultCompileOptions } from '../engine/index.ts'
 import type { Engine } from '../engine/index.ts'
 import { DebugLadder } from './debug.ts'
 import type { Problem } from './errors.ts'
 import type { JobContext, JobResult } from './jobs.ts'
-import { runBackward, runExport, runForward, runGraph, runHessian, runTrain } from './jobs.ts'
-import type { FromWorker, Job, ToWorker, WorkerSetup } from './protocol.ts'
+import { runBackward, runExport, runForward, runGraph, runHessian } from './jobs.ts'
+import { Outbox } from './outbox.ts'
+import type { FromWorker, Head, Job, ToWorker, WorkerSetup } from './protocol.ts'
 import { selfTest } from './self-test.ts'
 import type { BackwardRequest, ExportRequest, ForwardRequest, GraphRequest, HessianRequest, TrainRequest } from './spec.ts'
+import { runTrain } from './training.ts'
+import type { Run } from './turns.ts'
+import { Turns } from './turns.ts'
 import { problemOf, validateText } from './validate.ts'
 
 const setup = workerData as WorkerSetup
 const port = parentPort!
-const cancelled = new Int32Array(setup.cancelled)
+const states = new Int32Array(setup.states)
 
 /** Thrown between steps when the job is to stop. */
 class Cancelled extends Error {}
@@ -28,15 +32,13 @@ class Refused extends Error {
   }
 }
 
-/** Bytes of a streamed answer that the main thread has not passed on yet, at most. */
-const maxInFlight = 2 ** 20
-const flow = { inFlight: 0, freed: (): void => {} }
-
 function post(message: FromWorker, transfer: ArrayBuffer[] = []): void {
   port.postMessage(message, transfer)
 }
 
 const debug = new DebugLadder(setup.debug, () => performance.now(), (text) => post({ type: 'debug', text }))
+const outbox = new Outbox(post)
+const turns = new Turns(setup.limits.maxMemoryBytes)
 
 let engine: Engine = {
   cache: new ProgramCache(setup.programCache),
@@ -44,44 +46,76 @@ let engine: Engine = {
   compile: { ...defaultCompileOptions, wide: setup.wide, maxBytes: setup.limits.maxMemoryBytes },
 }
 
-function contextOf(job: Job): JobContext {
-  return {
-    engine,
-    maxResponseBytes: setup.limits.maxResponseBytes,
-    checkCancelled: () => {
-      if (Atomics.load(cancelled, 0) === job.id) throw new Cancelled()
-    },
-    now: () => performance.now(),
-    start: () => post({ type: 'started', id: job.id }),
-    send: async (text) => {
-      const bytes = new TextEncoder().encode(text)
-      flow.inFlight += bytes.length
-      post({ type: 'chunk', id: job.id, bytes }, [bytes.buffer])
-      // A slow reader: wait until the main thread has passed something on, and look at the flag meanwhile.
-      while (flow.inFlight > maxInFlight) {
-        await nextAcknowledgement()
-        if (Atomics.load(cancelled, 0) === job.id) throw new Cancelled()
-      }
-    },
-    debug,
+/** What a job's answer and its turns stand at. */
+class Course implements JobContext {
+  readonly #job: Job
+  #run: Run | undefined
+  #long = false
+  readonly queueMs: number
+  readonly engine = engine
+  readonly maxResponseBytes = setup.limits.maxResponseBytes
+  readonly debug = debug
+  readonly began = performance.now()
+
+  constructor(job: Job) {
+    this.#job = job
+    this.queueMs = Math.max(0, performance.timeOrigin + this.began - job.came)
+  }
+
+  now(): number {
+    return performance.now()
+  }
+
+  readonly checkCancelled = (): void => {
+    if (Atomics.load(states, this.#job.place) !== -this.#job.id) throw new Cancelled()
+  }
+
+  async claim(bytes: number): Promise<void> {
+    while (!turns.hasRoom(bytes)) {
+      this.#tellLong()
+      await turns.change()
+      this.checkCancelled()
+    }
+    this.#run = turns.begin(this.#job.id, bytes)
+  }
+
+  async giveWay(ms: number): Promise<void> {
+    this.#tellLong()
+    await turns.next(this.#run!, ms)
+    this.checkCancelled()
+  }
+
+  #tellLong(): void {
+    if (!this.#long) post({ type: 'long', id: this.#job.id })
+    this.#long = true
+  }
+
+  start(head: Head): void {
+    post({ type: 'started', id: this.#job.id, head })
+  }
+
+  async send(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    const waiting = outbox.send(this.#job.id, bytes)
+    if (!waiting) return
+    // A slow reader: others go on until the main thread has passed something on.
+    this.#tellLong()
+    if (this.#run) turns.leave(this.#run)
+    for (let wait: Promise<void> | undefined = waiting; wait; wait = outbox.wait(this.#job.id)) {
+      await wait
+      this.checkCancelled()
+    }
+  }
+
+  end(): void {
+    if (this.#run) turns.end(this.#run)
+    outbox.forget(this.#job.id)
   }
 }
 
-/** Resolves when the main thread has taken a piece, and now and then without. */
-function nextAcknowledgement(): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, 100)
-    flow.freed = () => {
-      clearTimeout(timer)
-      resolve()
-    }
-  })
-}
-
-async function run(job: Job): Promise<JobResult> {
-  const ctx = contextOf(job)
-  ctx.checkCancelled()
-  const request = checkedRequest(job)
+async function run(job: Job, bytes: Uint8Array, ctx: Course): Promise<JobResult> {
+  const validated = validateText(job.operation, bytes)
+  if (!validated.ok) throw new Refused(validated.problem)
+  const request = validated.value
   debug.begin()
   switch (job.operation) {
     case 'forward':
@@ -99,34 +133,41 @@ async function run(job: Job): Promise<JobResult> {
   }
 }
 
-function checkedRequest(job: Job): unknown {
-  if ('checked' in job.request) return job.request.checked
-  const validated = validateText(job.operation, job.request.bytes)
-  if (!validated.ok) throw new Refused(validated.problem)
-  return validated.value
-}
-
-async function handle(job: Job): Promise<void> {
-  flow.inFlight = 0
+async function handle(job: Job, bytes: Uint8Array): Promise<void> {
+  // The main thread may have taken it back.
+  if (Atomics.compareExchange(states, job.place, job.id, -job.id) !== job.id) return
+  const ctx = new Course(job)
+  const { id } = job
   try {
-    const { body: given, contentType = 'application/json', headers = {}, stats } = await run(job)
+    const { body, head = { contentType: 'application/json', headers: {} }, stats, streamed = false } = await run(job, bytes, ctx)
     if (debug.on) debug.ran(job.operation, stats)
-    const body = typeof given === 'string' ? new TextEncoder().encode(given) : given
-    post({ type: 'done', id: job.id, body, contentType, headers, stats }, [body.buffer])
+    const last = await outbox.passOn(head, body, ctx, streamed)
+    outbox.end({ type: 'done', id, length: 0, head, stats }, last)
   } catch (error) {
-    if (error instanceof Cancelled) post({ type: 'cancelled', id: job.id })
-    else if (error instanceof Refused) post({ type: 'refused', id: job.id, problem: error.problem })
-    else if (error instanceof SpecError) post({ type: 'refused', id: job.id, problem: problemOf(error) })
-    else post({ type: 'failed', id: job.id, message: String(error), stack: error instanceof Error ? error.stack : undefined })
+    if (error instanceof Cancelled) outbox.end({ type: 'cancelled', id })
+    else if (error instanceof Refused) outbox.end({ type: 'refused', id, problem: error.problem })
+    else if (error instanceof SpecError) outbox.end({ type: 'refused', id, problem: problemOf(error) })
+    else outbox.end({ type: 'failed', id, message: String(error), stack: error instanceof Error ? error.stack : undefined })
+  } finally {
+    ctx.end()
   }
 }
 
 port.on('message', (message: ToWorker) => {
-  if (message.type === 'taken') {
-    flow.inFlight -= message.bytes
-    flow.freed()
-  } else {
-    void handle(message.job)
+  switch (message.type) {
+    case 'taken':
+      return outbox.taken(message.id, message.bytes)
+    case 'wake':
+      turns.wake()
+      return outbox.wake()
+    case 'jobs': {
+      outbox.expect(message.jobs.length)
+      let at = 0
+      for (const job of message.jobs) {
+        void handle(job, message.bytes.subarray(at, at + job.length))
+        at += job.length
+      }
+    }
   }
 })
 

@@ -8,7 +8,7 @@ import { expressions, statements } from '../engine/index.ts'
 import { readConfig, settings } from '../src/config.ts'
 import { languageText } from '../src/language.ts'
 import { exported, ran } from './onnx.ts'
-import { useService } from './service.ts'
+import { untimed, useService } from './service.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const text = (file: string): string => readFileSync(join(root, file), 'utf8')
@@ -41,7 +41,7 @@ describe('the README', () => {
     it('gives the answer that is shown', async () => {
       const shown = /```json\n(\{[\s\S]+?\n\})\n```/.exec(readme)![1]!
       const answer = await service.post('/v1/train', request).expect(200)
-      expect(JSON.parse(answer.text)).toEqual(JSON.parse(shown))
+      expect(untimed(JSON.parse(answer.text) as object)).toEqual(untimed(JSON.parse(shown) as object))
     })
 
     it('gives what is said of forward and backward', async () => {
@@ -81,7 +81,8 @@ describe('the examples of docs/weights.md', () => {
 
   it.each(examples)('%s', async (path, request, answer) => {
     const { body } = await service.post(path, request).expect(200)
-    expect(body).toEqual(JSON.parse(answer))
+    const shown = JSON.parse(answer) as object
+    expect('timing' in body ? untimed(body) : body).toEqual('timing' in shown ? untimed(shown) : shown)
   })
 })
 

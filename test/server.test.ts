@@ -99,7 +99,8 @@ describe('the server', () => {
     expect(await (await fetch(`${narrow.url}/health/ready`)).json()).toMatchObject({ wide_simd: false })
     const spec = { ...long, steps: 3, report: { gradients: 'values' } }
     const answers = await Promise.all([wide, narrow].map(async ({ url }) => (await post(url, '/v1/train', spec)).text()))
-    expect(answers[0]).toBe(answers[1])
+    const [first, second] = answers.map((text) => text.replace(/,"timing":.*/, ''))
+    expect(first).toBe(second)
   })
 
   it('ENGINE_DEBUG shows more with each level', async () => {

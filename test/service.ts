@@ -48,6 +48,14 @@ export function useService(settings: Record<string, string> = {}): Service {
   }
 }
 
+/** The answer of a training without what differs from run to run: how long it took, and how much memory. */
+export function untimed<T extends object>(body: T): Omit<T, 'timing' | 'memory_bytes'> {
+  const { timing, memory_bytes: bytes, ...rest } = body as T & { timing: Record<string, number>; memory_bytes: number }
+  expect(Object.entries(timing).map(([part, ms]) => [part, ms >= 0 && ms < 60_000])).toEqual(['queue', 'parse', 'compile', 'train', 'step'].map((part) => [part, true]))
+  expect(bytes).toBeGreaterThan(1000)
+  return rest
+}
+
 /** The test client's parser for an answer of bytes. */
 export function bytesOf(response: supertest.Response, done: (error: Error | null, body: unknown) => void): void {
   const parts: Buffer[] = []

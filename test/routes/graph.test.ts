@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { graphResponse } from '../../src/responses.ts'
 import { notebook, useService } from '../service.ts'
 
-const service = useService({ WORKERS: '1', INLINE_BODY_BYTES: '20000' })
+const service = useService({ WORKERS: '1' })
 
 interface Node {
   readonly id: number

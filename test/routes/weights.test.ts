@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { trainResponse } from '../../src/responses.ts'
-import { bytesOf, expectProblem, notebook, useService } from '../service.ts'
+import { bytesOf, expectProblem, notebook, useService, untimed } from '../service.ts'
 
 const service = useService()
 
@@ -35,7 +35,7 @@ describe('a state that PyTorch wrote', () => {
   for (const dtype of ['float32', 'float64'] as const) {
     it(`${dtype}: no step gives the same bytes back`, async () => {
       const { body } = await service.post('/v1/train', run(dtype, { steps: 0, state: { safetensors: file(dtype) }, report: { state: 'safetensors' } }))
-      expect(body).toEqual({ steps: [], state: { safetensors: file(dtype) }, status: 'succeeded' })
+      expect(untimed(body)).toEqual({ steps: [], state: { safetensors: file(dtype) }, status: 'succeeded' })
     })
   }
 
@@ -43,7 +43,7 @@ describe('a state that PyTorch wrote', () => {
     const { body: read } = await service.post('/v1/train', run('float64', { steps: 0, state: { safetensors: file('float64') } }))
     const whole = await service.post('/v1/train', run('float64', { state: read.state }))
     const same = await service.post('/v1/train', run('float64', { state: { safetensors: file('float64') } }))
-    expect(same.body).toEqual(whole.body)
+    expect(untimed(same.body)).toEqual(untimed(whole.body))
     expect(Object.keys(read.state)).toEqual(['0.weight', '0.bias', '2.weight', '2.bias'])
   })
 
@@ -51,7 +51,6 @@ describe('a state that PyTorch wrote', () => {
     const big = { layers: [{ type: 'Linear', in_features: 200, out_features: 200, bias: false }] }
     const spec = { model: big, loss: { type: 'MSELoss' }, data: { x: { data: Array(200).fill(1), shape: [1, 200] }, y: [Array(200).fill(0)] }, optimizer: { type: 'SGD', lr: 0.1 } }
     const { body } = await service.post('/v1/train', { ...spec, report: { state: 'safetensors', gradients: 'none' } })
-    expect(JSON.stringify(body).length).toBeGreaterThan(service.app.settings.INLINE_BODY_BYTES)
     const again = await service.post('/v1/train', { ...spec, steps: 0, state: body.state, report: { state: 'safetensors' } })
     expect(again.body.state).toEqual(body.state)
   })

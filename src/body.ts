@@ -1,0 +1,53 @@
+/** Request bodies: taken as they come into one buffer of their own, which can be handed to a worker without a copy. */
+import type { IncomingMessage } from 'node:http'
+import { problem } from './errors.ts'
+import { ProblemError } from './pool.ts'
+
+type Done = (error: Error | null, body?: Uint8Array) => void
+
+/** Calls `done` with the bytes, or with what is wrong with their number. */
+export function takeBody(request: IncomingMessage, limit: number, done: Done): void {
+  const declared = request.headers['content-length']
+  const expected = declared === undefined ? undefined : Number(declared)
+  const tooLarge = (): ProblemError => new ProblemError(problem('body_too_large', `the body is larger than the limit of ${limit} bytes`))
+  if (expected !== undefined && expected > limit) {
+    done(tooLarge())
+    return
+  }
+  let whole: Uint8Array<ArrayBuffer> | undefined
+  let count = 0
+  const end = (error: Error | null, body?: Uint8Array): void => {
+    request.off('data', take)
+    request.off('end', ended)
+    request.off('error', failed)
+    done(error, body)
+  }
+  const take = (chunk: Buffer): void => {
+    const before = count
+    count += chunk.length
+    if (count > limit) return end(tooLarge())
+    // A small body is one chunk.
+    if (before === 0 && chunk.length === expected) {
+      whole = chunk as Uint8Array<ArrayBuffer>
+      return
+    }
+    whole = withRoom(whole, before, count, expected, limit)
+    whole.set(chunk, before)
+  }
+  const ended = (): void => {
+    if (expected !== undefined && count !== expected) return end(new ProblemError(problem('invalid_json', 'the body does not have the length that Content-Length says')))
+    end(null, whole?.subarray(0, count) ?? new Uint8Array(0))
+  }
+  const failed = (error: Error): void => end(Object.assign(error, { statusCode: 400 }))
+  request.on('data', take)
+  request.on('end', ended)
+  request.on('error', failed)
+}
+
+/** A buffer for `count` bytes at least. Memory that is not written to is not taken, so one of the whole size costs nothing. */
+function withRoom(whole: Uint8Array<ArrayBuffer> | undefined, before: number, count: number, expected: number | undefined, limit: number): Uint8Array<ArrayBuffer> {
+  if (whole && whole.length >= count) return whole
+  const larger = new Uint8Array(expected ?? Math.min(limit, Math.max(count * 2, 64 * 1024)))
+  if (whole) larger.set(whole.subarray(0, before))
+  return larger
+}

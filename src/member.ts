@@ -1,0 +1,184 @@
+/** A worker thread as the pool sees it. */
+import { Worker } from 'node:worker_threads'
+import type { Head, FromWorker, JobStats, ToWorker, WorkerSetup } from './protocol.ts'
+import { jobPlaces } from './protocol.ts'
+import type { Format } from './protocol.ts'
+import type { Operation } from './spec.ts'
+
+/** How the caller takes an answer. */
+export interface JobRequest {
+  readonly operation: Operation
+  readonly bytes: Uint8Array
+  readonly format: Format
+  readonly onStarted: (head: Head) => void
+  /** Calls `taken` when the piece has been passed on. */
+  readonly onChunk: (bytes: Uint8Array, taken: () => void) => void
+}
+
+export interface JobAnswer {
+  readonly body: Uint8Array
+  readonly head: Head
+  readonly stats: JobStats
+}
+
+/** A job in the queue or in a worker. */
+export interface Waiting {
+  readonly id: number
+  readonly request: JobRequest
+  readonly came: number
+  readonly resolve: (answer: JobAnswer) => void
+  readonly reject: (error: Error) => void
+  /** Whether the answer has begun: then the job cannot be done again. */
+  begun: boolean
+  /** Whether it lets others in between. */
+  long: boolean
+  /** Whether nobody waits for it any more. */
+  abandoned: boolean
+  /** Workers that were lost with it. */
+  losses: number
+}
+
+/** Larger requests go by themselves, without a copy. */
+const ownMessageBytes = 64 * 1024
+
+/** Posted work that a worker has at one time takes about this long, and has at most this many jobs. */
+const batchMs = 1
+const maxBatch = 32
+
+export class Member {
+  readonly worker: Worker
+  readonly #states = new Int32Array(new SharedArrayBuffer(4 * jobPlaces))
+  readonly #freePlaces = Array.from({ length: jobPlaces }, (_, i) => i)
+  readonly jobs = new Map<number, Waiting>()
+  readonly #places = new Map<number, number>()
+  ready = false
+  graceTimer: NodeJS.Timeout | undefined
+  /** Jobs that do not let others in between, as far as is known. */
+  #short = 0
+  /** What a job took lately. */
+  #jobMs = 2 * batchMs
+  /** Long ones that may be here besides one; without any it takes one job at a time. */
+  readonly #guests: number
+
+  constructor(setup: Omit<WorkerSetup, 'states'>, heapMb: number, guests: number) {
+    this.#guests = guests
+    const workerData: WorkerSetup = { ...setup, states: this.#states.buffer }
+    this.worker = new Worker(new URL('./worker.ts', import.meta.url), {
+      workerData,
+      resourceLimits: { maxOldGenerationSizeMb: heapMb },
+      execArgv: ['--disable-warning=ExperimentalWarning'],
+    })
+  }
+
+  /** How many more jobs it may be given now. */
+  get room(): number {
+    if (!this.ready) return 0
+    const long = this.jobs.size - this.#short
+    if (long > this.#guests) return 0
+    // Two batches, so that the next one is there when the first is done; unless there is something slow among them.
+    const most = this.#guests === 0 ? 1 : Math.max(1, Math.min(maxBatch, Math.floor((2 * batchMs) / this.#jobMs)))
+    return Math.max(0, most - this.#short)
+  }
+
+  /** Gives it the first of the jobs, as many as one message takes. */
+  assign(queue: Waiting[], most: number): void {
+    let bytes = 0
+    let count = 0
+    while (count < most && count < queue.length) {
+      const { length } = queue[count]!.request.bytes
+      if (length > ownMessageBytes && count > 0) break
+      bytes += length
+      count++
+      if (length > ownMessageBytes) break
+    }
+    const taken = queue.splice(0, count)
+    for (const job of taken) {
+      this.jobs.set(job.id, job)
+      this.#short++
+      const place = this.#freePlaces.pop()!
+      this.#places.set(job.id, place)
+      Atomics.store(this.#states, place, job.id)
+    }
+    const jobs = taken.map(({ id, came, request: { operation, format, bytes: own } }) => ({ id, place: this.#places.get(id)!, operation, format, came, length: own.length }))
+    const [first] = taken
+    const alone = taken.length === 1 ? ownBuffer(first!.request.bytes) : undefined
+    // What may have to be done again is kept; what is large is not.
+    if (alone && bytes > ownMessageBytes) {
+      first!.losses = Infinity
+      this.send({ type: 'jobs', jobs, bytes: first!.request.bytes }, [alone])
+      return
+    }
+    const together = new Uint8Array(bytes)
+    let at = 0
+    for (const { request } of taken) {
+      together.set(request.bytes, at)
+      at += request.bytes.length
+    }
+    this.send({ type: 'jobs', jobs, bytes: together }, [together.buffer])
+  }
+
+  markLong(job: Waiting): void {
+    if (job.long) return
+    job.long = true
+    this.#short--
+  }
+
+  /** Takes a job that has ended away. */
+  end(id: number): Waiting | undefined {
+    const job = this.jobs.get(id)
+    if (!job) return undefined
+    this.jobs.delete(id)
+    this.#freePlaces.push(this.#places.get(id)!)
+    this.#places.delete(id)
+    if (!job.long) this.#short--
+    if (this.jobs.size === 0 || ![...this.jobs.values()].some(({ abandoned }) => abandoned)) {
+      clearTimeout(this.graceTimer)
+      this.graceTimer = undefined
+    }
+    return job
+  }
+
+  /** Slow ones count at once, fast ones by and by. */
+  took(ms: number): void {
+    this.#jobMs += (ms - this.#jobMs) * (ms > this.#jobMs ? 0.5 : 0.1)
+  }
+
+  /** Whether it had not been taken up yet: then it is no longer here. */
+  cancel(id: number): boolean {
+    const before = Atomics.exchange(this.#states, this.#places.get(id)!, 0)
+    if (before === id) {
+      this.end(id)
+      return true
+    }
+    this.send({ type: 'wake' })
+    return false
+  }
+
+  /** Half of the jobs that it has not taken up, for a worker that has nothing to do. */
+  takeBack(): Waiting[] {
+    const posted = [...this.jobs.values()].filter(({ id, losses }) => losses === 0 && Atomics.load(this.#states, this.#places.get(id)!) === id)
+    return posted.slice(posted.length >> 1).filter(({ id }) => {
+      if (Atomics.compareExchange(this.#states, this.#places.get(id)!, id, 0) !== id) return false
+      this.end(id)
+      return true
+    })
+  }
+
+  send(message: ToWorker, transfer: ArrayBuffer[] = []): void {
+    this.worker.postMessage(message, transfer)
+  }
+
+  on(receive: (message: FromWorker) => void, lost: (reason: string) => void): void {
+    this.worker.on('message', receive)
+    let reason = 'it ended'
+    this.worker.on('error', (error: Error & { code?: string }) => {
+      reason = error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? 'out of memory' : error.message
+    })
+    this.worker.on('exit', () => lost(reason))
+  }
+}
+
+/** The buffer of the bytes, where it holds nothing else: it can be handed over instead of copied. */
+function ownBuffer({ buffer, byteLength }: Uint8Array): ArrayBuffer | undefined {
+  return buffer instanceof ArrayBuffer && buffer.byteLength === byteLength ? buffer : undefined
+}

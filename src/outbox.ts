@@ -1,0 +1,122 @@
+/** What a worker sends: answers of small jobs together, large ones in pieces that wait for a slow reader. */
+import type { FromWorker, Head, Outcome } from './protocol.ts'
+
+/** Larger answers go in pieces. */
+const wholeBytes = 2 ** 20
+
+/** Bytes of an answer in pieces that the main thread has not passed on yet, at most. */
+const maxInFlight = 2 ** 20
+
+interface Flow {
+  inFlight: number
+  freed: () => void
+}
+
+/** How an answer in pieces goes out. */
+export interface Channel {
+  readonly start: (head: Head) => void
+  /** Resolves when more may follow. */
+  readonly send: (bytes: Uint8Array<ArrayBuffer>) => Promise<void>
+}
+
+export type Body = string | Uint8Array<ArrayBuffer> | readonly Uint8Array<ArrayBuffer>[]
+
+export class Outbox {
+  readonly #post: (message: FromWorker, transfer?: ArrayBuffer[]) => void
+  readonly #flows = new Map<number, Flow>()
+  #ended: { readonly outcome: Outcome; readonly body: string | Uint8Array<ArrayBuffer> }[] = []
+  #scheduled = false
+  /** When the jobs that came last began, and how many they were. */
+  #began = 0
+  #count = 0
+
+  constructor(post: (message: FromWorker, transfer?: ArrayBuffer[]) => void) {
+    this.#post = post
+  }
+
+  /** Jobs have come. */
+  expect(jobs: number): void {
+    this.#began = performance.now()
+    this.#count = jobs
+  }
+
+  // ---- answers in pieces
+
+  /** Sends a piece. Gives what to wait for before the next one, if anything. */
+  send(id: number, bytes: Uint8Array<ArrayBuffer>): Promise<void> | undefined {
+    let flow = this.#flows.get(id)
+    if (!flow) this.#flows.set(id, (flow = { inFlight: 0, freed: () => {} }))
+    flow.inFlight += bytes.length
+    this.#post({ type: 'chunk', id, bytes }, [bytes.buffer])
+    return this.wait(id)
+  }
+
+  wait(id: number): Promise<void> | undefined {
+    const flow = this.#flows.get(id)
+    if (!flow || flow.inFlight <= maxInFlight) return undefined
+    return new Promise((resolve) => {
+      flow.freed = resolve
+    })
+  }
+
+  taken(id: number, bytes: number): void {
+    const flow = this.#flows.get(id)
+    if (!flow) return
+    flow.inFlight -= bytes
+    flow.freed()
+  }
+
+  /** Lets all that wait look whether they are cancelled. */
+  wake(): void {
+    for (const { freed } of this.#flows.values()) freed()
+  }
+
+  forget(id: number): void {
+    this.#flows.delete(id)
+  }
+
+  /** Sends all of a large answer but its last piece, which is given back. `streamed`: the answer has begun. */
+  async passOn(head: Head, body: Body, channel: Channel, streamed: boolean): Promise<string | Uint8Array<ArrayBuffer>> {
+    if (typeof body === 'string' || body instanceof Uint8Array) return body
+    const total = body.reduce((sum, { length }) => sum + length, 0)
+    if (total <= wholeBytes && !streamed) return Buffer.concat(body, total)
+    if (!streamed) channel.start({ ...head, length: total })
+    for (const block of body.slice(0, -1)) await channel.send(block)
+    return body.at(-1) ?? ''
+  }
+
+  // ---- ends
+
+  /** The job is over. */
+  end(outcome: Outcome, body: string | Uint8Array<ArrayBuffer> = ''): void {
+    this.#ended.push({ outcome, body })
+    if (!this.#scheduled) setImmediate(() => this.#flush())
+    this.#scheduled = true
+  }
+
+  /** One message for all that has ended by now. */
+  #flush(): void {
+    this.#scheduled = false
+    const ended = this.#ended
+    this.#ended = []
+    // Of those that came together; what ends later has let others in between.
+    const ms = this.#count === 0 ? undefined : (performance.now() - this.#began) / this.#count
+    this.#count = 0
+    const lengths = ended.map(({ body }) => (typeof body === 'string' ? Buffer.byteLength(body) : body.length))
+    const outcomes = ended.map(({ outcome }, i) => (outcome.type === 'done' ? { ...outcome, length: lengths[i]! } : outcome))
+    const [only] = ended
+    // What is alone and large goes as it is.
+    if (ended.length === 1 && only!.body instanceof Uint8Array && only!.body.byteLength === only!.body.buffer.byteLength) {
+      this.#post({ type: 'ended', outcomes, bytes: only!.body, ms }, [only!.body.buffer])
+      return
+    }
+    const bytes = Buffer.allocUnsafeSlow(lengths.reduce((sum, length) => sum + length, 0))
+    let at = 0
+    for (const [i, { body }] of ended.entries()) {
+      if (typeof body === 'string') bytes.write(body, at)
+      else bytes.set(body, at)
+      at += lengths[i]!
+    }
+    this.#post({ type: 'ended', outcomes, bytes, ms }, [bytes.buffer])
+  }
+}

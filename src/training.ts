@@ -1,0 +1,198 @@
+/** What a worker does with a training: runs its steps a few milliseconds at a time, and writes the answer as they come. */
+import type { TrainSteps } from '../engine/index.ts'
+import { SpecError, Training, safetensorsSize, writeSafetensors } from '../engine/index.ts'
+import type { JobContext, JobResult } from './jobs.ts'
+import { firstNonFiniteText, requireRoom, rounded, serverTiming } from './jobs.ts'
+import type { Format, JobStats } from './protocol.ts'
+import { contentTypes } from './protocol.ts'
+import { NonFiniteList, base64, checkpointText, earlyStoppingText, estimateText, float32Text, float64Text, stepText, tensorsText } from './serialize.ts'
+import type { TrainRequest } from './spec.ts'
+import { Text } from './text.ts'
+
+type TextFormat = Exclude<Format, 'octets'>
+
+/** Steps between two looks at the cancel flag take about this long. */
+const chunkMs = 5
+/** A streamed answer goes out in pieces of about this size, or after this time. */
+const pieceCharacters = 64 * 1024
+const pieceMs = 50
+
+/** A run with what it took so far. */
+interface Run {
+  readonly training: Training
+  readonly request: TrainRequest
+  readonly stats: () => JobStats
+}
+
+export async function runTrain(request: TrainRequest, format: Format, ctx: JobContext): Promise<JobResult> {
+  const began = ctx.now()
+  const training = new Training(request, ctx.engine, { gradients: format !== 'octets' && request.report.gradients !== 'none' })
+  const compiled = ctx.now()
+  const stats = (): JobStats => {
+    const { fromCache: cached, memoryBytes: peakBytes, kernels } = training.stats
+    return { queueMs: ctx.queueMs, parseMs: began - ctx.began, compileMs: compiled - began, runMs: ctx.now() - compiled, steps: training.doneSteps, peakBytes, kernels, cached }
+  }
+  try {
+    await ctx.claim(training.stats.memoryBytes)
+    const result = format === 'octets' ? await runToFile({ training, request, stats }, ctx) : await runToText({ training, request, stats }, format, ctx)
+    if (ctx.debug.probes) ctx.debug.kernels(training)
+    return result
+  } finally {
+    training.close()
+  }
+}
+
+function trainTiming({ queueMs, parseMs, compileMs, runMs }: JobStats): string {
+  return serverTiming([['queue', queueMs], ['parse', parseMs], ['compile', compileMs], ['train', runMs]])
+}
+
+async function runToText({ training, request, stats }: Run, format: TextFormat, ctx: JobContext): Promise<JobResult> {
+  requireRoom(estimateRun(training, request), ctx)
+  const writer = new StepWriter(format, ctx)
+  const streamed = format !== 'json'
+  if (streamed) {
+    const { queueMs, parseMs, compileMs } = stats()
+    ctx.start({ contentType: contentTypes[format], headers: { 'server-timing': serverTiming([['queue', queueMs], ['parse', parseMs], ['compile', compileMs]]) } })
+  }
+  const report = { gradients: request.report.gradients, tensors: request.report.tensors, dtype: request.dtype }
+  const { every } = request.report
+  await runSteps(training, ctx, async (done) => {
+    const last = training.status !== 'running' || done.validation ? done.length - 1 : done.length
+    for (let i = 0; i < done.length; i++) if ((done.first + i) % every === 0 || i === last) writer.step(stepText(done.at(i), report))
+    await writer.flush()
+  })
+  const taken = stats()
+  const body = writer.finish(endText(training, request, taken))
+  return { body, streamed, stats: taken, head: { contentType: contentTypes[format], headers: { 'server-timing': trainTiming(taken) } } }
+}
+
+/** The state alone, as a safetensors file; how the run ended is in the headers. */
+async function runToFile({ training, request: { report, dtype }, stats }: Run, ctx: JobContext): Promise<JobResult> {
+  if (report.parameters === 'none') throw new SpecError('bad_option', 'Accept: application/octet-stream asks for the state, which report.parameters leaves out', { pointer: '/report/parameters' })
+  requireRoom(safetensorsSize(training.model.parameters.map((parameter) => [parameter.name, parameter])), ctx)
+  let loss: number | undefined
+  await runSteps(training, ctx, async (done) => {
+    loss = done.losses.at(-1) ?? loss
+  })
+  const number = dtype === 'float32' ? float32Text : float64Text
+  const taken = stats()
+  const headers = {
+    'content-disposition': 'attachment; filename="state.safetensors"',
+    'run-status': training.status,
+    'run-steps': String(training.doneSteps),
+    ...(loss !== undefined && Number.isFinite(loss) && { 'run-loss': number(loss) }),
+    'server-timing': trainTiming(taken),
+  }
+  return { body: writeSafetensors(training.state()), head: { contentType: 'application/octet-stream', headers }, stats: taken }
+}
+
+/** Characters of the whole answer, estimated before the first step. */
+function estimateRun(training: Training, request: TrainRequest): number {
+  const { report } = request
+  const reported = Math.ceil((training.totalSteps - training.doneSteps) / report.every) + 1
+  let perStep = 120 + (request.validation ? 60 + 40 * request.validation.metrics.length : 0)
+  if (report.gradients === 'norms') perStep += training.gradientNames.length * 60
+  if (report.gradients === 'values') perStep += training.gradientShapes.reduce((n, shape) => n + estimateText(shape, request.dtype, report.tensors), 0)
+  const state = report.parameters === 'values' ? estimateState(training, request) : 0
+  return reported * perStep + state
+}
+
+function estimateState({ model: { parameters } }: Training, { report }: TrainRequest): number {
+  if (report.state === 'safetensors') return 30 + Math.ceil((safetensorsSize(parameters.map((parameter) => [parameter.name, parameter])) * 4) / 3)
+  return parameters.reduce((n, { shape, dtype }) => n + estimateText(shape, dtype, report.tensors), 0)
+}
+
+async function runSteps(training: Training, ctx: JobContext, take: (done: TrainSteps) => Promise<void> | void): Promise<void> {
+  let steps = 1
+  let turnFrom = ctx.now()
+  while (training.status === 'running') {
+    ctx.checkCancelled()
+    const from = ctx.now()
+    const done = training.advance(steps)
+    const elapsed = Math.max(ctx.now() - from, 0.01)
+    steps = Math.max(1, Math.min(steps * 4, Math.floor((done.length * chunkMs) / elapsed)))
+    await take(done)
+    const turn = ctx.now() - turnFrom
+    if (turn < chunkMs || training.status !== 'running') continue
+    await ctx.giveWay(turn)
+    turnFrom = ctx.now()
+  }
+}
+
+/** What follows the steps: the final state, how the run ended and what it took, and where it left the finite numbers. */
+function endText(training: Training, request: TrainRequest, { queueMs, parseMs, compileMs, runMs, steps, peakBytes }: JobStats): string {
+  const bad = new NonFiniteList()
+  const parts: string[] = []
+  if (request.report.parameters === 'values') parts.push(`"state":${stateText(training, request, bad)}`)
+  if (request.report.checkpoint && training.status === 'succeeded') parts.push(`"checkpoint":${checkpointText(training.checkpoint(), request.report.tensors, bad)}`)
+  if (training.stopping) parts.push(`"early_stopping":${earlyStoppingText(training.stopping, training.stoppedEarly, request.dtype)}`)
+  parts.push(`"status":"${training.status}"`)
+  const step = steps === 0 ? 0 : Number((runMs / steps).toPrecision(4))
+  const timing = `"timing":{"queue":${rounded(queueMs)},"parse":${rounded(parseMs)},"compile":${rounded(compileMs)},"train":${rounded(runMs)},"step":${step}},"memory_bytes":${peakBytes}`
+  return `${parts.join(',')}${firstNonFiniteText(training.nonFinite, training.nonFinite?.step)}${bad.field},${timing}`
+}
+
+function stateText(training: Training, { report }: TrainRequest, bad: NonFiniteList): string {
+  const state = training.state()
+  if (report.state === 'safetensors') return `{"safetensors":"${base64(writeSafetensors(state))}"}`
+  return tensorsText(state, report.tensors, '/state', bad)
+}
+
+/** Frames steps and the end for each format. */
+class StepWriter {
+  readonly #format: TextFormat
+  readonly #ctx: JobContext
+  readonly #text = new Text()
+  #steps = 0
+  #total = 0
+  #sent: number
+
+  constructor(format: TextFormat, ctx: JobContext) {
+    this.#format = format
+    this.#ctx = ctx
+    this.#sent = ctx.now()
+    if (format === 'json') this.#text.add('{"steps":[')
+  }
+
+  step(text: string): void {
+    const { length } = this.#text
+    switch (this.#format) {
+      case 'sse':
+        this.#text.add(`event: step\ndata: ${text}\n\n`)
+        break
+      case 'ndjson':
+        this.#text.add(`${text}\n`)
+        break
+      case 'json':
+        this.#text.add(this.#steps++ === 0 ? text : `,${text}`)
+    }
+    this.#total += this.#text.length - length
+    if (this.#total > this.#ctx.maxResponseBytes) requireRoom(this.#total, this.#ctx)
+  }
+
+  /** Sends what has gathered, when it is enough or has waited long enough. */
+  async flush(): Promise<void> {
+    if (this.#format === 'json' || this.#text.length === 0) return
+    const now = this.#ctx.now()
+    if (this.#text.length < pieceCharacters && now - this.#sent < pieceMs) return
+    this.#sent = now
+    const pieces = this.#text.take()
+    if (typeof pieces === 'string') await this.#ctx.send(new TextEncoder().encode(pieces))
+    else for (const piece of pieces) await this.#ctx.send(piece)
+  }
+
+  /** The rest of the answer. */
+  finish(end: string): string | Uint8Array<ArrayBuffer>[] {
+    switch (this.#format) {
+      case 'json':
+        this.#text.add(`],${end}}`)
+        break
+      case 'ndjson':
+        this.#text.add(`{${end}}\n`)
+        break
+      case 'sse':
+        this.#text.add(`event: done\ndata: {${end}}\n\n`)
+    }
+    return this.#text.take()
+  }
+}
