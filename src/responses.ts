@@ -224,7 +224,7 @@ export const capabilitiesResponse = z
   .strictObject({
     version: z.string(),
     functions: z
-      .array(z.strictObject({ name: z.string(), also: words.describe('Other names of the same function'), family: z.string(), homes: words.describe('Where it can be called from: torch, F, Tensor, torch.linalg, torch.autograd, math, builtin'), signatures: words.describe('In the order in which they are tried'), doc: z.string() }))
+      .array(z.strictObject({ name: z.string(), also: words.describe('Other names of the same function'), family: z.string(), homes: words.describe('Where it can be called from: torch, F, Tensor, torch.linalg, torch.special, torch.autograd, math, builtin'), signatures: words.describe('In the order in which they are tried'), doc: z.string() }))
       .optional(),
     refused_functions: z.array(z.strictObject({ name: z.string(), also: words, homes: words, code: z.string().describe('The code of the error that a call gives'), reason: z.string() })).optional(),
     layers: z.array(z.strictObject({ ...typeEntry, call: z.string().describe('What a call in a program takes') })).optional(),

@@ -26,9 +26,9 @@ function negativePart(x: Value): Value {
 
 /** x strictly between the limits, else the nearer limit; the gradient is 0 at the limits. */
 export function hardtanh(x: Value, low: number, high: number): Value {
-  const limited = ew.where(ew.le(x, low), ew.fullLike(x, low), ew.fullLike(x, high))
-  const outside = ew.logicalOr(ew.le(x, low), ew.ge(x, high))
-  return ew.where(outside, limited, x)
+  const limited = ew.where(ew.lt(x, low), ew.fullLike(x, low), ew.where(ew.gt(x, high), ew.fullLike(x, high), x))
+  const inside = ew.logicalAnd(ew.gt(x, low), ew.lt(x, high))
+  return ew.where(inside, x, ew.detach(limited))
 }
 
 export function leakyRelu(x: Value, slope: number): Value {
@@ -37,7 +37,9 @@ export function leakyRelu(x: Value, slope: number): Value {
 
 /** scale · (x, or alpha · (e^(x / inner) - 1) below 0) */
 function exponentialUnit(x: Value, alpha: number, inner: number, scale: number): Value {
-  const below = ew.mul(ew.expm1(ew.div(negativePart(x), inner)), alpha)
+  const z = ew.div(negativePart(x), inner)
+  // The derivative is e^z, and not expm1(z) + 1, which loses digits.
+  const below = ew.mul(ew.surrogate(ew.expm1(z), ew.exp(z)), alpha)
   const unit = ew.where(ew.gt(x, 0), x, below)
   return scale === 1 ? unit : ew.mul(unit, scale)
 }
@@ -90,7 +92,13 @@ export function hardsigmoid(x: Value): Value {
 }
 
 export function hardswish(x: Value): Value {
-  return ew.mul(x, ew.div(hardtanh(ew.add(x, 3), 0, 6), 6))
+  const ramp = hardtanh(ew.add(x, 3), 0, 6)
+  // At -3 PyTorch takes the slope of the middle.
+  const [below, above] = [ew.lt(x, -3), ew.ge(x, 3)]
+  const safe = ew.where(ew.logicalOr(below, above), ew.fullLike(x, 0), x)
+  const middle = ew.add(ew.div(ew.mul(safe, safe), 6), ew.mul(safe, 0.5))
+  const like = ew.where(below, ew.fullLike(x, 0), ew.where(above, x, middle))
+  return ew.surrogate(ew.div(ew.mul(x, ramp), 6), like)
 }
 
 export function softsign(x: Value): Value {
@@ -102,12 +110,13 @@ export function tanhshrink(x: Value): Value {
 }
 
 export function softshrink(x: Value, lambda: number): Value {
-  const shrunk = ew.where(ew.gt(x, lambda), ew.sub(x, lambda), ew.add(x, lambda))
-  return ew.where(ew.le(ew.abs(x), lambda), ew.mul(x, 0), shrunk)
+  const below = ew.where(ew.lt(x, -lambda), ew.add(x, lambda), ew.fullLike(x, 0))
+  return ew.where(ew.gt(x, lambda), ew.sub(x, lambda), below)
 }
 
 export function hardshrink(x: Value, lambda: number): Value {
-  return ew.where(ew.le(ew.abs(x), lambda), ew.fullLike(x, 0), x)
+  const kept = ew.gt(ew.abs(x), lambda)
+  return ew.where(kept, x, ew.where(ew.eq(x, x), ew.fullLike(x, 0), ew.detach(x)))
 }
 
 export function threshold(x: Value, limit: number, value: number): Value {

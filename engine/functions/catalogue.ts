@@ -9,7 +9,7 @@ export interface FunctionEntry {
   /** Other names of the same function. */
   readonly also: readonly string[]
   readonly family: Family
-  /** Where it can be called from: `torch`, `F`, `Tensor`, `torch.linalg`; a plain name is `builtin`. */
+  /** Where it can be called from: `torch`, `F`, `Tensor`, `torch.linalg`, `torch.special`; a plain name is `builtin`. */
   readonly homes: readonly string[]
   /** Python signatures, in the order in which they are tried. */
   readonly signatures: readonly string[]
@@ -25,7 +25,7 @@ export interface RefusedFunction {
   readonly reason: string
 }
 
-const shownHomes: Readonly<Partial<Record<Home, string>>> = { linalg: 'torch.linalg', autograd: 'torch.autograd' }
+const shownHomes: Readonly<Partial<Record<Home, string>>> = { linalg: 'torch.linalg', special: 'torch.special', autograd: 'torch.autograd' }
 
 export const functionEntries: readonly FunctionEntry[] = allFunctions().flatMap(({ name, names, family, homes, signatures, doc, refusal }) =>
   refusal === undefined ? [{ name, also: names.slice(1), family, homes: homes.map(shown), signatures: signatures.map(({ parameters }) => signatureText(name, parameters)), doc }] : [],

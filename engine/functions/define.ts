@@ -12,8 +12,8 @@ import { detach, mark } from '../ops/elementwise.ts'
 import { gradFnOf, hasGradFnRule, mayGiveBack } from './grad-fn.ts'
 import type { Kind } from './parameters.ts'
 
-/** `torch.f`, `F.f`, `x.f()`, `torch.linalg.f`, `math.f`, or a plain name such as `range`. */
-export type Home = 'torch' | 'F' | 'Tensor' | 'linalg' | 'autograd' | 'math' | 'builtin'
+/** `torch.f`, `F.f`, `x.f()`, `torch.linalg.f`, `torch.special.f`, `math.f`, or a plain name such as `range`. */
+export type Home = 'torch' | 'F' | 'Tensor' | 'linalg' | 'special' | 'autograd' | 'math' | 'builtin'
 
 /** A tensor, or several of them: a tuple in the program. */
 type Values = Value | readonly Value[] | NamedResult
@@ -62,7 +62,7 @@ export interface Signature extends Parameters {
 
 /** The kinds of functions, in the order in which the documentation lists them. */
 export const families = [
-  'elementwise', 'activations', 'reductions', 'running sums', 'sorting', 'products', 'linear algebra', 'shape', 'joining and splitting',
+  'elementwise', 'special functions', 'activations', 'reductions', 'running sums', 'sorting', 'products', 'linear algebra', 'shape', 'joining and splitting',
   'gathering and scattering', 'changes in place', 'creation', 'random numbers', 'conversions and questions', 'windows', 'images', 'normalization',
   'tables and attention', 'losses', 'gradients', "Python's own functions", 'the math module',
 ] as const

@@ -8,7 +8,7 @@ import type { Binary, Unary } from '../ops/elementwise.ts'
 import type { Home, Signature } from './define.ts'
 import { family, signature } from './define.ts'
 import type { TensorOrNumber } from './parameters.ts'
-import { floatTensor, number, oneOf, operand, optional, tensor, withDefault } from './parameters.ts'
+import { floatTensor, integer, number, oneOf, operand, optional, tensor, withDefault } from './parameters.ts'
 import { asTensor, broadcast, broadcastFloats, floatType, isTensor, resultType } from './promote.ts'
 
 const { define } = family('elementwise')
@@ -20,7 +20,9 @@ export function toFloat(ctx: TraceContext, x: Value): Value {
   return ew.cast(x, floatType(ctx, x.dtype))
 }
 
-function floatFunction(names: string | readonly string[], doc: string, gradFn: string, formula: (x: Value) => Value, homes = everywhere): void {
+const alsoSpecial: readonly Home[] = [...everywhere, 'special']
+
+export function floatFunction(names: string | readonly string[], doc: string, gradFn: string, formula: (x: Value) => Value, homes = everywhere): void {
   define({ names, homes, doc, gradFn }, signature({ input: tensor }, ({ input }, ctx) => formula(toFloat(ctx, input))))
 }
 
@@ -77,7 +79,8 @@ function integerPower(ctx: TraceContext, a: TensorOrNumber, b: TensorOrNumber): 
 /** Remainder with the sign of the divisor, as Python's %. */
 export function remainder(ctx: TraceContext, a: TensorOrNumber, b: TensorOrNumber): Value {
   const [x, y] = broadcast(ctx, [a, b]) as [Value, Value]
-  return floorMod(x, y)
+  const rest = floorMod(x, y)
+  return isFloat(x.dtype) ? ew.surrogate(rest, ew.sub(x, ew.mul(y, ew.detach(floorQuotient(x, y))))) : rest
 }
 
 function floorMod(x: Value, y: Value): Value {
@@ -89,7 +92,7 @@ function floorMod(x: Value, y: Value): Value {
 /** Quotient rounded down, as Python's //. */
 export function floorDivide(ctx: TraceContext, a: TensorOrNumber, b: TensorOrNumber): Value {
   const [x, y] = broadcast(ctx, [a, b]) as [Value, Value]
-  if (isFloat(x.dtype)) return floorQuotient(x, y)
+  if (isFloat(x.dtype)) return ew.detach(floorQuotient(x, y))
   const exact = ew.sub(x, floorMod(x, y))
   return ew.quotient(exact, y)
 }
@@ -108,7 +111,7 @@ function floorQuotient(x: Value, y: Value): Value {
 /** Division rounded toward zero. */
 function truncDivide(ctx: TraceContext, a: TensorOrNumber, b: TensorOrNumber): Value {
   const [x, y] = broadcast(ctx, [a, b]) as [Value, Value]
-  return isFloat(x.dtype) ? ew.trunc(ew.div(x, y)) : ew.quotient(x, y)
+  return isFloat(x.dtype) ? ew.detach(ew.trunc(ew.div(x, y))) : ew.quotient(x, y)
 }
 
 type Two = (ctx: TraceContext, a: TensorOrNumber, b: TensorOrNumber) => Value
@@ -151,34 +154,23 @@ function pairwise(name: string, doc: string, gradFn: string, op: Binary): void {
 
 pairwise('maximum', 'The larger of two elements; NaN if either is NaN', 'MaximumBackward0', ew.maximum)
 pairwise('minimum', 'The smaller of two elements; NaN if either is NaN', 'MinimumBackward0', ew.minimum)
+pairwise('fmax', 'The larger of two elements; of a number and NaN the number', 'FmaxBackward0', ew.fmax)
+pairwise('fmin', 'The smaller of two elements; of a number and NaN the number', 'FminBackward0', ew.fmin)
 
-function floats(name: string, doc: string, gradFn: string, formula: (x: Value, y: Value) => Value): void {
-  define({ names: name, homes: everywhere, doc, gradFn }, two((ctx, a, b) => {
+function floats(names: string | readonly string[], doc: string, gradFn: string, formula: (x: Value, y: Value) => Value, homes = everywhere): void {
+  define({ names, homes, doc, gradFn }, two((ctx, a, b) => {
     const [x, y] = broadcastFloats(ctx, [a, b]) as [Value, Value]
     return formula(x, y)
   }))
 }
 
-floats('atan2', 'The angle of the point (other, input)', 'Atan2Backward0', ew.atan2)
-floats('hypot', 'Length of the hypotenuse', 'HypotBackward0', (x, y) => {
-  // Scaled by the larger side, which counts as a number for the gradient: no overflow on the way.
-  const larger = ew.detach(ew.maximum(ew.abs(x), ew.abs(y)))
-  const dull = ew.logicalOr(ew.eq(larger, 0), ew.eq(larger, Infinity))
-  const scale = ew.where(dull, ew.fullLike(larger, 1), larger)
-  const [a, b] = [ew.div(x, scale), ew.div(y, scale)]
-  return ew.mul(scale, ew.sqrt(ew.add(ew.mul(a, a), ew.mul(b, b))))
-})
-floats('logaddexp', 'ln(exp(input) + exp(other))', 'LogaddexpBackward0', (x, y) => {
-  const sameInfinity = ew.logicalAnd(ew.eq(x, y), ew.eq(ew.abs(x), Infinity))
-  const zero = ew.fullLike(x, 0)
-  const gap = ew.where(sameInfinity, zero, ew.abs(ew.sub(x, y)))
-  return ew.add(ew.maximum(x, y), ew.log1p(ew.exp(ew.neg(gap))))
-})
-floats('xlogy', 'input * ln(other), 0 where input is 0', 'XlogyBackward0', (x, y) => {
-  const zero = ew.fullLike(x, 0)
-  const silent = ew.logicalAnd(ew.eq(x, 0), ew.eq(y, y))
-  return ew.where(silent, zero, ew.mul(x, ew.log(ew.where(silent, ew.fullLike(y, 1), y))))
-})
+floats(['atan2', 'arctan2'], 'The angle of the point (other, input)', 'Atan2Backward0', ew.atan2)
+floats('hypot', 'Length of the hypotenuse', 'HypotBackward0', ew.hypot)
+floats('logaddexp', 'ln(exp(input) + exp(other))', 'LogaddexpBackward0', ew.logaddexp)
+floats('logaddexp2', 'log2(2 ** input + 2 ** other)', 'Logaddexp2Backward0', ew.logaddexp2)
+floats('xlogy', 'input * ln(other), 0 where input is 0', 'XlogyBackward0', ew.xlogy, [...everywhere, 'special'])
+floats('xlog1py', 'input * ln(1 + other), 0 where input is 0', 'SpecialXlog1PyBackward0', ew.xlog1py, ['special'])
+floats('copysign', 'The size of input with the sign of other', 'CopysignBackward0', ew.copysign)
 
 define({ names: 'lerp', homes: everywhere, doc: 'input + weight * (end - input)', gradFn: 'LerpBackward0' },
   signature({ input: floatTensor, end: floatTensor, weight: operand }, ({ input, end, weight }, ctx) => {
@@ -206,24 +198,31 @@ numeric(['abs', 'absolute'], 'Absolute value', 'AbsBackward0', ew.abs)
 numeric(['sign', 'sgn'], '-1, 0 or 1', 'SignBackward0', ew.sign)
 
 floatFunction('exp', 'e to the power of input', 'ExpBackward0', ew.exp)
-floatFunction('exp2', '2 to the power of input', 'Exp2Backward0', (x) => ew.exp(ew.mul(x, Math.LN2)))
-floatFunction('expm1', 'exp(input) - 1, exact near 0', 'Expm1Backward0', ew.expm1)
+floatFunction('exp2', '2 to the power of input', 'Exp2Backward0', ew.exp2, alsoSpecial)
+floatFunction('expm1', 'exp(input) - 1, exact near 0', 'Expm1Backward0', ew.expm1, alsoSpecial)
 floatFunction('log', 'Natural logarithm', 'LogBackward0', ew.log)
-floatFunction('log2', 'Logarithm to base 2', 'Log2Backward0', (x) => ew.mul(ew.log(x), Math.LOG2E))
-floatFunction('log10', 'Logarithm to base 10', 'Log10Backward0', (x) => ew.mul(ew.log(x), Math.LOG10E))
-floatFunction('log1p', 'ln(1 + input), exact near 0', 'Log1PBackward0', ew.log1p)
+floatFunction('log2', 'Logarithm to base 2', 'Log2Backward0', ew.log2)
+floatFunction('log10', 'Logarithm to base 10', 'Log10Backward0', ew.log10)
+floatFunction('log1p', 'ln(1 + input), exact near 0', 'Log1PBackward0', ew.log1p, alsoSpecial)
 floatFunction('sqrt', 'Square root', 'SqrtBackward0', ew.sqrt)
-floatFunction('rsqrt', '1 / sqrt(input)', 'RsqrtBackward0', (x) => ew.div(1, ew.sqrt(x)))
+floatFunction('rsqrt', '1 / sqrt(input)', 'RsqrtBackward0', ew.rsqrt)
 floatFunction('reciprocal', '1 / input', 'ReciprocalBackward0', (x) => ew.div(1, x))
 floatFunction('sin', 'Sine', 'SinBackward0', ew.sin)
 floatFunction('cos', 'Cosine', 'CosBackward0', ew.cos)
-floatFunction('tan', 'Tangent', 'TanBackward0', (x) => ew.div(ew.sin(x), ew.cos(x)))
-floatFunction(['atan', 'arctan'], 'Arc tangent', 'AtanBackward0', (x) => ew.atan2(x, ew.fullLike(x, 1)))
-floatFunction('sinh', 'Hyperbolic sine', 'SinhBackward0', (x) => ew.mul(ew.sub(ew.expm1(x), ew.expm1(ew.neg(x))), 0.5))
-floatFunction('cosh', 'Hyperbolic cosine', 'CoshBackward0', (x) => ew.mul(ew.add(ew.exp(x), ew.exp(ew.neg(x))), 0.5))
+floatFunction('tan', 'Tangent', 'TanBackward0', ew.tan)
+floatFunction(['asin', 'arcsin'], 'Arc sine', 'AsinBackward0', ew.asin)
+floatFunction(['acos', 'arccos'], 'Arc cosine', 'AcosBackward0', ew.acos)
+floatFunction(['atan', 'arctan'], 'Arc tangent', 'AtanBackward0', ew.atan)
+floatFunction('sinh', 'Hyperbolic sine', 'SinhBackward0', ew.sinh)
+floatFunction('cosh', 'Hyperbolic cosine', 'CoshBackward0', ew.cosh)
 floatFunction('tanh', 'Hyperbolic tangent', 'TanhBackward0', ew.tanh, ['torch', 'Tensor', 'F'])
+floatFunction(['asinh', 'arcsinh'], 'Inverse of sinh', 'AsinhBackward0', ew.asinh)
+floatFunction(['acosh', 'arccosh'], 'Inverse of cosh', 'AcoshBackward0', ew.acosh)
+floatFunction(['atanh', 'arctanh'], 'Inverse of tanh', 'AtanhBackward0', ew.atanh)
 floatFunction('sigmoid', '1 / (1 + exp(-input))', 'SigmoidBackward0', ew.sigmoid, ['torch', 'Tensor', 'F'])
-floatFunction('erf', 'Error function', 'ErfBackward0', ew.erf)
+floatFunction('rad2deg', 'Degrees of an angle in radians', 'Rad2DegBackward0', (x) => ew.mul(x, 180 / Math.PI))
+floatFunction('deg2rad', 'Radians of an angle in degrees', 'Deg2RadBackward0', (x) => ew.mul(x, Math.PI / 180))
+floatFunction('angle', 'pi for numbers below 0, else 0', 'AngleBackward0', (x) => ew.where(ew.eq(x, x), ew.where(ew.lt(x, 0), ew.fullLike(x, Math.PI), ew.fullLike(x, 0)), ew.detach(x)))
 define({ names: 'square', homes: everywhere, doc: 'input ** 2', gradFn: 'PowBackward0' }, signature({ input: tensor }, ({ input }) => ew.mul(input, input)))
 
 function rounding(names: string | readonly string[], doc: string, gradFn: string, op: Unary): void {
@@ -233,23 +232,31 @@ function rounding(names: string | readonly string[], doc: string, gradFn: string
 rounding('floor', 'Rounds down', 'FloorBackward0', ew.floor)
 rounding('ceil', 'Rounds up', 'CeilBackward0', ew.ceil)
 rounding(['trunc', 'fix'], 'Rounds toward 0', 'TruncBackward0', ew.trunc)
-rounding('round', 'Rounds to the nearest whole number, halves to even', 'RoundBackward0', ew.round)
+for (const [homes, gradFn] of [[everywhere, 'RoundBackward0'], [['special'], 'RoundBackward1']] as const) {
+  define({ names: 'round', homes, doc: 'Rounds to the nearest number with so many decimals, halves to even', gradFn },
+    signature({ input: tensor, decimals: withDefault(integer, 0) }, ({ input, decimals }, ctx) => {
+      if (!isFloat(input.dtype)) return decimals === 0 ? input : fail(ctx, 'dtype_mismatch', `round(): decimals needs a floating-point tensor, got ${input.dtype}`)
+      const unit = 10 ** Math.abs(decimals)
+      if (decimals === 0) return ew.round(input)
+      return decimals > 0 ? ew.div(ew.round(ew.mul(input, unit)), unit) : ew.mul(ew.round(ew.div(input, unit)), unit)
+    }))
+}
 define({ names: 'frac', homes: everywhere, doc: 'Fraction, with the sign of input', gradFn: 'FracBackward0' }, signature({ input: floatTensor }, ({ input }) => ew.sub(input, ew.trunc(input))))
 
 // ---- limits
 
-/** At least `min`, at most `max`; NaN passes. The gradient passes where the limits are met exactly. */
+/** At least `min`, at most `max`; NaN passes. The gradient passes where the limits are met exactly, and none through NaN. */
 export function clamp(ctx: TraceContext, input: Value, min: TensorOrNumber | undefined, max: TensorOrNumber | undefined): Value {
   const given = [input, min, max].filter((x) => x !== undefined)
   const [x, ...limits] = broadcast(ctx, given)
   let result = x!
   if (min !== undefined) {
     const low = limits.shift()!
-    result = ew.where(ew.lt(result, low), low, result)
+    result = ew.where(ew.ge(result, low), result, ew.maximum(ew.detach(result), low))
   }
   if (max !== undefined) {
     const high = limits.shift()!
-    result = ew.where(ew.gt(result, high), high, result)
+    result = ew.where(ew.le(result, high), result, ew.minimum(ew.detach(result), high))
   }
   return result
 }
@@ -259,6 +266,9 @@ define({ names: ['clamp', 'clip'], homes: everywhere, doc: 'Limits elements to [
     if (min === undefined && max === undefined) fail(ctx, 'bad_argument', 'clamp() needs min or max')
     return clamp(ctx, input, min, max)
   }))
+
+define({ names: 'clamp_min', homes: everywhere, doc: 'At least min', gradFn: 'ClampMinBackward0' }, signature({ input: tensor, min: operand }, ({ input, min }, ctx) => clamp(ctx, input, min, undefined)))
+define({ names: 'clamp_max', homes: everywhere, doc: 'At most max', gradFn: 'ClampMaxBackward0' }, signature({ input: tensor, max: operand }, ({ input, max }, ctx) => clamp(ctx, input, undefined, max)))
 
 // ---- comparisons and logic
 

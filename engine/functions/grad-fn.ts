@@ -122,17 +122,28 @@ const crossEntropy: Rule = (given, usual) => {
   return (numberOf(given, 'label_smoothing') ?? 0) > 0 ? 'AddBackward0' : nllLoss(given, usual)
 }
 
+const power: Rule = (given, usual) => (isTensor(given, 'exponent') ? (isTensor(given, 'input') ? 'PowBackward1' : 'PowBackward2') : usual)
+
+/** The three overloads of a function of two tensors, one of which may be a number. */
+const ofNumbers = (name: string): Rule => (given, usual) => (isTensor(given, 'input') ? (isTensor(given, 'other') ? usual : `${name}2`) : `${name}1`)
+
 const rules: Readonly<Record<string, Rule>> = {
   clamp: (given, usual) => (isTensor(given, 'min') || isTensor(given, 'max') ? 'ClampBackward0' : usual),
+  clamp_max: where('max', 'ClampMaxBackward1', isTensor),
+  clamp_min: where('min', 'ClampMinBackward1', isTensor),
+  copysign: where('other', 'CopysignBackward1', (given, name) => !isTensor(given, name)),
   div: where('rounding_mode', 'DivBackward2'),
   fmod: where('other', 'FmodBackward1', isTensor),
   lerp: where('weight', 'LerpBackward1', isTensor),
   masked_fill: where('value', 'MaskedFillBackward1', isTensor),
-  pow: (given, usual) => (isTensor(given, 'exponent') ? (isTensor(given, 'input') ? 'PowBackward1' : 'PowBackward2') : usual),
+  pow: power,
+  float_power: power,
   remainder: where('other', 'RemainderBackward1', isTensor),
   rsub: where('other', 'RsubBackward0', isTensor),
   sgn: () => 'SgnBackward0',
-  xlogy: (given, usual) => (isTensor(given, 'input') ? (isTensor(given, 'other') ? usual : 'XlogyBackward2') : 'XlogyBackward1'),
+  round: where('decimals', 'RoundBackward1'),
+  xlog1py: ofNumbers('SpecialXlog1PyBackward'),
+  xlogy: ofNumbers('XlogyBackward'),
 
   sum: alongDim('SumBackward1'),
   mean: alongDim('MeanBackward1'),
@@ -194,7 +205,7 @@ export function hasGradFnRule(name: string): boolean {
 }
 
 /** Functions that give back their argument where there is nothing to do: it keeps its own grad_fn. */
-const idle: ReadonlySet<string> = new Set(['as_tensor', 'cpu', 'atleast_1d', 'atleast_2d', 'atleast_3d', 'cartesian_prod', 'contiguous', 'flatten', 'float', 'double', 'long', 'bool', 'int', 'to', 'type', 'type_as', 'Flatten', 'Identity', 'Dropout', 'Dropout1d', 'Dropout2d', 'Dropout3d', 'AlphaDropout', 'FeatureAlphaDropout'])
+const idle: ReadonlySet<string> = new Set(['as_tensor', 'cpu', 'atleast_1d', 'atleast_2d', 'atleast_3d', 'cartesian_prod', 'contiguous', 'flatten', 'float', 'double', 'long', 'bool', 'int', 'to', 'type', 'type_as', 'Flatten', 'Identity', 'Dropout', 'Dropout1d', 'Dropout2d', 'Dropout3d', 'AlphaDropout', 'FeatureAlphaDropout', 'positive', 'conj', 'real'])
 
 export function mayGiveBack(name: string): boolean {
   return idle.has(name)

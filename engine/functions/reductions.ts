@@ -175,7 +175,7 @@ define({ names: 'aminmax', homes: everywhere, doc: 'Smallest and largest element
     return { names: ['min', 'max'], values: [false, true].map((largest) => keep(extreme(input, axes, largest), input, axes, keepdim)) }
   }))
 
-define({ names: 'logsumexp', homes: everywhere, doc: 'ln of the sum of exponentials', gradFn: 'LogsumexpBackward0' },
+define({ names: 'logsumexp', homes: [...everywhere, 'special'], doc: 'ln of the sum of exponentials', gradFn: 'LogsumexpBackward0' },
   signature({ input: tensor, dim: integers, keepdim: keepdims }, ({ input, dim, keepdim }, ctx) => {
     const x = toFloat(ctx, input)
     const axes = resolveDims(ctx, dim, x.shape)

@@ -34,6 +34,6 @@ for (const [name, doc, gradFn, formula] of [
     signature({ input: tensor, dim: optional(integer), _stacklevel: withDefault(integer, 3), dtype: optional(dtype) }, ({ input, dim, dtype: to }, ctx) =>
       along(ctx, formula, input, dim ?? implicitDim(input.shape.length), to)))
   if (name === 'softmin') continue
-  define({ names: name, homes: ['torch', 'Tensor'], doc, gradFn },
+  define({ names: name, homes: ['torch', 'Tensor', 'special'], doc, gradFn },
     signature({ input: tensor, dim: integer, dtype: optional(dtype) }, ({ input, dim, dtype: to }, ctx) => along(ctx, formula, input, dim, to)))
 }

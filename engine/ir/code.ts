@@ -20,8 +20,12 @@ export interface Code<T> {
   sub(a: T, b: T): T
   mul(a: T, b: T): T
   div(a: T, b: T): T
+  /** a·b + c, fused where the processor can. */
+  madd(a: T, b: T, c: T): T
   neg(x: T): T
   abs(x: T): T
+  /** The size of `x` with the sign of `y`, zeros and NaN included. */
+  copysign(x: T, y: T): T
   sqrt(x: T): T
   min(a: T, b: T): T
   max(a: T, b: T): T
@@ -44,8 +48,11 @@ export interface Code<T> {
   select(mask: T, a: T, b: T): T
 
   exp(x: T): T
+  exp2(x: T): T
   expm1(x: T): T
   log(x: T): T
+  log2(x: T): T
+  log10(x: T): T
   log1p(x: T): T
   sin(x: T): T
   cos(x: T): T
@@ -59,10 +66,24 @@ export interface Code<T> {
   /** Integer quotient rounded toward zero; 0 for a zero divisor. */
   quotient(x: T, y: T): T
 
+  /** `formula` in float64: of float32 arguments the result is rounded once. */
+  wide(formula: (s: Code<T>, ...args: T[]) => T, ...args: T[]): T
+
   cast(x: T, from: DType, to: DType): T
   /**
    * `x` as an index into `size` places. A number that is not whole or not in [0, size) stops the run
    * with fault number `site`; the result is then 0. With `wraps`, numbers from -size on count from the end.
    */
   index(x: T, from: DType, check: IndexCheck): T
+}
+
+/** c₀ x^n + c₁ x^(n-1) + … by Horner's rule. */
+export function polynomial<T>(s: Code<T>, x: T, coefficients: readonly number[]): T {
+  let sum = s.const(coefficients[0]!)
+  for (const c of coefficients.slice(1)) sum = s.madd(sum, x, s.const(c))
+  return sum
+}
+
+export function rational<T>(s: Code<T>, x: T, numerator: readonly number[], denominator: readonly number[]): T {
+  return s.div(polynomial(s, x, numerator), polynomial(s, x, denominator))
 }

@@ -20,14 +20,16 @@ function bits(a: number, b: number, op: (a: bigint, b: bigint) => bigint): numbe
 
 /** `dtype` is what the formula computes in; it decides what `not` and `quotient` mean. */
 export function numberCode(dtype: DType): Code<number> {
-  return {
+  const code: Code<number> = {
     const: (x) => x,
     add: (a, b) => a + b,
     sub: (a, b) => a - b,
     mul: (a, b) => a * b,
     div: (a, b) => a / b,
+    madd: (a, b, c) => a * b + c,
     neg: (x) => -x,
     abs: Math.abs,
+    copysign: (x, y) => (y < 0 || Object.is(y, -0) ? -Math.abs(x) : Math.abs(x)),
     sqrt: Math.sqrt,
     min: Math.min,
     max: Math.max,
@@ -45,8 +47,11 @@ export function numberCode(dtype: DType): Code<number> {
     not: (x) => (dtype === 'bool' ? Number(x === 0) : -x - 1),
     select: (mask, a, b) => (mask === 0 ? b : a),
     exp: Math.exp,
+    exp2: (x) => 2 ** x,
     expm1: Math.expm1,
     log: Math.log,
+    log2: Math.log2,
+    log10: Math.log10,
     log1p: Math.log1p,
     sin: Math.sin,
     cos: Math.cos,
@@ -58,6 +63,7 @@ export function numberCode(dtype: DType): Code<number> {
     pow: (x, y) => (x === 1 || (x === -1 && Math.abs(y) === Infinity) ? 1 : x ** y),
     fmod: (x, y) => (dtype === 'int64' && y === 0 ? 0 : x % y),
     quotient: (x, y) => (y === 0 ? 0 : Math.trunc(x / y)),
+    wide: (formula, ...args) => formula(code, ...args),
     cast: (x, _from, to) => {
       if (to === 'float64') return x
       if (to === 'float32') return Math.fround(x)
@@ -70,6 +76,7 @@ export function numberCode(dtype: DType): Code<number> {
       return place
     },
   }
+  return code
 }
 
 function roundHalfEven(x: number): number {

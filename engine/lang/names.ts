@@ -23,10 +23,11 @@ const dtypes: Readonly<Record<string, DType>> = {
 
 /** Names of modules, and the functions and modules in them. */
 const namespaces: Readonly<Record<string, { readonly home?: Home; readonly inside: Readonly<Record<string, string>> }>> = {
-  torch: { home: 'torch', inside: { nn: 'torch.nn', linalg: 'torch.linalg', autograd: 'torch.autograd', functional: 'torch.functional', Tensor: 'torch.Tensor' } },
+  torch: { home: 'torch', inside: { nn: 'torch.nn', linalg: 'torch.linalg', special: 'torch.special', autograd: 'torch.autograd', functional: 'torch.functional', Tensor: 'torch.Tensor' } },
   'torch.nn': { inside: { functional: 'F' } },
   'torch.functional': { home: 'torch', inside: {} },
   'torch.linalg': { home: 'linalg', inside: {} },
+  'torch.special': { home: 'special', inside: {} },
   'torch.autograd': { home: 'autograd', inside: {} },
   'torch.Tensor': { home: 'Tensor', inside: {} },
   F: { home: 'F', inside: {} },

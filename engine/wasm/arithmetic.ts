@@ -43,6 +43,11 @@ export class VectorArithmetic {
     return this.#arithmetic('abs', x)
   }
 
+  copysign(x: Reg, y: Reg): Reg {
+    const sign = x.type === 'f64' ? this.builder.bits64('f64', -0x8000000000000000n) : this.builder.bits('f32', -0x80000000)
+    return this.select(sign, y, x)
+  }
+
   sqrt(x: Reg): Reg {
     return this.#arithmetic('sqrt', x)
   }

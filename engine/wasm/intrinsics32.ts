@@ -2,7 +2,7 @@
  * float32 intrinsics on four lanes. NaN, ±Infinity, ±0 and subnormal numbers give what PyTorch gives. The largest
  * errors, measured over the range by test/engine/intrinsics.test.ts, are stated in docs/numerics.md.
  *
- * Sources: Cephes (expf), N. Juffa's published minimax polynomials (logf, erff), W. Kahan (log1p).
+ * Sources: Cephes (expf), N. Juffa's published minimax polynomials (logf, erff).
  */
 import type { Reg } from './registers.ts'
 import type { VectorArithmetic } from './arithmetic.ts'
@@ -40,16 +40,26 @@ function expm1Reduced(s: VectorArithmetic, r: Reg): Reg {
   return s.madd(s.polynomial(r, expTail), s.mul(r, r), r)
 }
 
-export function exp(s: VectorArithmetic, x: Reg): Reg {
+/** p · 2^n by two factors, so that neither overflows and the last multiplication rounds a subnormal result once. */
+function scale(s: VectorArithmetic, p: Reg, shifted: Reg): Reg {
   const b = s.builder
-  // Outside of this interval the result is 0 or Infinity anyway; NaN passes.
-  const { shifted, r } = reduceByLn2(s, s.atLeast(s.atMost(x, s.const(89)), s.const(-104)))
-  const p = s.add(expm1Reduced(s, r), s.const(1))
-  // Two factors, so that neither overflows and the last multiplication rounds a subnormal result once.
   const half = b.shift('i32x4.shl', b.shift('i32x4.shr_s', shifted, 1), 23)
   const rest = b.op('i32', 'i32x4.sub', b.shift('i32x4.shl', shifted, 23), half)
   const one = b.bits('f32', 0x3f800000)
   return s.mul(s.mul(p, b.op('f32', 'i32x4.add', half, one)), b.op('f32', 'i32x4.add', rest, one))
+}
+
+export function exp(s: VectorArithmetic, x: Reg): Reg {
+  // Outside of this interval the result is 0 or Infinity anyway; NaN passes.
+  const { shifted, r } = reduceByLn2(s, s.atLeast(s.atMost(x, s.const(89)), s.const(-104)))
+  return scale(s, s.add(expm1Reduced(s, r), s.const(1)), shifted)
+}
+
+export function exp2(s: VectorArithmetic, x: Reg): Reg {
+  const inside = s.atLeast(s.atMost(x, s.const(129)), s.const(-151))
+  const shifted = s.add(inside, s.const(roundingMagic))
+  const r = s.mul(s.sub(inside, s.sub(shifted, s.const(roundingMagic))), s.const(Math.LN2))
+  return scale(s, s.add(expm1Reduced(s, r), s.const(1)), shifted)
 }
 
 export function expm1(s: VectorArithmetic, x: Reg): Reg {
@@ -61,7 +71,8 @@ export function expm1(s: VectorArithmetic, x: Reg): Reg {
   return s.select(s.eq(x, s.const(0)), x, doubled)
 }
 
-export function log(s: VectorArithmetic, x: Reg): Reg {
+/** x = 2^k m with m in [2/3, 4/3): k, and ln m. */
+function logParts(s: VectorArithmetic, x: Reg): { readonly k: Reg; readonly mantissa: Reg } {
   const b = s.builder
   // Subnormal numbers are scaled into the normal range first.
   const tiny = s.lt(x, s.const(1.17549435e-38))
@@ -73,9 +84,20 @@ export function log(s: VectorArithmetic, x: Reg): Reg {
   const k = s.add(b.op('f32', 'f32x4.convert_i32x4_s', b.shift('i32x4.shr_s', exponent, 23)), shift)
   const f = s.sub(m, s.const(1))
   const p = s.polynomial(f, [-0.130310059, 0.140869141, -0.121483512, 0.139814854, -0.166846126, 0.200120345, -0.24999620, 0.333331972, -0.5])
-  const mantissa = s.madd(p, s.mul(f, f), f)
-  const result = s.madd(k, s.const(0.693147182), mantissa)
-  return logSpecials(s, x, result)
+  return { k, mantissa: s.madd(p, s.mul(f, f), f) }
+}
+
+export function log(s: VectorArithmetic, x: Reg): Reg {
+  const { k, mantissa } = logParts(s, x)
+  return logSpecials(s, x, s.madd(k, s.const(0.693147182), mantissa))
+}
+
+const log2eHigh = Math.fround(Math.LOG2E)
+
+export function log2(s: VectorArithmetic, x: Reg): Reg {
+  const { k, mantissa } = logParts(s, x)
+  const low = s.madd(mantissa, s.const(Math.LOG2E - log2eHigh), k)
+  return logSpecials(s, x, s.madd(mantissa, s.const(log2eHigh), low))
 }
 
 /** Results for what has no logarithm: -Infinity at 0; the square root of the rest is NaN, or the Infinity or NaN itself. */
@@ -84,13 +106,14 @@ function logSpecials(s: VectorArithmetic, x: Reg, result: Reg): Reg {
   return s.select(ordinary, result, s.select(s.eq(x, s.const(0)), s.const(-Infinity), s.sqrt(x)))
 }
 
-/** ln(1 + x) = ln(u) · x / (u - 1) with u = 1 + x rounded: the errors of u cancel (Kahan). */
+/** ln(1 + x) = ln(u) + c / u, where u = 1 + x rounded and c is what was rounded away. */
 export function log1p(s: VectorArithmetic, x: Reg): Reg {
   const u = s.add(x, s.const(1))
   const d = s.sub(u, s.const(1))
-  const exact = s.mul(log(s, u), s.div(x, d))
-  const plain = s.or(s.eq(d, s.const(0)), s.eq(x, s.const(Infinity)))
-  return s.select(plain, x, exact)
+  const lost = s.add(s.sub(x, d), s.sub(s.const(1), s.sub(u, d)))
+  const plain = s.or(s.eq(u, s.const(0)), s.eq(u, s.const(Infinity)))
+  const corrected = s.add(log(s, u), s.andnot(s.div(lost, u), plain))
+  return s.select(s.eq(d, s.const(0)), x, corrected)
 }
 
 /** m / (m + 2) for m = e^2|x| - 1, which is computed without cancellation. Beyond |x| = 10 it is 1. */
@@ -99,18 +122,15 @@ export function tanh(s: VectorArithmetic, x: Reg): Reg {
   const { shifted, r } = reduceByLn2(s, s.atMost(s.add(a, a), s.const(20)))
   const power = powerOfTwo(s, shifted)
   const m = s.madd(power, expm1Reduced(s, r), s.sub(power, s.const(1)))
-  return withSignOf(s, s.div(m, s.add(m, s.const(2))), x)
+  return s.copysign(s.div(m, s.add(m, s.const(2))), x)
 }
 
-function withSignOf(s: VectorArithmetic, magnitude: Reg, x: Reg): Reg {
-  return s.or(magnitude, s.and(x, s.builder.bits('f32', -2147483648)))
-}
-
+/** 1 / (1 + 2^n (1 + q)) for e^-x = 2^n (1 + q): half of the denominator is rounded once, after 1 + 2^n. */
 export function sigmoid(s: VectorArithmetic, x: Reg): Reg {
-  const { shifted, r } = reduceByLn2(s, s.atLeast(s.atMost(s.neg(x), s.const(89)), s.const(-87)))
-  const p = s.add(expm1Reduced(s, r), s.const(1))
-  // 1 + e^-x; half the power and twice the factor, so that only what is larger than any float32 overflows.
-  return s.div(s.const(1), s.madd(s.add(p, p), powerOfTwo(s, shifted, -1), s.const(1)))
+  const { shifted, r } = reduceByLn2(s, s.atLeast(s.atMost(s.neg(x), s.const(89)), s.const(-86)))
+  const halfPower = powerOfTwo(s, shifted, -1)
+  const half = s.madd(halfPower, expm1Reduced(s, r), s.add(halfPower, s.const(0.5)))
+  return s.div(s.const(1), s.add(half, half))
 }
 
 export function erf(s: VectorArithmetic, x: Reg): Reg {
@@ -125,5 +145,5 @@ export function erf(s: VectorArithmetic, x: Reg): Reg {
   const large = s.nmadd(s.add(expm1Reduced(s, r), s.const(1)), powerOfTwo(s, shifted), s.const(1))
   const p = s.polynomial(z, [-5.96761703e-4, 4.99119423e-3, -2.67681349e-2, 1.12819925e-1, -3.76125336e-1, 1.28379166e-1])
   const small = s.madd(p, t, t)
-  return withSignOf(s, s.select(s.lt(s.const(0.927734375), t), large, small), x)
+  return s.copysign(s.select(s.lt(s.const(0.927734375), t), large, small), x)
 }

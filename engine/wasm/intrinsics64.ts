@@ -2,7 +2,7 @@
  * float64 intrinsics on two lanes. NaN, ±Infinity, ±0 and subnormal numbers give what PyTorch gives. float32
  * functions without code of their own are computed here and rounded once.
  *
- * Sources: fdlibm (log, sin, cos, atan, erf), Taylor coefficients (exp), W. Kahan (log1p).
+ * Sources: fdlibm (log, sin, cos, atan), Taylor coefficients (exp).
  */
 import type { Reg } from './registers.ts'
 import type { VectorArithmetic } from './arithmetic.ts'
@@ -34,24 +34,41 @@ export function exp(s: VectorArithmetic, x: Reg): Reg {
 
 /** e^(x + low), where low is a small correction. */
 function expSum(s: VectorArithmetic, x: Reg, low: Reg | undefined): Reg {
+  const { shifted, r } = reduceByLn2(s, s.atLeast(s.atMost(x, s.const(710)), s.const(-746)))
+  return scale(s, s.add(expm1Reduced(s, low ? s.add(r, low) : r), s.const(1)), shifted)
+}
+
+/** e^r - 1 for |r| ≤ ln 2 / 2 */
+function expm1Reduced(s: VectorArithmetic, r: Reg): Reg {
+  return s.madd(s.polynomial(r, expTail), s.mul(r, r), r)
+}
+
+/** p · 2^n by two factors, so that neither overflows and the last multiplication rounds a subnormal result once. */
+function scale(s: VectorArithmetic, p: Reg, shifted: Reg): Reg {
   const b = s.builder
-  const { shifted, r: rest0 } = reduceByLn2(s, s.atLeast(s.atMost(x, s.const(710)), s.const(-746)))
-  const r = low ? s.add(rest0, low) : rest0
-  const p = s.add(s.madd(s.polynomial(r, expTail), s.mul(r, r), r), s.const(1))
-  // Two factors, so that neither overflows and the last multiplication rounds a subnormal result once.
   const half = b.shift('i64x2.shl', b.shift('i64x2.shr_u', shifted, 1), 52)
   const rest = b.op('i64', 'i64x2.sub', b.shift('i64x2.shl', shifted, 52), half)
   const one = b.bits64('f64', 0x3ff0000000000000n)
   return s.mul(s.mul(p, b.op('f64', 'i64x2.add', half, one)), b.op('f64', 'i64x2.add', rest, one))
 }
 
-export function expm1(s: VectorArithmetic, x: Reg): Reg {
+/** 2^(n - 1), so that 2^1024 is not needed. */
+function halfPowerOfTwo(s: VectorArithmetic, shifted: Reg): Reg {
   const b = s.builder
+  return b.op('f64', 'i64x2.add', b.shift('i64x2.shl', shifted, 52), b.bits64('f64', 0x3fe0000000000000n))
+}
+
+export function exp2(s: VectorArithmetic, x: Reg): Reg {
+  const inside = s.atLeast(s.atMost(x, s.const(1025)), s.const(-1076))
+  const shifted = s.add(inside, s.const(roundingMagic))
+  const r = s.mul(s.sub(inside, s.sub(shifted, s.const(roundingMagic))), s.const(Math.LN2))
+  return scale(s, s.add(expm1Reduced(s, r), s.const(1)), shifted)
+}
+
+export function expm1(s: VectorArithmetic, x: Reg): Reg {
   const { shifted, r } = reduceByLn2(s, s.atLeast(s.atMost(x, s.const(710)), s.const(-40)))
-  const small = s.madd(s.polynomial(r, expTail), s.mul(r, r), r)
-  // 2^(n - 1), so that 2^1024 is not needed.
-  const power = b.op('f64', 'i64x2.add', b.shift('i64x2.shl', shifted, 52), b.bits64('f64', 0x3fe0000000000000n))
-  const result = s.madd(power, small, s.sub(power, s.const(0.5)))
+  const power = halfPowerOfTwo(s, shifted)
+  const result = s.madd(power, expm1Reduced(s, r), s.sub(power, s.const(0.5)))
   return s.select(s.eq(x, s.const(0)), x, s.add(result, result))
 }
 
@@ -75,9 +92,29 @@ export function log(s: VectorArithmetic, x: Reg): Reg {
   const halfSquare = s.mul(s.mul(f, f), s.const(0.5))
   const low = s.madd(t, s.add(halfSquare, r), s.mul(k, s.const(ln2Low)))
   const result = s.madd(k, s.const(ln2High), s.sub(f, s.sub(halfSquare, low)))
+  return logSpecials(s, x, result)
+}
+
+/** Results for what has no logarithm: -Infinity at 0; the square root of the rest is NaN, or the Infinity or NaN itself. */
+function logSpecials(s: VectorArithmetic, x: Reg, result: Reg): Reg {
   const ordinary = s.and(s.lt(s.const(0), x), s.lt(x, s.const(Infinity)))
-  // The square root of what has no logarithm is NaN, or the Infinity or NaN itself.
   return s.select(ordinary, result, s.select(s.eq(x, s.const(0)), s.const(-Infinity), s.sqrt(x)))
+}
+
+export function log2(s: VectorArithmetic, x: Reg): Reg {
+  return logSpecials(s, x, logTimes(s, x, Math.LOG2E, 2.0355273740931033e-17))
+}
+
+export function log10(s: VectorArithmetic, x: Reg): Reg {
+  return logSpecials(s, x, logTimes(s, x, Math.LOG10E, 1.098319650216765e-17))
+}
+
+/** ln x times (factor + rest), rounded once: logarithms of powers of the base are whole. */
+function logTimes(s: VectorArithmetic, x: Reg, factor: number, rest: number): Reg {
+  const { high, low } = logPair(s, x)
+  const product = s.mul(high, s.const(factor))
+  const lost = s.neg(s.nmadd(high, s.const(factor), product))
+  return s.add(product, s.add(lost, s.madd(high, s.const(rest), s.mul(low, s.const(factor)))))
 }
 
 /** The exponent field k·2^52 as the float k. */
@@ -88,27 +125,29 @@ function exponentToFloat(s: VectorArithmetic, exponent: Reg): Reg {
   return s.sub(b.op('f64', 'i64x2.add', k, magic), s.const(roundingMagic))
 }
 
+/** ln(1 + x) = ln(u) + c / u, where u = 1 + x rounded and c is what was rounded away. */
 export function log1p(s: VectorArithmetic, x: Reg): Reg {
   const u = s.add(x, s.const(1))
   const d = s.sub(u, s.const(1))
-  const exact = s.mul(log(s, u), s.div(x, d))
-  return s.select(s.or(s.eq(d, s.const(0)), s.eq(x, s.const(Infinity))), x, exact)
+  const lost = s.add(s.sub(x, d), s.sub(s.const(1), s.sub(u, d)))
+  const plain = s.or(s.eq(u, s.const(0)), s.eq(u, s.const(Infinity)))
+  const corrected = s.add(log(s, u), s.andnot(s.div(lost, u), plain))
+  return s.select(s.eq(d, s.const(0)), x, corrected)
 }
 
 /** t / (t + 2) with t = e^(2|x|) - 1. */
 export function tanh(s: VectorArithmetic, x: Reg): Reg {
   const a = s.abs(x)
   const t = expm1(s, s.atMost(s.add(a, a), s.const(44)))
-  return withSignOf(s, s.div(t, s.add(t, s.const(2))), x)
+  return s.copysign(s.div(t, s.add(t, s.const(2))), x)
 }
 
-export function withSignOf(s: VectorArithmetic, magnitude: Reg, x: Reg): Reg {
-  const sign = s.builder.bits64('f64', -0x8000000000000000n)
-  return s.or(s.andnot(magnitude, sign), s.and(x, sign))
-}
-
+/** 1 / (1 + 2^n (1 + q)) for e^-x = 2^n (1 + q): half of the denominator is rounded once, after 1 + 2^n. */
 export function sigmoid(s: VectorArithmetic, x: Reg): Reg {
-  return s.div(s.const(1), s.add(s.const(1), exp(s, s.neg(x))))
+  const { shifted, r } = reduceByLn2(s, s.atLeast(s.atMost(s.neg(x), s.const(710)), s.const(-708)))
+  const halfPower = halfPowerOfTwo(s, shifted)
+  const half = s.madd(halfPower, expm1Reduced(s, r), s.add(halfPower, s.const(0.5)))
+  return s.div(s.const(1), s.add(half, half))
 }
 
 // ---- trigonometry
@@ -201,7 +240,7 @@ export function atan2(s: VectorArithmetic, y: Reg, x: Reg): Reg {
   // The sign bit, so that -0 counts as negative.
   const left = b.op('m64', 'i64x2.lt_s', x, b.bits64('i64', 0n))
   angle = s.select(left, s.sub(s.const(Math.PI), angle), angle)
-  const signed = withSignOf(s, angle, y)
+  const signed = s.copysign(angle, y)
   return s.select(s.and(s.eq(x, x), s.eq(y, y)), signed, s.add(x, y))
 }
 
@@ -257,55 +296,4 @@ export function pow(s: VectorArithmetic, x: Reg, y: Reg): Reg {
   const minusOneToInfinity = s.and(s.eq(x, s.const(-1)), s.eq(s.abs(y), s.const(Infinity)))
   const one = s.or(s.or(s.eq(y, s.const(0)), s.eq(x, s.const(1))), minusOneToInfinity)
   return s.select(one, s.const(1), result)
-}
-
-// ---- error function
-
-const erx = 8.45062911510467529297e-1
-
-/** fdlibm's erf: rational approximations on [0, 0.84375), [0.84375, 1.25), [1.25, 1/0.35) and [1/0.35, 6). */
-export function erf(s: VectorArithmetic, x: Reg): Reg {
-  const a = s.abs(x)
-  const z = s.mul(a, a)
-  const near = s.madd(a, rational(s, z, [
-    -2.37630166566501626084e-5, -5.77027029648944159157e-3, -2.84817495755985104766e-2, -3.25042107247001499370e-1,
-    1.28379167095512558561e-1,
-  ], [
-    -3.96022827877536812320e-6, 1.32494738004321644526e-4, 5.08130628187576562776e-3, 6.50222499887672944485e-2,
-    3.97917223959155352819e-1, 1,
-  ]), a)
-  const d = s.sub(a, s.const(1))
-  const middle = s.add(s.const(erx), rational(s, d, [
-    -2.16637559486879084300e-3, 3.54783043256182359371e-2, -1.10894694282396677476e-1, 3.18346619901161753674e-1,
-    -3.72207876035701323847e-1, 4.14856118683748331666e-1, -2.36211856075265944077e-3,
-  ], [
-    1.19844998467991074170e-2, 1.36370839120290507362e-2, 1.26171219808761642112e-1, 7.18286544141962662868e-2,
-    5.40397917702171048937e-1, 1.06420880400844228286e-1, 1,
-  ]))
-  const q = s.div(s.const(1), z)
-  const far = rational(s, q, [
-    -9.81432934416914548592, -8.12874355063065934246e1, -1.84605092906711035994e2, -1.62396669462573470355e2,
-    -6.23753324503260060396e1, -1.05586262253232909814e1, -6.93858572707181764372e-1, -9.86494403484714822705e-3,
-  ], [
-    -6.04244152148580987438e-2, 6.57024977031928170135, 1.08635005541779435134e2, 4.29008140027567833386e2,
-    6.45387271733267880336e2, 4.34565877475229228821e2, 1.37657754143519042600e2, 1.96512716674392571292e1, 1,
-  ])
-  const farther = rational(s, q, [
-    -4.83519191608651397019e2, -1.02509513161107724954e3, -6.37566443368389627722e2, -1.60636384855821916062e2,
-    -1.77579549177547519889e1, -7.99283237680523006574e-1, -9.86494292470009928597e-3,
-  ], [
-    -2.24409524465858183362e1, 4.74528541206955367215e2, 2.55305040643316442583e3, 3.19985821950859553908e3,
-    1.53672958608443695994e3, 3.25792512996573918826e2, 3.03380607434824582924e1, 1,
-  ])
-  const ratio = s.select(s.lt(a, s.const(1 / 0.35)), far, farther)
-  const tail = s.div(exp(s, s.add(s.sub(s.const(-0.5625), z), ratio)), a)
-  let magnitude = s.sub(s.const(1), tail)
-  magnitude = s.select(s.lt(a, s.const(1.25)), middle, magnitude)
-  magnitude = s.select(s.lt(a, s.const(0.84375)), near, magnitude)
-  magnitude = s.select(s.lt(s.const(6), a), s.const(1), magnitude)
-  return s.select(s.eq(x, x), withSignOf(s, magnitude, x), x)
-}
-
-function rational(s: VectorArithmetic, x: Reg, numerator: readonly number[], denominator: readonly number[]): Reg {
-  return s.div(s.polynomial(x, numerator), s.polynomial(x, denominator))
 }

@@ -2,6 +2,7 @@
 import { invariant } from '../errors.ts'
 import type { Code, IndexCheck } from '../ir/code.ts'
 import type { DType } from '../ir/value.ts'
+import { errorFunction } from '../ops/gaussian.ts'
 import { VectorArithmetic } from './arithmetic.ts'
 import * as f32 from './intrinsics32.ts'
 import * as f64 from './intrinsics64.ts'
@@ -15,6 +16,10 @@ export class VectorCode extends VectorArithmetic implements Code<Reg> {
     return this.#intrinsic(f32.exp, f64.exp, x)
   }
 
+  exp2(x: Reg): Reg {
+    return this.#intrinsic(f32.exp2, f64.exp2, x)
+  }
+
   expm1(x: Reg): Reg {
     return this.#intrinsic(f32.expm1, f64.expm1, x)
   }
@@ -23,16 +28,24 @@ export class VectorCode extends VectorArithmetic implements Code<Reg> {
     return this.#intrinsic(f32.log, f64.log, x)
   }
 
+  log2(x: Reg): Reg {
+    return this.#intrinsic(f32.log2, f64.log2, x)
+  }
+
+  log10(x: Reg): Reg {
+    return this.wide(f64.log10, x)
+  }
+
   log1p(x: Reg): Reg {
     return this.#intrinsic(f32.log1p, f64.log1p, x)
   }
 
   sin(x: Reg): Reg {
-    return this.#wide(f64.sin, x)
+    return this.wide(f64.sin, x)
   }
 
   cos(x: Reg): Reg {
-    return this.#wide(f64.cos, x)
+    return this.wide(f64.cos, x)
   }
 
   tanh(x: Reg): Reg {
@@ -44,20 +57,20 @@ export class VectorCode extends VectorArithmetic implements Code<Reg> {
   }
 
   erf(x: Reg): Reg {
-    return this.#intrinsic(f32.erf, f64.erf, x)
+    return this.#intrinsic(f32.erf, errorFunction, x)
   }
 
   atan2(y: Reg, x: Reg): Reg {
-    return this.#wide(f64.atan2, y, x)
+    return this.wide(f64.atan2, y, x)
   }
 
   pow(x: Reg, y: Reg): Reg {
-    return this.#wide(f64.pow, x, y)
+    return this.wide(f64.pow, x, y)
   }
 
   fmod(x: Reg, y: Reg): Reg {
     if (x.type === 'i64') return this.lanes('imod', 'i64', 'i64', x, y)
-    return this.#wide((s, a, b) => s.lanes('fmod', 'f64', 'f64', a, b), x, y)
+    return this.wide((s, a, b) => s.lanes('fmod', 'f64', 'f64', a, b), x, y)
   }
 
   quotient(x: Reg, y: Reg): Reg {
@@ -69,8 +82,8 @@ export class VectorCode extends VectorArithmetic implements Code<Reg> {
     return this.builder.emit(result === 'f32' ? 'h32' : result, { kind: 'lanes', scalar, operand, result }, args)
   }
 
-  /** Applies float64 code; float32 vectors are widened to two float64 vectors and rounded back once. */
-  #wide(code: (s: VectorCode, ...args: Reg[]) => Reg, ...args: Reg[]): Reg {
+  /** Float32 vectors are widened to two float64 vectors and rounded back once. */
+  wide(code: (s: VectorCode, ...args: Reg[]) => Reg, ...args: Reg[]): Reg {
     const inner = new VectorCode(this.builder, 'f64')
     if (args[0]!.type === 'f64') return code(inner, ...args)
     invariant(args[0]!.type === 'f32', 'float64 code takes floats')

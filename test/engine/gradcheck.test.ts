@@ -88,6 +88,7 @@ const rows: Record<string, Row> = {
   where: { cases: shapes.map((shape) => [shape, shape]), build: ([x, y]) => ew.where(ew.lt(x!, y!), ew.mul(x!, 2), ew.mul(y!, 3)) },
   cast: one((x) => ew.cast(ew.cast(x, 'float64'), 'float64')),
   copy: one((x) => ew.mul(ew.copy(x), x)),
+  polygamma: { domain: [[0.3, 3]], cases: shapes.map((shape) => [shape]), build: ([x]) => ew.add(ew.add(ew.polygamma(x!, 1), ew.polygamma(ew.sub(ew.mul(x!, 0.2), 1.75), 2)), ew.mul(ew.polygamma(x!, 5), 0.001)) },
   mark: one((x) => ew.mul(ew.mark(x, 'h'), x)),
   reshape: { cases: [[[2, 6]], [[12]], [[1, 12]]], build: ([x]) => ew.mul(reshape(x!, [3, 4]), reshape(ew.mul(x!, x!), [3, 4])) },
   permute: { cases: [[[2, 3, 4]], [[1, 5, 3]]], build: ([x]) => ew.tanh(permute(x!, [2, 0, 1])) },

@@ -53,7 +53,7 @@ class Family:
         loss = (out * weights).sum()
         if leaves:
             loss.backward()
-        gradients = {key: (leaf.grad if leaf.grad is not None else torch.zeros_like(leaf)).tolist() for key, leaf in leaves.items()}
+        gradients = {key: (torch.zeros_like(leaf) + (leaf.grad if leaf.grad is not None else 0)).tolist() for key, leaf in leaves.items()}
         request = {
             "model": {"parameters": {key: {"value": plain(value)} for key, value in parameters.items()}, "forward": lines},
             "loss": "(out * weights).sum()" if floating else "(out.double() * weights).sum()",
