@@ -5,14 +5,16 @@ import { numel } from '../ir/value.ts'
 import type { Dynamic, TraceContext } from '../lang/values.ts'
 import { fail, itemsOf } from '../lang/values.ts'
 import * as ew from '../ops/elementwise.ts'
-import { iota } from '../ops/source.ts'
+import { convolution } from '../ops/convolution.ts'
+import { pickLargest } from '../ops/pooling.ts'
+import { constant, iota } from '../ops/source.ts'
 import { expand, permute, reshape, sum } from '../ops/view.ts'
 import { family, signature } from './define.ts'
 import { extremePlace, placesAlong } from './extremes.ts'
 import type { Kind } from './parameters.ts'
 import { boolean, floatTensor, integer, integers, number, optional, withDefault } from './parameters.ts'
 import { extreme, spread } from './reductions.ts'
-import { along, batched, padAxis, perDimension, spatialWindows, take, windowColumns } from './spatial.ts'
+import { along, batched, perDimension, take } from './spatial.ts'
 
 const { define } = family('windows')
 
@@ -54,11 +56,6 @@ function plan(ctx: TraceContext, shown: string, sizes: readonly number[], { kern
   })
 }
 
-/** Windows may leave elements at the end out: the first `count` are the windows. */
-function padded(x: Value, pools: readonly Pool[], lead: number, value: number): Value {
-  return pools.reduce((y, { padding, beyond }, i) => padAxis(y, lead + i, padding, padding + beyond, value), x)
-}
-
 interface Found {
   readonly values: Value
   /** Places of the values in the input, whose spatial dimensions are counted as one. */
@@ -82,10 +79,9 @@ function grid(x: Value): Value {
 export function maxPool(ctx: TraceContext, shown: string, input: Value, rank: number, options: PoolOptions): Found {
   const [values, indices] = batched(ctx, shown, input, rank, (x) => {
     const pools = plan(ctx, shown, x.shape.slice(2), options)
-    const columns = windowColumns(padded(x, pools, 2, -Infinity), pools, 2)
-    const places = windowColumns(padded(grid(x), pools, 2, 0), pools, 2)
-    const found = largest(columns, places, [...x.shape.slice(0, 2), ...pools.map(({ count }) => count)])
-    return [found.values, found.indices]
+    const given = { kernel: pools.map(({ size }) => size), stride: pools.map(({ stride: step }) => step), dilation: pools.map(({ dilation }) => dilation), before: pools.map(({ padding }) => padding), extent: pools.map(({ count }) => count) }
+    const places = expand(ew.cast(grid(x), 'int32'), x.shape)
+    return [pickLargest(x, x, given), ew.cast(pickLargest(places, x, given), 'int64')]
   })
   return { values: values!, indices: indices! }
 }
@@ -100,12 +96,16 @@ export function avgPool(ctx: TraceContext, shown: string, input: Value, rank: nu
   if (options.divisor === 0) fail(ctx, 'bad_argument', `${shown}(): divisor_override: a number other than 0 expected`)
   return batched(ctx, shown, input, rank, (x) => {
     const pools = plan(ctx, shown, x.shape.slice(2), { ...options, dilation: [1] })
-    const all = spatialWindows(padded(x, pools, 2, 0), pools)
-    const total = sum(all, pools.map((_, i) => 2 + rank + i))
+    const sizes = pools.map(({ size }) => size)
+    const counts = pools.map(({ count }) => count)
+    const [samples, channels, ...spatial] = x.shape as [number, number, ...number[]]
+    const ones = expand(reshape(constant(x.graph, 1, x.dtype), [1, 1, ...sizes.map(() => 1)]), [1, 1, ...sizes])
+    const sums = convolution(reshape(x, [samples * channels, 1, ...spatial]), ones, undefined, counts, { stride: pools.map(({ stride: step }) => step), dilation: sizes.map(() => 1), before: pools.map(({ padding }) => padding), groups: 1 })
+    const total = reshape(sums, [samples, channels, ...counts])
     if (options.divisor !== undefined) return [ew.div(total, options.divisor)]
     return [pools.reduce((y, pool, i) => {
-      const counts = elementCounts(pool, x.shape[2 + i]!, options.countIncludePad)
-      return counts.every((n) => n === counts[0]) ? ew.div(y, counts[0]!) : ew.div(y, along(y, 2 + i, counts))
+      const elements = elementCounts(pool, x.shape[2 + i]!, options.countIncludePad)
+      return elements.every((n) => n === elements[0]) ? ew.div(y, elements[0]!) : ew.div(y, along(y, 2 + i, elements))
     }, total)]
   })[0]!
 }

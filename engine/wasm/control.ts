@@ -65,3 +65,19 @@ export function repeatRange(f: FunctionBody, body: () => void, most?: number): v
   f.op('end')
   f.op('end')
 }
+
+/**
+ * `move` for 0, 1, … below `count`: one behind the other, or where there are many in a loop, eight at a time, which moves
+ * the addresses by so many bytes for each. The addresses are as before afterwards.
+ */
+export function stretch(f: FunctionBody, count: number, addresses: readonly (readonly [Local, number])[], move: (i: number) => void): void {
+  const loops = count <= 16 ? 0 : Math.floor(count / 8)
+  if (loops > 0) {
+    repeat(f, loops, () => {
+      for (let i = 0; i < 8; i++) move(i)
+      for (const [local, bytes] of addresses) increment(f, local, 8 * bytes)
+    })
+    for (const [local, bytes] of addresses) increment(f, local, -loops * 8 * bytes)
+  }
+  for (let i = loops * 8; i < count; i++) move(i)
+}

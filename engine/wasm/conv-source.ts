@@ -1,6 +1,6 @@
-/** Copies the channels of a convolution's source to where its kernels read them: padded, and sorted by phases. */
+/** Copies the channels of the source of a convolution or a pool to where kernels read them: padded, and sorted by phases. */
 import type { Side, SourcePlan } from '../ir/correlation.ts'
-import { increment, repeat } from './control.ts'
+import { increment, repeat, stretch } from './control.ts'
 import type { FunctionBody, Local } from './encode.ts'
 
 export interface ChannelCopy {
@@ -9,6 +9,8 @@ export interface ChannelCopy {
   readonly channels: number
   /** Elements from channel to channel of the copy. */
   readonly pitch: number
+  /** What is around the source, as a vector; zeros by default. */
+  readonly fill?: Uint8Array
 }
 
 /** The places of one phase that the source has elements for. */
@@ -36,7 +38,7 @@ class Copier {
   readonly source: Local
   readonly target: Local
   readonly row: Local
-  readonly zero: Local
+  readonly around: Local
   readonly lanes: number
 
   constructor(f: FunctionBody, copy: ChannelCopy, source: Local, target: Local) {
@@ -45,7 +47,7 @@ class Copier {
     this.source = source
     this.target = target
     this.row = f.local('i32')
-    this.zero = f.local('v128')
+    this.around = f.local('v128')
     this.lanes = 16 / copy.bytes
   }
 
@@ -53,11 +55,11 @@ class Copier {
     const { f, copy } = this
     const { plan, bytes, channels, pitch } = copy
     const [depth, height, width] = plan.sides
-    f.v128(new Uint8Array(16))
-    f.set(this.zero)
+    f.v128(copy.fill ?? new Uint8Array(16))
+    f.set(this.around)
     repeat(f, channels, () => {
       for (const d of depth.phases) for (const h of height.phases) for (const w of width.phases) this.#phase(held(depth, d), held(height, h), held(width, w))
-      this.#zeros(pitch - plan.channel)
+      this.#surround(pitch - plan.channel)
       increment(f, this.source, depth.length * height.length * width.length * bytes)
     })
   }
@@ -68,11 +70,11 @@ class Copier {
     const [depth, height, width] = plan.sides
     const planeSize = height.size * width.size
     if (d.count * h.count * w.count === 0) {
-      this.#zeros(plan.phase)
+      this.#surround(plan.phase)
       return
     }
     const head = (d.first * height.size + h.first) * width.size + w.first
-    this.#zeros(head)
+    this.#surround(head)
     f.get(this.source)
     f.i32(((d.from * height.length + h.from) * width.length + w.from) * bytes)
     f.op('i32.add')
@@ -82,7 +84,7 @@ class Copier {
       if (count > 0) repeat(f, count, () => {
         this.#run(w.count, width.stride)
         increment(f, this.target, w.count * bytes)
-        this.#zeros(width.size - w.count)
+        this.#surround(width.size - w.count)
         increment(f, this.row, nextRow * bytes)
       })
     }
@@ -92,29 +94,30 @@ class Copier {
     }
     if (d.count > 1) repeat(f, d.count - 1, () => {
       rows(h.count)
-      this.#zeros(planeSize - h.count * width.size)
+      this.#surround(planeSize - h.count * width.size)
       increment(f, this.row, (depth.stride * height.length * width.length - h.count * nextRow) * bytes)
     })
     rows(h.count - 1)
     last()
-    this.#zeros(plan.phase - head - (d.count - 1) * planeSize - (h.count - 1) * width.size - w.count)
+    this.#surround(plan.phase - head - (d.count - 1) * planeSize - (h.count - 1) * width.size - w.count)
   }
 
-  /** Zeros for `count` elements from the target on, and for less than a vector behind them, which is written afterwards. */
-  #zeros(count: number): void {
+  /** What is around for `count` elements from the target on, and for less than a vector behind them, which is written afterwards. */
+  #surround(count: number): void {
     const { f, target, copy } = this
     if (count <= 0) return
-    if (count > 16 * this.lanes) {
+    const vectors = Math.ceil(count / this.lanes)
+    const store = (i: number): void => {
+      f.get(target)
+      f.get(this.around)
+      f.memory('v128.store', i * 16)
+    }
+    if (copy.fill || vectors <= 16) stretch(f, vectors, [[target, 16]], store)
+    else {
       f.get(target)
       f.i32(0)
       f.i32(count * copy.bytes)
       f.memoryFill()
-    } else {
-      for (let i = 0; i < count; i += this.lanes) {
-        f.get(target)
-        f.get(this.zero)
-        f.memory('v128.store', i * copy.bytes)
-      }
     }
     increment(f, target, count * copy.bytes)
   }
@@ -128,26 +131,15 @@ class Copier {
       return
     }
     const move = (at: number): void => (pairs ? this.#evenVector(at) : this.#vector(at))
-    const whole = Math.floor(count / lanes)
-    if (whole <= 16) for (let i = 0; i < whole; i++) move(i * lanes)
-    else this.#long(whole, lanes, step, move)
+    this.#stretch(Math.floor(count / lanes), lanes, step, (i) => move(i * lanes))
     // What is left of the row, together with the end of the last vector.
     if (count % lanes > 0) move(count - lanes)
   }
 
-  /** Many moves in a loop, eight at a time. */
-  #long(moves: number, elements: number, step: number, move: (at: number) => void): void {
-    const { f, copy } = this
-    const chunk = 8
-    const loops = Math.floor(moves / chunk)
-    repeat(f, loops, () => {
-      for (let i = 0; i < chunk; i++) move(i * elements)
-      increment(f, this.row, chunk * elements * step * copy.bytes)
-      increment(f, this.target, chunk * elements * copy.bytes)
-    })
-    increment(f, this.row, -loops * chunk * elements * step * copy.bytes)
-    increment(f, this.target, -loops * chunk * elements * copy.bytes)
-    for (let i = loops * chunk; i < moves; i++) move(i * elements)
+  /** Moves of some elements each, of every `step`-th of the row. */
+  #stretch(moves: number, elements: number, step: number, move: (i: number) => void): void {
+    const { f, copy, row, target } = this
+    stretch(f, moves, [[row, elements * step * copy.bytes], [target, elements * copy.bytes]], move)
   }
 
   #elements(count: number, step: number): void {
@@ -158,8 +150,7 @@ class Copier {
       f.scalarMemory(copy.bytes === 4 ? 'f32.load' : 'f64.load', i * step * copy.bytes)
       f.scalarMemory(copy.bytes === 4 ? 'f32.store' : 'f64.store', i * copy.bytes)
     }
-    if (count <= 32) for (let i = 0; i < count; i++) move(i)
-    else this.#long(count, 1, step, move)
+    this.#stretch(count, 1, step, move)
   }
 
   #vector(at: number): void {

@@ -2,16 +2,13 @@
 import type { Local } from './encode.ts'
 import { FunctionBody } from './encode.ts'
 import { increment, repeat } from './control.ts'
+import type { Unit } from './conv-pixels.ts'
 import type { SimdMemoryOp, SimdOp } from './opcodes.ts'
 
-/** A unit's first pixel: elements from the tile's first one, in the source and in the result. */
-export interface Unit {
-  readonly x: number
-  readonly y: number
-}
 
 export interface TileShape {
   readonly height: number
+  /** From the first one on. */
   readonly units: readonly Unit[]
   /** Distances of the taps of a row. */
   readonly row: readonly number[]
@@ -35,8 +32,8 @@ interface Kinds {
 }
 
 const kinds: Record<4 | 8, Kinds> = {
-  4: { splat: 'v128.load32_splat', madd: 'f32x4.relaxed_madd', add: 'f32x4.add', max: 'f32x4.max' },
-  8: { splat: 'v128.load64_splat', madd: 'f64x2.relaxed_madd', add: 'f64x2.add', max: 'f64x2.max' },
+  4: { splat: 'v128.load32_splat', madd: 'f32x4.relaxed_madd', add: 'f32x4.add', max: 'f32x4.pmax' },
+  8: { splat: 'v128.load64_splat', madd: 'f64x2.relaxed_madd', add: 'f64x2.add', max: 'f64x2.pmax' },
 }
 
 /** A function of the addresses of the first pixel in the source, of the filter, and of the first pixel in the result. */
@@ -74,12 +71,11 @@ export function emitTile(shape: TileShape): FunctionBody {
     increment(f, 1, (1 + row.length * height) * bytes)
   })
   finish(f, shape, sums, pixels[0]!)
-  if (shape.width === 32 / bytes && shape.step === 1) store(f, shape, sums)
-  else storeElements(f, shape, sums)
+  storeTile(f, shape, 2, sums)
   return f
 }
 
-/** Bias, which stands behind the filter, and max(…, 0). */
+/** Bias, which stands behind the filter, and max(…, 0), which NaN passes. */
 function finish(f: FunctionBody, { bytes, bias, relu }: TileShape, sums: readonly (readonly Local[])[], zero: Local): void {
   const kind = kinds[bytes]
   if (bias) {
@@ -104,11 +100,20 @@ function finish(f: FunctionBody, { bytes, bias, relu }: TileShape, sums: readonl
   }
 }
 
-function store(f: FunctionBody, { units, plane, bytes }: TileShape, sums: readonly (readonly Local[])[]): void {
+/** How a tile lies in the result: rows of vectors, a channel each, `plane` elements apart. */
+export type StoredTile = Pick<TileShape, 'units' | 'width' | 'step' | 'plane' | 'bytes' | 'scratch'>
+
+/** Stores the vectors of each channel's units, from the address in `to` on. */
+export function storeTile(f: FunctionBody, tile: StoredTile, to: Local, sums: readonly (readonly Local[])[]): void {
+  if (tile.width === 32 / tile.bytes && tile.step === 1) storeVectors(f, tile, to, sums)
+  else storeElements(f, tile, to, sums)
+}
+
+function storeVectors(f: FunctionBody, { units, plane, bytes }: StoredTile, to: Local, sums: readonly (readonly Local[])[]): void {
   for (const [i, sum] of sums.entries()) {
     for (const [u, { y }] of units.entries()) {
       for (const half of [1, 0]) {
-        f.get(2)
+        f.get(to)
         f.get(sum[2 * u + half]!)
         f.memory('v128.store', (i * plane + y) * bytes + half * 16)
       }
@@ -117,7 +122,7 @@ function store(f: FunctionBody, { units, plane, bytes }: TileShape, sums: readon
 }
 
 /** By way of working memory, where pairs of vectors can be stored. */
-function storeElements(f: FunctionBody, { units, plane, bytes, width, step, scratch }: TileShape, sums: readonly (readonly Local[])[]): void {
+function storeElements(f: FunctionBody, { units, plane, bytes, width, step, scratch }: StoredTile, to: Local, sums: readonly (readonly Local[])[]): void {
   const type = bytes === 4 ? 'f32' : 'f64'
   for (const [i, sum] of sums.entries()) {
     for (const u of units.keys()) {
@@ -131,7 +136,7 @@ function storeElements(f: FunctionBody, { units, plane, bytes, width, step, scra
   for (const i of sums.keys()) {
     for (const [u, { y }] of units.entries()) {
       for (let p = 0; p < width; p++) {
-        f.get(2)
+        f.get(to)
         f.i32(0)
         f.scalarMemory(`${type}.load`, scratch + (i * units.length + u) * 32 + p * bytes)
         f.scalarMemory(`${type}.store`, (i * plane + y + p * step) * bytes)

@@ -5,14 +5,16 @@
  * A tile of up to 6 channels of the result by 2 units of pixels, a unit being two 128-bit vectors, stays in registers
  * while all channels of the source and all taps are added: one element of the filter for each channel, one run of the
  * source for each unit. The filter is first brought into that order; each row of taps stands behind the place that it
- * reads. The last unit of a row of pixels overlaps the one before it, with the same numbers.
+ * reads.
  */
 import type { PlacedPart } from '../ir/correlation.ts'
 import { placedParts } from '../ir/correlation.ts'
 import type { Meeting, SumPlan } from '../ops/convolution.ts'
 import { increment, repeat } from './control.ts'
+import type { Unit } from './conv-pixels.ts'
+import { walkPixels } from './conv-pixels.ts'
 import { copyChannels } from './conv-source.ts'
-import type { TileShape, Unit } from './conv-tile.ts'
+import type { TileShape } from './conv-tile.ts'
 import { emitTile } from './conv-tile.ts'
 import type { Local, ModuleBuilder } from './encode.ts'
 import { FunctionBody } from './encode.ts'
@@ -225,47 +227,14 @@ class SumEmitter {
     f.i32(((d.start * height.result + h.start) * width.result + w.start) * bytes)
     f.op('i32.add')
     f.set(y)
-    const step = { x: width.size, y: h.step * width.result }
-    const columns = this.#columns(w.count, w.step)
-    const together = columns.length > longRow ? 1 : bestRows(columns.length, this.units, h.count)
-    const block = (rows: number): void => {
-      const all = Array.from({ length: rows }, (_, r) => columns.map((unit) => ({ x: unit.x + r * step.x, y: unit.y + r * step.y }))).flat()
-      this.#units(walk, all, { x, y, filter })
-      increment(f, x, rows * step.x * bytes)
-      increment(f, y, rows * step.y * bytes)
+    const pixels = {
+      bytes,
+      units: this.units,
+      counts: [d.count, h.count, w.count] as const,
+      x: { column: 1, row: width.size, plane: height.size * width.size },
+      y: { column: w.step, row: h.step * width.result, plane: d.step * height.result * width.result },
     }
-    repeat(f, d.count, () => {
-      const blocks = Math.floor(h.count / together)
-      if (blocks > 0) repeat(f, blocks, () => block(together))
-      if (h.count % together > 0) block(h.count % together)
-      increment(f, x, (height.size - h.count) * width.size * bytes)
-      increment(f, y, (d.step * height.result * width.result - h.count * step.y) * bytes)
-    })
-  }
-
-  /** The units of a row: elements of the source and the result from its first one. */
-  #columns(count: number, step: number): Unit[] {
-    const size = 32 / this.kernel.bytes
-    const starts = Array.from({ length: Math.ceil(count / size) }, (_, i) => Math.max(0, Math.min(i * size, count - size)))
-    return starts.map((at) => ({ x: at, y: at * step }))
-  }
-
-  /** Tiles over a list of units; those of a long row, which are equally far apart but for the last unit, in a loop. */
-  #units(walk: Walk, all: readonly Unit[], at: { readonly x: Local; readonly y: Local; readonly filter: Local }): void {
-    const { f, units } = this
-    const tiles = Array.from({ length: Math.ceil(all.length / units) }, (_, i) => all.slice(i * units, (i + 1) * units))
-    const looped = all.length > longRow * units ? Math.floor((all.length - 1) / units) : 0
-    if (looped > 0) {
-      const step = { x: tiles[1]![0]!.x * this.kernel.bytes, y: tiles[1]![0]!.y * this.kernel.bytes }
-      repeat(f, looped, () => {
-        this.#tile(walk, tiles[0]!, at)
-        increment(f, at.x, step.x)
-        increment(f, at.y, step.y)
-      })
-      increment(f, at.x, -looped * step.x)
-      increment(f, at.y, -looped * step.y)
-    }
-    for (const tile of tiles.slice(looped)) this.#tile(walk, tile, at)
+    walkPixels(f, pixels, x, y, (units) => this.#tile(walk, units, { x, y, filter }))
   }
 
   /** All channels of the result, at the units of a tile. */
@@ -317,17 +286,6 @@ class SumEmitter {
     }
     return index
   }
-}
-
-/** Units of a row that stands by itself. */
-const longRow = 8
-
-/** Rows of pixels whose units fill tiles. */
-function bestRows(columns: number, units: number, rows: number): number {
-  let best = 1
-  const filled = (n: number): number => (n * columns) / (Math.ceil((n * columns) / units) * units)
-  for (let n = 2; n <= Math.min(units, rows); n++) if (filled(n) > filled(best)) best = n
-  return best
 }
 
 /** Taps of a row at most. */

@@ -1,13 +1,30 @@
-/** The kernels of the three primitives of convolution, by their values. */
+/** The kernels of the primitives of convolution and pooling, by their values. */
 import type { RoutineOp, Value } from '../ir/value.ts'
 import { byteSize, numel } from '../ir/value.ts'
 import { convolutionInputOp, convolutionOp, convolutionWeightOp, meetingOf, sumPlan, weightPlan } from '../ops/convolution.ts'
+import { listAttr } from '../ops/define.ts'
+import { pickLargestOp, placeLargestOp, poolPlan } from '../ops/pooling.ts'
 import { emitSum } from './conv.ts'
 import { emitWeight } from './conv-weight.ts'
 import type { FunctionBody, ModuleBuilder } from './encode.ts'
+import { emitLargest, emitPlaced, mostTaps } from './pool.ts'
 
 export function isConvolution(op: RoutineOp): boolean {
   return op === convolutionOp || op === convolutionInputOp || op === convolutionWeightOp
+}
+
+/** Whether the value is one of a pool that has vector code. */
+export function isPool({ inputs, attrs }: Value, op: RoutineOp): boolean {
+  const small = (): boolean => numel(listAttr(attrs, 'kernel')) <= mostTaps
+  return (op === placeLargestOp || (op === pickLargestOp && inputs[0] === inputs[1])) && small()
+}
+
+export function emitPool(value: Value, op: RoutineOp, addresses: readonly number[]): FunctionBody {
+  const x = value.inputs[1]!
+  const kernel = { plan: poolPlan(x, value.attrs), bytes: byteSize[x.dtype] as 4 | 8, planes: x.shape[0]! * x.shape[1]! }
+  const [first, second, result, ...scratch] = addresses as [number, number, number, number, number, number]
+  if (op === pickLargestOp) return emitLargest(kernel, { x: second, result, laidOut: scratch[0], tile: scratch[1] })
+  return emitPlaced(kernel, { g: first, x: second, result, laidOut: scratch[0], target: scratch[1], windows: scratch[2] })
 }
 
 /** Adds the functions of a convolution; `addresses` are those of its inputs, its result and its working memory. */

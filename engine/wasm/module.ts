@@ -7,7 +7,7 @@ import type { MemoryPlan } from '../passes/memory.ts'
 import { bufferBytes, faultAddress } from '../passes/memory.ts'
 import type { Kernel, MatmulKernel, RoutineKernel, Schedule } from '../passes/schedule.ts'
 import type { KernelCode, KernelContext } from './context.ts'
-import { emitConvolution, isConvolution } from './convolution.ts'
+import { emitConvolution, emitPool, isConvolution, isPool } from './convolution.ts'
 import type { Local } from './encode.ts'
 import { FunctionBody, ModuleBuilder } from './encode.ts'
 import { scalarBody } from './scalar.ts'
@@ -133,7 +133,8 @@ function routineCode(module: ModuleBuilder, kernel: RoutineKernel, step: StepPla
   const { value, op, scratches } = kernel
   const bases = [...value.inputs.map((input) => step.fusion.layouts.of(input).base), value, ...scratches.map(({ scratch }) => scratch)]
   const addresses = bases.map((base) => found(step.memory.addresses, base))
-  return { body: isConvolution(op) ? emitConvolution(module, value, op, addresses, step.wide) : emitRoutine(value, op, addresses), units: 0 }
+  if (isConvolution(op)) return { body: emitConvolution(module, value, op, addresses, step.wide), units: 0 }
+  return { body: isPool(value, op) ? emitPool(value, op, addresses) : emitRoutine(value, op, addresses), units: 0 }
 }
 
 function matmulCode(module: ModuleBuilder, kernel: MatmulKernel, context: KernelContext, step: StepPlan, ranged: boolean): KernelCode {

@@ -21,6 +21,8 @@ import { identityMatrix } from '../../engine/ops/triangle.ts'
 import { inverse, solve } from '../../engine/ops/solve.ts'
 import { scatterMax, scatterProduct } from '../../engine/ops/scattering.ts'
 import { argsort } from '../../engine/ops/sorting.ts'
+import type { Windowing } from '../../engine/ops/pooling.ts'
+import { pickLargest, placeLargest } from '../../engine/ops/pooling.ts'
 import { constant, input, iota, literal } from '../../engine/ops/source.ts'
 import { fold, windows } from '../../engine/ops/windows.ts'
 import { concat, expand, permute, reshape, slice, sum, transposeLast } from '../../engine/ops/view.ts'
@@ -80,6 +82,23 @@ const resultOf = (x: Value, w: Value): number[] => {
   return stride.map((step, i) => Math.floor((x.shape[2 + i]! + 2 * before[i]! - dilation[i]! * (w.shape[2 + i]! - 1) - 1) / step) + 1)
 }
 
+interface Pooled extends Windowing {
+  readonly x: Shape
+}
+
+const pooled: readonly Pooled[] = [
+  { x: [2, 2, 6, 18], kernel: [2, 2], stride: [2, 2], dilation: [1, 1], before: [0, 0], extent: [3, 9] },
+  { x: [1, 3, 7, 9], kernel: [3, 2], stride: [2, 1], dilation: [1, 2], before: [1, 1], extent: [4, 9] },
+  { x: [2, 1, 40], kernel: [3], stride: [3], dilation: [1], before: [0], extent: [14] },
+  { x: [1, 2, 3, 4, 5], kernel: [2, 2, 2], stride: [1, 2, 2], dilation: [1, 1, 1], before: [0, 0, 1], extent: [2, 2, 3] },
+  { x: [1, 1, 9, 9], kernel: [9, 9], stride: [1, 1], dilation: [1, 1], before: [0, 0], extent: [1, 1] },
+  { x: [0, 2, 4], kernel: [2], stride: [2], dilation: [1], before: [0], extent: [2] },
+]
+const windowsOf = (x: Value): Windowing => {
+  const { kernel, stride, dilation, before, extent } = pooled.find((given) => String(given.x) === String(x.shape))!
+  return { kernel, stride, dilation, before, extent }
+}
+
 const rows: Record<string, Row> = {
   input: one((x) => x),
   constant: one((x) => ew.mul(x, expand(constant(x.graph, 1.5, 'float64'), x.shape))),
@@ -122,6 +141,8 @@ const rows: Record<string, Row> = {
   convolution: { cases: convolved.map(({ x, w }) => [x, w, [w[0]!]]), build: ([x, w, bias]) => convolution(x!, w!, bias, resultOf(x!, w!), optionsOf(x!, w!)) },
   convolution_input: { cases: convolved.map(({ x, w }) => [x, w]), build: ([x, w]) => convolutionInput(ew.sin(convolution(x!, w!, undefined, resultOf(x!, w!), optionsOf(x!, w!))), w!, x!.shape.slice(2), optionsOf(x!, w!)) },
   convolution_weight: { cases: convolved.map(({ x, w }) => [x, w]), build: ([x, w]) => convolutionWeight(x!, ew.sin(convolution(x!, w!, undefined, resultOf(x!, w!), optionsOf(x!, w!))), w!.shape.slice(2), optionsOf(x!, w!)) },
+  pick_largest: { cases: pooled.map(({ x }) => [x]), build: ([x]) => ew.tanh(pickLargest(ew.mul(x!, x!), x!, windowsOf(x!))) },
+  place_largest: { cases: pooled.map(({ x }) => [x]), build: ([x]) => ew.mul(placeLargest(ew.tanh(pickLargest(x!, x!, windowsOf(x!))), x!, windowsOf(x!)), x!) },
   solve: { cases: [...squares.map((shape) => [shape, shape]), [[3, 3], [3, 1]], [[2, 3, 3], [2, 3, 5]]], build: ([x, y]) => solve(regular(x!), y!) },
   inverse: one((x) => inverse(regular(x)), squares),
   determinant: one((x) => determinant(ew.mul(regular(x), 0.2)), squares),

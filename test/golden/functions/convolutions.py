@@ -54,4 +54,19 @@ add("fold/unfold and back", "out = F.fold(F.unfold(x, 3, padding=1).tanh(), (4, 
 add("Tensor.unfold/overlapping", "out = x.unfold(1, 3, 1)", {"x": u(2, 6, 3)})
 add("Tensor.unfold/steps", "out = x.unfold(-1, 2, 3).unfold(dimension=0, size=2, step=2)", {"x": u(5, 8)})
 add("Tensor.unfold/whole, empty and 0-d", "out = torch.cat([x.unfold(0, 4, 1).flatten(), x.unfold(0, 0, 2).flatten(), x.sum().unfold(0, 1, 1)])", {"x": u(4)})
+
+# ---- rows of pixels of several vectors, more channels than a tile has
+
+add("conv2d/odd sizes", "out = F.conv2d(x, w, b, padding=1).relu()", {"x": u(2, 3, 9, 19), "w": u(7, 3, 3, 3), "b": u(7)})
+add("conv2d/rows of one vector and less", "out = F.conv2d(x, w, b, padding=1)", {"x": u(3, 5, 5, 7), "w": u(9, 5, 3, 3), "b": u(9)})
+add("conv2d/stride 2", "out = F.conv2d(x, w, stride=2, padding=1)", {"x": u(1, 3, 17, 22), "w": u(8, 3, 3, 3)})
+add("conv2d/stride 3, dilation 2", "out = F.conv2d(x, w, b, stride=3, padding=2, dilation=2)", {"x": u(1, 2, 13, 31), "w": u(4, 2, 3, 3), "b": u(4)})
+add("conv2d/5 x 5, one channel", "out = F.conv2d(x, w, padding=2)", {"x": u(2, 1, 11, 17), "w": u(1, 1, 5, 5)})
+add("conv2d/a kernel longer than a row of taps", "out = F.conv2d(x, w, padding=(1, 6))", {"x": u(1, 2, 5, 18), "w": u(3, 2, 3, 13)})
+add("conv2d/depthwise, stride", "out = F.conv2d(x, w, b, stride=(1, 2), padding=1, groups=5)", {"x": u(1, 5, 6, 18), "w": u(10, 1, 3, 3), "b": u(10)})
+add("conv2d/pointwise, stride", "out = F.conv2d(x, w, stride=2) + F.conv2d(x, w[:, :, :1, :1])[:, :, ::2, ::2]", {"x": u(2, 6, 7, 9), "w": u(5, 6, 1, 1)})
+add("conv2d/padding beyond the kernel", "out = F.conv2d(x, w, padding=3)", {"x": u(1, 2, 6, 9), "w": u(3, 2, 2, 1)})
+add("conv1d/a long signal", "out = F.conv1d(x, w, b, padding=2)", {"x": u(1, 2, 150), "w": u(3, 2, 5), "b": u(3)})
+add("conv3d/rows of several vectors", "out = F.conv3d(x, w, padding=1, stride=(2, 1, 1))", {"x": u(1, 2, 4, 3, 17), "w": u(4, 2, 3, 3, 3)})
+add("conv_transpose2d/rows of several vectors", "out = F.conv_transpose2d(x, w, b, stride=2, padding=1, output_padding=1)", {"x": u(1, 4, 5, 12), "w": u(4, 3, 3, 3), "b": u(3)})
 family.write()

@@ -56,4 +56,15 @@ add("adaptive_max_pool2d/divides, or not", "out = F.adaptive_max_pool2d(x, (2, 3
 add("adaptive_max_pool2d/indices", ["v, i = F.adaptive_max_pool2d(x, (3, 2), True)", "out = v * i"], {"x": u(2, 2, 5, 7)})
 add("adaptive_max_pool3d/plain", "out = F.adaptive_max_pool3d(x, 2)", {"x": u(1, 2, 4, 5, 3)})
 add("adaptive_max_pool2d/equal elements", "out = F.adaptive_max_pool2d(x, 2)", {"x": torch.ones(1, 1, 3, 3)})
+
+# ---- rows of several vectors
+
+add("max_pool2d/halves", "out = F.max_pool2d(x, 2)", {"x": u(2, 2, 8, 28)})
+add("max_pool2d/halves of odd sizes", "out = F.max_pool2d(x, 2)", {"x": u(1, 2, 7, 21)})
+add("max_pool2d/thirds", "out = F.max_pool2d(x, 3)", {"x": u(1, 2, 10, 26)})
+add("max_pool2d/overlapping by one, padded", "out = F.max_pool2d(x, 3, 2, 1)", {"x": u(1, 2, 9, 23)})
+add("max_pool2d/gradient of the gradient", ["g, = torch.autograd.grad(F.max_pool2d(x ** 3, 2).sum(), x, create_graph=True)", "out = g ** 2"], {"x": u(1, 1, 4, 18)})
+add("max_pool1d/a long signal", "out = F.max_pool1d(x, 4, 3)", {"x": u(1, 2, 140)})
+add("avg_pool2d/halves", "out = F.avg_pool2d(x, 2)", {"x": u(2, 2, 6, 20)})
+add("avg_pool2d/overlapping, padded", "out = F.avg_pool2d(x, 3, 2, 1)", {"x": u(1, 2, 9, 23)})
 family.write()
