@@ -131,6 +131,11 @@ export class Runtime {
     }
   }
 
+  /** A team that has assisted in the program lets go of it. */
+  leave(team: Team | undefined): void {
+    if (this.#program) team?.leave(this.#program)
+  }
+
   /** Kernel `index` of the step by itself, where the program was compiled with its kernels exported. */
   kernel(index: number): (() => void) | undefined {
     return this.#exports[`kernel ${index}`] as (() => void) | undefined

@@ -20,4 +20,6 @@ export interface Team {
    * n · ownBytes. They come back when the run is over, with the number of parts of kernels that they did.
    */
   readonly assist: (program: SharedProgram) => void
+  /** The program does not run any more: its memory can go. */
+  readonly leave: (program: SharedProgram) => void
 }

@@ -130,13 +130,18 @@ export class Variants {
   }
 
   #use(variant: Variant): Variant {
-    this.#variants = [...this.#variants.filter((other) => other !== variant), variant].slice(-kept)
+    const inOrder = [...this.#variants.filter((other) => other !== variant), variant]
+    for (const { runtime } of inOrder.slice(0, -kept)) runtime?.leave(this.#engine.team)
+    this.#variants = inOrder.slice(-kept)
     return variant
   }
 
   /** Gives what may be used again back to the cache. */
   release(): void {
-    for (const { prepared, runtime } of this.#variants) if (runtime) prepared.release(runtime)
+    for (const { prepared, runtime } of this.#variants) {
+      runtime?.leave(this.#engine.team)
+      if (runtime) prepared.release(runtime)
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 /** The service as a Fastify instance: the same in tests and in production. */
 import { randomUUID } from 'node:crypto'
+import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { setFlagsFromString } from 'node:v8'
 import accepts from '@fastify/accepts'
@@ -93,6 +94,8 @@ function poolSizes(config: Config): { workers: number; queueLimit: number; cance
 
 function workerSetup(config: Config): ConstructorParameters<typeof Pool>[0]['setup'] {
   return {
+    threads: config.THREADS_PER_RUN,
+    cores: availableParallelism(),
     wide: config.WIDE_SIMD === 'on',
     debug: config.ENGINE_DEBUG,
     programCache: config.PROGRAM_CACHE,

@@ -12,9 +12,9 @@ for (;;) {
   Atomics.wait(words, 0, seen)
   seen = Atomics.load(words, 0)
   for (let given = receiveMessageOnPort(port); given; given = receiveMessageOnPort(port)) {
-    const program = given.message as SharedProgram | null
-    if (program) programs.set(program.number, assistOf(program))
-    else programs.clear()
+    const program = given.message as SharedProgram | number
+    if (typeof program === 'number') programs.delete(program)
+    else programs.set(program.number, assistOf(program))
   }
   const wanted = Atomics.load(words, 1)
   Atomics.add(words, 2, programs.get(wanted)?.(wanted) ?? 0)

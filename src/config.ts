@@ -28,6 +28,7 @@ export const settings = z.object({
   MAX_MEMORY_BYTES: z.coerce.number().int().min(65_536).max(2 ** 32 - 65_536).default(1024 * MiB).describe('Most memory of a compiled program'),
   WORKER_HEAP_MB: count(2048).describe('JavaScript heap of a worker; one that outgrows it is replaced'),
   PROGRAM_CACHE: count(200).describe('Compiled programs that each worker keeps'),
+  THREADS_PER_RUN: count(Math.min(availableParallelism(), 8)).describe('Threads that share the steps of one large training run while cores are free; by default one a core, 8 at most'),
   WIDE_SIMD: onOff.default('on').describe("V8's packing of two 128-bit operations into one of 256 bits"),
   ENGINE_DEBUG: z.coerce.number().int().min(0).max(5).default(0).describe('Written to the standard error: 1: timings and memory of each call; 2: also the time, GFLOP/s and GB/s of each kernel of a training step; 3: also the traced graph; 4: also the simplified graph, its kernels and the memory plan; 5: also the WebAssembly instructions'),
 })

@@ -43,7 +43,7 @@ export interface PoolOptions {
   readonly queueLimit: number
   readonly cancelGraceMs: number
   readonly heapMb: number
-  readonly setup: Omit<WorkerSetup, 'states'>
+  readonly setup: Omit<WorkerSetup, 'states' | 'busy'>
   readonly onEvent: (event: PoolEvent) => void
 }
 
@@ -77,6 +77,8 @@ export class Pool {
   /** Workers that died in a row without becoming ready. */
   #failures = 0
   #lastTest: SelfTest | undefined
+  /** Workers that have a job, for those that could use the cores of others. */
+  readonly #busy = new Int32Array(new SharedArrayBuffer(4))
 
   constructor(options: PoolOptions) {
     this.#options = options
@@ -100,7 +102,7 @@ export class Pool {
     const { setup, heapMb, queueLimit } = this.#options
     // The debug ladder tells of one job at a time.
     const guests = setup.debug > 0 ? 0 : Math.max(1, Math.min(maxGuests, queueLimit))
-    const member = new Member(setup, heapMb, guests)
+    const member = new Member({ ...setup, busy: this.#busy.buffer }, heapMb, guests)
     this.#members.add(member)
     member.on(
       (message) => this.#receive(member, message),
@@ -164,6 +166,13 @@ export class Pool {
   /** Gives what waits to the workers that have room, the idle ones first. An idle one takes from those behind. */
   #dispatch(): void {
     this.#dispatching = false
+    this.#handOut()
+    let busy = 0
+    for (const { jobs } of this.#members) if (jobs.size > 0) busy++
+    Atomics.store(this.#busy, 0, busy)
+  }
+
+  #handOut(): void {
     if (this.#queue.length === 0) this.#takeBack()
     while (this.#queue.length > 0) {
       let best: Member | undefined

@@ -30,6 +30,11 @@ export interface WorkerSetup {
    * to stop. Who comes first, the worker or the main thread that takes it back, is decided by one exchange.
    */
   readonly states: SharedArrayBuffer
+  /** Element 0 is the number of workers that have a job. */
+  readonly busy: SharedArrayBuffer
+  /** Threads that share the steps of one run, and cores there are for all. */
+  readonly threads: number
+  readonly cores: number
   readonly wide: boolean
   readonly debug: number
   readonly programCache: number

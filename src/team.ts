@@ -9,7 +9,7 @@ import type { SharedProgram, Team } from '../engine/index.ts'
 export interface AssistantSetup {
   /** Element 0 counts the calls, element 1 is the number of the program to assist in, element 2 counts the parts of kernels that were done. */
   readonly calls: SharedArrayBuffer
-  /** Gets each program before the first call, and null when all are done with. */
+  /** Gets each program before the first call, and its number when it does not run any more. */
   readonly port: MessagePort
   /** 1 for the first helper. */
   readonly number: number
@@ -59,12 +59,10 @@ export class Helpers implements Team {
     for (const helper of this.#helpers.slice(0, this.#free())) call(helper, program.number)
   }
 
-  /** Lets go of the programs of a run, and of their memory. */
-  leave(): void {
-    if (this.#known.size === 0) return
-    this.#known.clear()
+  leave(program: SharedProgram): void {
+    if (!this.#known.delete(program.number)) return
     for (const helper of this.#helpers!) {
-      helper.port.postMessage(null)
+      helper.port.postMessage(program.number)
       call(helper, 0)
     }
   }

@@ -10,6 +10,7 @@ import { Outbox } from './outbox.ts'
 import type { FromWorker, Head, Job, ToWorker, WorkerSetup } from './protocol.ts'
 import { selfTest } from './self-test.ts'
 import type { BackwardRequest, ExportRequest, ForwardRequest, GraphRequest, HessianRequest, TrainRequest } from './spec.ts'
+import { Helpers } from './team.ts'
 import { runTrain } from './training.ts'
 import type { Run } from './turns.ts'
 import { Turns } from './turns.ts'
@@ -44,6 +45,7 @@ let engine: Engine = {
   cache: new ProgramCache(setup.programCache),
   limits: setup.limits,
   compile: { ...defaultCompileOptions, wide: setup.wide, maxBytes: setup.limits.maxMemoryBytes },
+  ...(setup.threads > 1 && { team: new Helpers(setup.threads, setup.cores, setup.busy) }),
 }
 
 /** What a job's answer and its turns stand at. */

@@ -30,6 +30,7 @@ describe('the README', () => {
     expect([...shown.keys()].toSorted()).toEqual(Object.keys(settings.shape).toSorted())
     for (const [name, value] of shown) {
       if (name === 'WORKERS') expect([value, defaults.WORKERS]).toEqual(['one a core', availableParallelism()])
+      else if (name === 'THREADS_PER_RUN') expect([value, defaults.THREADS_PER_RUN]).toEqual(['one a core, 8 at most', Math.min(8, availableParallelism())])
       else expect(`${name} ${value}`).toBe(`${name} ${String(defaults[name as keyof typeof defaults])}`)
     }
   })

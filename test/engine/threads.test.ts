@@ -1,6 +1,6 @@
 /** Threads that share the work of a step: the same bits as one thread alone, whatever they do of it. */
 import { availableParallelism } from 'node:os'
-import { afterAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { Engine } from '../../engine/index.ts'
 import { ProgramCache, Training, defaultCompileOptions, defaultLimits } from '../../engine/index.ts'
 import type { TrainRequest } from '../../src/spec.ts'
@@ -10,7 +10,6 @@ import { validate } from '../../src/validate.ts'
 const cores = Math.max(2, availableParallelism())
 const busy = new SharedArrayBuffer(4)
 const teams = [2, 3].map((threads) => new Helpers(threads, Math.max(cores, threads), busy))
-afterAll(() => teams.forEach((team) => team.leave()))
 
 function train(request: object, wide: boolean, team?: Helpers): { state: Map<string, string>; losses: number[] } {
   const checked = validate('train', request)
@@ -67,7 +66,6 @@ describe('threads that share the work of a step', () => {
           // A helper takes some milliseconds to start: the run is repeated until it has had its share.
           do expect(train(request, wide, team)).toEqual(alone)
           while (team.parts === before)
-          team.leave()
         }
       })
     }
