@@ -4,6 +4,7 @@
  */
 import type { ProgramCache } from './cache.ts'
 import type { CompileOptions } from './compile.ts'
+import type { Place } from './errors.ts'
 import { invariant } from './errors.ts'
 import { indexError } from './faults.ts'
 import type { Value } from './ir/value.ts'
@@ -16,6 +17,10 @@ import type { Elements } from './runtime.ts'
 export interface Compiler {
   readonly cache: ProgramCache
   readonly compile: CompileOptions
+  /** Nothing is to run: conditions are assumed. */
+  readonly dry?: boolean
+  /** Told of the conditions that are. */
+  readonly assumed?: (place: Place | undefined) => void
 }
 
 export class Conditions {
@@ -27,6 +32,8 @@ export class Conditions {
   readonly #inputs: (name: string) => Elements
   readonly #compiler: Compiler
   readonly #computed = new Map<Value, Elements>()
+  /** Places of conditions that were assumed. */
+  readonly #met = new Set<string>()
 
   /** The first conditions are decided by `known`; the others from the numbers of the inputs. */
   constructor(known: readonly boolean[], inputs: (name: string) => Elements, compiler: Compiler) {
@@ -38,10 +45,19 @@ export class Conditions {
   /** `live` are values that later conditions can depend on: they are kept, so that nothing is computed twice. */
   decide(condition: Value, live: Iterable<Value>): boolean {
     const known = this.#known[this.values.length]
-    const decided = known ?? this.#compute(condition, live)
+    const decided = known ?? (this.#compiler.dry === true ? this.#assume(condition.graph) : this.#compute(condition, live))
     this.values.push(condition)
     this.taken.push(decided)
     return decided
+  }
+
+  /** Without numbers, a condition holds the first time that its place is met and no more: a branch is taken, a loop ends after a round. */
+  #assume({ place }: Graph): boolean {
+    const key = `${place?.pointer ?? ''} ${place?.line ?? 0} ${place?.column ?? 0}`
+    const first = !this.#met.has(key)
+    this.#met.add(key)
+    this.#compiler.assumed?.(place)
+    return first
   }
 
   /** A program of what is new since the last condition. Rounds of a loop have one structure, so the cache has it. */

@@ -4,6 +4,7 @@ import { dependsOn } from './autodiff.ts'
 import type { Facts, Prepared, ProgramCache } from './cache.ts'
 import type { Binding, CompileOptions } from './compile.ts'
 import { Conditions } from './conditions.ts'
+import type { Place } from './errors.ts'
 import { SpecError, suggestion } from './errors.ts'
 import { indexError } from './faults.ts'
 import type { Output } from './ir/print.ts'
@@ -31,6 +32,9 @@ export interface Engine {
   readonly compile: CompileOptions
   /** Other threads that do parts of the work of large training steps. */
   readonly team?: Team
+  /** Nothing is to run: for previews, which are told of the conditions that are assumed. */
+  readonly dry?: boolean
+  readonly assumed?: (place: Place | undefined) => void
 }
 
 export interface Stats {
@@ -119,7 +123,8 @@ export function forward(spec: ForwardSpec, engine: Engine): ForwardResult {
   return { loss: results.get('loss'), gradFn: facts.gradFn, outputs, nonFinite: isOdd(results) ? found(again()) : undefined, stats }
 }
 
-function forwardRecords(spec: ForwardSpec, { network }: Setup): { records: Output[]; outputs: Map<string, number | undefined> } {
+/** What a forward pass records, and the outputs by name: numbers that are known already, or nothing. */
+export function forwardRecords(spec: ForwardSpec, { network }: Setup): { records: Output[]; outputs: Map<string, number | undefined> } {
   const asked = spec.outputs ?? (network.forward?.lastAssigned === undefined ? [] : [network.forward.lastAssigned])
   const records: Output[] = network.loss ? [{ name: 'loss', value: network.loss.value }] : []
   const outputs = new Map<string, number | undefined>()
@@ -153,7 +158,8 @@ export function backward(spec: ForwardSpec, engine: Engine): BackwardResult {
   return { loss: results.get('loss')!, gradFn: facts.gradFn, gradients: gradientsByName, nonFinite: isOdd(results) ? found(again()) : undefined, stats }
 }
 
-function backwardValues(spec: ForwardSpec, { model, network }: Setup): { loss: Tensor; targets: string[]; values: Value[] } {
+/** The loss, and its gradients in the order of the targets. */
+export function backwardValues(spec: ForwardSpec, { model, network }: Pick<Setup, 'model' | 'network'>): { loss: Tensor; targets: string[]; values: Value[] } {
   const loss = requireLoss(network)
   const targets = gradientTargets(spec, model, network)
   return { loss, targets: [...targets.keys()], values: gradients(loss.value, [...targets.values()]) }
@@ -216,7 +222,8 @@ export function runOnce(setup: Setup, records: readonly Output[], engine: Engine
   return { results: runPrepared(prepared, setup, () => graph), stats: statsOf(prepared, graph.values.length) }
 }
 
-function prepare(setup: Setup, records: readonly Output[], engine: Engine): Prepared {
+/** The program of one pass. */
+export function prepare(setup: Setup, records: readonly Output[], engine: Engine): Prepared {
   return engine.cache.prepare({ bindings: inputBindings(setup), records, updates: [] }, { ...engine.compile, maxChunk: 1 })
 }
 

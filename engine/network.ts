@@ -138,7 +138,7 @@ function forwardPass(spec: TracedSpec, model: ModelStructure, scope: Scope, ctx:
   if (!(x instanceof Tensor)) throw new SpecError('unknown_name', 'layers are applied to the data tensor "x", which is not given', { pointer: '/data' })
   const output = model.applyLayers(x, ctx, values)
   const marked = spec.retain_grad?.includes('y_hat') ? new Tensor(mark(output.value, 'y_hat'), output.gradFn, output.requiresGrad) : output
-  ctx.recorder?.assigned('y_hat', output, false)
+  ctx.recorder?.assigned('y_hat', output, false, { pointer: '/model/layers' })
   scope.set('y_hat', marked)
   return { variables: scope, lastAssigned: 'y_hat', lastExpression: undefined }
 }

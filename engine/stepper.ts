@@ -4,6 +4,7 @@ import type { BatchPlan } from './batches.ts'
 import type { Engine, Stats } from './evaluate.ts'
 import { bind, gradientTargets, inputElements } from './evaluate.ts'
 import { indexError } from './faults.ts'
+import type { Recorder } from './lang/values.ts'
 import type { NonFinite } from './locate.ts'
 import { locateNonFinite } from './locate.ts'
 import type { Model } from './model.ts'
@@ -14,7 +15,7 @@ import type { Mt19937 } from './random/mt19937.ts'
 import type { Elements, RunFault, Runtime } from './runtime.ts'
 import { newMemory } from './runtime.ts'
 import type { TrainSpec } from './spec.ts'
-import type { StepChoices, Variant } from './variants.ts'
+import type { Looked, StepChoices, Variant } from './variants.ts'
 import { Variants, strayCondition, writeDraws } from './variants.ts'
 
 type Slot = Runtime['compiled']['state'][number]
@@ -62,6 +63,11 @@ export class Stepper {
     // Several programs work on one memory: data and state lie at the same addresses.
     if (others.length > 0 || first.open) this.#memory = newMemory(this.stats.memoryBytes, first.prepared.compiled.ownBytes !== undefined)
     return first
+  }
+
+  /** See Training. */
+  look(size: number, engine: Engine, recorder: Recorder): Looked {
+    return this.#variants.look(size, engine, recorder)
   }
 
   get stats(): Stats {

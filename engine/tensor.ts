@@ -35,13 +35,20 @@ export type TensorJson =
   | NestedNumbers
   | { readonly data: NestedNumbers; readonly shape?: readonly number[] | undefined; readonly dtype?: TensorType | undefined }
   | { readonly base64: string; readonly shape: readonly number[]; readonly dtype?: TensorType | undefined }
+  | TensorShape
+
+/** A tensor without its numbers, where nothing is to run. */
+export interface TensorShape {
+  readonly shape: readonly number[]
+  readonly dtype?: TensorType | undefined
+}
 
 /** A tensor as it was sent: numbers in row-major order. */
 export interface TensorData {
   readonly shape: readonly number[]
   /** The dtype that was named, if one was. */
   readonly dtype: TensorType | undefined
-  /** bool as 0 and 1; int64 exactly. */
+  /** bool as 0 and 1; int64 exactly. None of a tensor that is given by its shape alone. */
   readonly numbers: Float64Array | Float32Array | BigInt64Array
 }
 
@@ -53,6 +60,10 @@ export function readTensor(json: TensorJson, pointer: string, maxElements: numbe
   if (typeof json !== 'object') return { shape: [], dtype: typeof json === 'boolean' ? 'bool' : undefined, numbers: Float64Array.of(Number(json)) }
   if (isNested(json)) return { ...readNested(json, pointer, maxElements), dtype: isTruth(json) ? 'bool' : undefined }
   if ('base64' in json) return readBase64(json, pointer, maxElements)
+  if (!('data' in json)) {
+    requireSize(json.shape, maxElements, pointer)
+    return { shape: json.shape, dtype: json.dtype, numbers: new Float64Array(0) }
+  }
   const nested = readNested(json.data, `${pointer}/data`, maxElements)
   const shape = json.shape ?? nested.shape
   if (numel(shape) !== nested.numbers.length) {

@@ -6,6 +6,7 @@ import { generatorOf, readCheckpoint } from './checkpoint.ts'
 import { SpecError, invariant } from './errors.ts'
 import type { Engine, Stats } from './evaluate.ts'
 import type { Shape } from './ir/value.ts'
+import type { Recorder } from './lang/values.ts'
 import type { NonFinite } from './locate.ts'
 import { Model } from './model.ts'
 import type { DataTensor } from './network.ts'
@@ -24,6 +25,7 @@ import type { TrainStep } from './steps.ts'
 import { TrainSteps } from './steps.ts'
 import type { StoppingState, ValidationResult } from './validation.ts'
 import { EarlyStopping, Validation } from './validation.ts'
+import type { Looked, Variant } from './variants.ts'
 import { readGradients, readNumbers } from './variants.ts'
 import type { TensorResult } from './tensor.ts'
 
@@ -61,6 +63,8 @@ export class Training {
   /** The gradients of a step: parameters, then what retain_grad names. */
   readonly gradientNames: readonly string[]
   readonly gradientShapes: readonly Shape[]
+  /** The program of the first step. */
+  readonly first: Variant
   status: 'running' | 'succeeded' | 'diverged' = 'running'
   nonFinite: StepNonFinite | undefined
   /** Minibatches that are done. A step takes as many of them as are accumulated. */
@@ -115,8 +119,8 @@ export class Training {
     }
     this.#stepper = new Stepper(spec, engine, this.model, this.data, this.#generator, choices, (slot) => this.#course.initial(slot))
     this.#searcher = new Searcher(this.#stepper, trained)
-    const first = this.#stepper.prepare(this.batches.sizes, () => this.batches.plan(this.#done, 1))
-    const recorded = first.prepared.compiled.records.columns.filter(({ name }) => name.startsWith('gradient '))
+    this.first = this.#stepper.prepare(this.batches.sizes, () => this.batches.plan(this.#done, 1))
+    const recorded = this.first.prepared.compiled.records.columns.filter(({ name }) => name.startsWith('gradient '))
     // A search needs the gradients whether or not they are reported.
     const reported = options.gradients ? recorded : []
     this.gradientNames = reported.map(({ name }) => name.slice('gradient '.length))
@@ -126,6 +130,12 @@ export class Training {
 
   get doneSteps(): number {
     return Math.floor(this.#done / this.#pace.accumulate)
+  }
+
+  /** What a step computes, for a preview: traced for `recorder`, with the conditions of `engine`, which is dry. What is wrong with the validation is found too. */
+  look(engine: Engine, recorder: Recorder): Looked {
+    this.#validation?.check()
+    return this.#stepper.look(this.batches.sizes[0]!, engine, recorder)
   }
 
   get stats(): Stats {

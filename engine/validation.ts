@@ -9,6 +9,7 @@ import { measure } from './metrics.ts'
 import type { Model } from './model.ts'
 import type { DataTensor, Network } from './network.ts'
 import { buildNetwork, readData, requireLoss } from './network.ts'
+import { numel } from './ir/value.ts'
 import { Mt19937 } from './random/mt19937.ts'
 import { Drawing, drawnInputs } from './random/program.ts'
 import { Tensor } from './lang/values.ts'
@@ -72,6 +73,13 @@ export class Validation {
     return { loss, metrics: measure(this.#given.metrics, { loss, prediction, target, threshold: thresholdOf(this.#spec.loss) }) }
   }
 
+  /** Traces the program and, unless they are too large, lets the metrics see tensors of its shapes: what does not fit is an error. */
+  check(): void {
+    const { network } = this.#trace(new Map(), new Drawing(new Mt19937(this.#spec.seed)))
+    const [prediction, target] = this.#compared(network).map(({ value: { shape, dtype } }): TensorResult => ({ shape, dtype, elements: new Float64Array(Math.min(numel(shape), maxChecked + 1)) }))
+    if ([prediction, target].every((tensor) => (tensor?.elements.length ?? 0) <= maxChecked)) measure(this.#given.metrics, { loss: 0, prediction, target, threshold: 0 })
+  }
+
   #trace(inputs: Map<string, Elements>, drawing: Drawing): Program {
     const conditions = new Conditions([], (name) => inputs.get(name) ?? drawing.read(name), this.#engine)
     const decide: Network['ctx']['decide'] = (condition, live) => conditions.decide(condition, live)
@@ -103,6 +111,9 @@ export class Validation {
     })
   }
 }
+
+/** Elements of tensors that metrics are tried on before a run. */
+const maxChecked = 2 ** 20
 
 /** Losses on logits decide at 0, others at a probability of one half. */
 function thresholdOf(loss: ProgramText | TypedOptions | undefined): number {

@@ -1,9 +1,10 @@
 /** The programs of a training run: one for each size of minibatch and each path that its conditions on tensors take. */
 import type { Prepared } from './cache.ts'
-import type { CompileOptions } from './compile.ts'
+import type { CompileOptions, StepGraph } from './compile.ts'
 import { Conditions } from './conditions.ts'
-import { invariant } from './errors.ts'
+import { EngineFault, invariant } from './errors.ts'
 import type { Engine, Stats } from './evaluate.ts'
+import type { Recorder } from './lang/values.ts'
 import type { ModelStructure } from './model.ts'
 import type { DataKind, Network, NetworkOptions } from './network.ts'
 import { buildNetwork } from './network.ts'
@@ -29,6 +30,12 @@ export interface Variant {
   readonly network: () => Network
   readonly prepared: Prepared
   runtime: Runtime | undefined
+}
+
+/** What a step computes. */
+export interface Looked {
+  readonly network: Network
+  readonly graph: StepGraph
 }
 
 /** What all programs of a run have in common. */
@@ -89,8 +96,15 @@ export class Variants {
     return this.#take({ size, path: conditions.taken, open: graph.stopOn !== 'loss', draws: drawing.draws, network: () => network, prepared, runtime: undefined }, nodes)
   }
 
-  #network(size: number, draws: Draw[], decide?: NetworkOptions['decide']): Network {
-    return buildNetwork(this.#spec, this.#model, this.#data, this.#engine.limits, { batch: size > 0 ? size : undefined, decide, draws })
+  #network(size: number, draws: Draw[], decide?: NetworkOptions['decide'], recorder?: Recorder): Network {
+    return buildNetwork(this.#spec, this.#model, this.#data, this.#engine.limits, { batch: size > 0 ? size : undefined, decide, draws, recorder })
+  }
+
+  /** A step that nothing is to run of. */
+  look(size: number, engine: Engine, recorder: Recorder): Looked {
+    const conditions = new Conditions([], noNumbers, engine)
+    const network = this.#network(size, [], (condition, live) => conditions.decide(condition, live), recorder)
+    return { network, graph: stepGraph(this.#spec, this.#model, network, { ...this.#options, size, conditions }) }
   }
 
   /** The structure of the step for minibatches of `size`. */
@@ -143,6 +157,10 @@ export class Variants {
       if (runtime) prepared.release(runtime)
     }
   }
+}
+
+function noNumbers(): never {
+  throw new EngineFault('numbers of a run that is only looked at')
 }
 
 /** Where step `row` of the last call left the path of the program: what its conditions were, up to and with the first that differs. */

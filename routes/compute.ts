@@ -1,4 +1,4 @@
-/** POST /v1/forward, /v1/backward, /v1/graph, /v1/export, /v1/hessian and /v1/train: the body goes to a worker, its answer comes back. */
+/** POST /v1/forward, /v1/backward, /v1/graph, /v1/export, /v1/hessian, /v1/train and /v1/validate: the body goes to a worker, its answer comes back. */
 import { PassThrough } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { problem } from '../src/errors.ts'
@@ -9,7 +9,7 @@ import { formats, contentTypes } from '../src/protocol.ts'
 import type { Operation } from '../src/spec.ts'
 
 export default async function computeRoutes(app: FastifyInstance): Promise<void> {
-  for (const operation of ['forward', 'backward', 'graph', 'export', 'hessian', 'train'] as const) {
+  for (const operation of ['forward', 'backward', 'graph', 'export', 'hessian', 'train', 'validate'] as const) {
     app.post(`/v1/${operation}`, { config: { api: operationDocs[operation] } }, (request, reply) => {
       const { body } = request
       if (!(body instanceof Uint8Array) || body.length === 0) throw new ProblemError(problem('unsupported_media_type', 'a JSON body is expected, sent as application/json'))

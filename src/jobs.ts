@@ -49,7 +49,7 @@ export function requireRoom(characters: number, ctx: JobContext): void {
 }
 
 /** A call's whole answer, with how long it took in `Server-Timing`. */
-function answered(body: Body, stats: JobStats, contentType = 'application/json', headers: Readonly<Record<string, string>> = {}): JobResult {
+export function answered(body: Body, stats: JobStats, contentType = 'application/json', headers: Readonly<Record<string, string>> = {}): JobResult {
   return { body, stats, head: { contentType, headers: { ...headers, 'server-timing': serverTiming([['queue', stats.queueMs], ['parse', stats.parseMs], ['compute', stats.runMs]]) } } }
 }
 
@@ -144,6 +144,6 @@ function inputKind(input: ExportRequest['input'], data: ExportRequest['data'], d
   return { shape: given.shape, dtype: given.dtype ?? dtype }
 }
 
-function passStats(stats: { fromCache: boolean; memoryBytes: number; kernels: number }, began: number, ctx: JobContext): JobStats {
+export function passStats(stats: { fromCache: boolean; memoryBytes: number; kernels: number }, began: number, ctx: JobContext): JobStats {
   return { queueMs: ctx.queueMs, parseMs: began - ctx.began, compileMs: 0, runMs: ctx.now() - began, steps: 0, peakBytes: stats.memoryBytes, kernels: stats.kernels, cached: stats.fromCache }
 }

@@ -1,6 +1,6 @@
 /** What the documentation says of the compute operations, with examples that the tests post. */
 import type { ExampleDoc, OperationDoc } from './openapi.ts'
-import { backwardResponse, forwardResponse, graphResponse, hessianResponse, trainResponse } from './responses.ts'
+import { backwardResponse, forwardResponse, graphResponse, hessianResponse, trainResponse, validateResponse } from './responses.ts'
 import type { Operation } from './spec.ts'
 import { requestSchemas } from './spec.ts'
 
@@ -112,6 +112,31 @@ const trainExamples: Record<string, ExampleDoc> = {
   },
 }
 
+const validateExamples: Record<string, ExampleDoc> = {
+  notebook: {
+    summary: 'The notebook, with a shape in the place of data',
+    request: { ...notebook, data: { x: { shape: [] }, y: 2.0 } },
+    response: {
+      operation: 'backward',
+      variables: [{ name: 'y_hat', type: 'Tensor', ...scalar, requires_grad: true, pointer: '/model/forward', line: 1, column: 1 }],
+      layers: [],
+      parameters: [{ name: 'w', ...scalar, count: 1, requires_grad: true }],
+      buffers: [],
+      parameter_count: 1,
+      trainable_count: 1,
+      loss: { ...scalar, grad_fn: 'PowBackward0' },
+      flops: { forward: 3, backward: 2, total: 5 },
+      bytes: { forward: 16, backward: 4, total: 20 },
+      memory_bytes: 1488,
+      kernels: 1,
+    },
+  },
+}
+
+const validateDescription = `Takes a request of \`/v1/forward\`, \`/v1/backward\` or \`/v1/train\`, follows its program and plans its memory, and runs nothing. What is wrong is the problem that those would answer with. Data may be given by their shapes: \`{"shape": [64, 784], "dtype": "float32"}\`.
+
+A condition on a tensor cannot be decided without running. It is assumed to hold the first time that it is met and not again, so that a branch is followed and the body of a loop once; \`conditions\` says where.`
+
 const graphDescription = `Follows the program and returns its calls as a graph: functions, operators and layers as they were written, with what each tensor and its gradient are like.
 
 With \`"format"\` the graph comes as text instead, under its own media type: \`dot\` (text/vnd.graphviz), \`mermaid\` (text/vnd.mermaid) or \`svg\` (image/svg+xml), drawn by Graphviz up to 1000 nodes.`
@@ -181,6 +206,16 @@ export const operationDocs: Record<Operation, OperationDoc> = {
     request: requestSchemas.export,
     answers: { 200: { description: 'The file', content: { 'application/octet-stream': 'bytes' } } },
     problems,
+  },
+  validate: {
+    operationId: 'validate',
+    tag: 'Compute',
+    summary: 'What a request would do, without running it',
+    description: validateDescription,
+    request: requestSchemas.validate,
+    answers: { 200: { description: 'Shapes, parameters, arithmetic and memory', content: { 'application/json': validateResponse } } },
+    problems,
+    examples: validateExamples,
   },
   train: {
     operationId: 'train',

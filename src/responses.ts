@@ -216,6 +216,57 @@ export const readyResponse = z
   })
   .meta({ id: 'Ready' })
 
+const kind = { shape: z.array(z.int32()), dtype: z.enum(['float32', 'float64', 'int64', 'int32', 'bool']) }
+const place = { pointer: z.string().optional(), line: z.int().optional(), column: z.int().optional() }
+const phases = z
+  .strictObject({
+    forward: z.int().describe('Of a forward pass alone'),
+    backward: z.int().optional().describe('What the gradients add'),
+    update: z.int().optional().describe('What the optimizer, clipping and norms add'),
+    total: z.int(),
+  })
+  .meta({ id: 'Phases' })
+const times = z.int().optional().describe('How often, where more than once')
+
+export const validateResponse = z
+  .strictObject({
+    operation: z.enum(['forward', 'backward', 'train']).describe('What the request was taken for'),
+    variables: z
+      .array(
+        z.strictObject({
+          name: z.string(),
+          type: z.string().describe('Tensor, or what another value is: `int`, `tuple of 2`'),
+          value: z.union([z.number(), z.string(), z.boolean()]).optional().describe('Of a Python number, text or truth value that is always the same'),
+          shape: kind.shape.optional(),
+          dtype: kind.dtype.optional(),
+          requires_grad: z.boolean().optional(),
+          ...place,
+          times,
+          local: z.literal(true).optional().describe('In a function of the program'),
+          conditional: z.literal(true).optional().describe('Behind a condition on a tensor that was assumed'),
+        }),
+      )
+      .describe('Assignments of the programs in their order'),
+    layers: z.array(z.strictObject({ name: z.string(), type: z.string(), outputs: z.array(z.strictObject(kind)), parameters: z.int(), ...place, times })).describe('Calls of layers in their order'),
+    parameters: z.array(z.strictObject({ name: z.string(), ...kind, count: z.int(), requires_grad: z.boolean() })),
+    buffers: z.array(z.strictObject({ name: z.string(), ...kind, count: z.int() })),
+    parameter_count: z.int(),
+    trainable_count: z.int().describe('Of those that require gradients'),
+    loss: z.strictObject({ ...kind, grad_fn: gradFn }).optional(),
+    outputs: z.record(z.string(), z.union([z.strictObject(kind), z.number()])).optional().describe('Of a forward pass; Python numbers as they are'),
+    flops: phases.describe('Operations of a pass or a minibatch: a multiply-add counts as two, an elementwise function such as exp as one an element'),
+    bytes: phases.describe('Bytes that the kernels of a pass or a minibatch read and write'),
+    memory_bytes: z.int().describe('Memory of the compiled program'),
+    kernels: z.int(),
+    run: z
+      .strictObject({ steps: z.int(), minibatches_per_epoch: z.int(), minibatches_per_step: z.int(), batch_sizes: z.array(z.int()).describe('The usual size, then that of the last minibatch of an epoch where it is another; empty where each step sees all the data') })
+      .meta({ id: 'PlannedRun' })
+      .optional()
+      .describe('Of a training run'),
+    conditions: z.array(z.strictObject(place)).optional().describe('Conditions on tensors, which only a run can decide: each was assumed to hold once'),
+  })
+  .meta({ id: 'ValidateResponse' })
+
 const schemaOut = z.record(z.string(), z.unknown()).describe('A JSON Schema')
 const typeEntry = { type: z.string(), doc: z.string(), schema: schemaOut }
 const words = z.array(z.string())

@@ -4,7 +4,7 @@
 import { z } from 'zod'
 import type { Json, ScheduleSpec, TensorJson } from '../engine/index.ts'
 import { compositeSchedulers, containers, inits, layerTypes, lossTypes, metricNames, nearest, optimizerTypes, schedulerTypes, simpleSchedulers } from '../engine/index.ts'
-import { checkTensor, tensorSchema } from './tensor-schema.ts'
+import { checkTensor, tensorOrShapeSchema, tensorSchema } from './tensor-schema.ts'
 
 /** JSON Schema of schemas that zod cannot express, by schema. */
 export const jsonSchemas = new Map<z.core.$ZodType, object>()
@@ -22,7 +22,7 @@ function strict<S extends z.ZodRawShape>(shape: S): z.ZodObject<S, z.core.$stric
 function unknownFields(keys: readonly string[], known: readonly string[]): string {
   const near = keys.length === 1 ? nearest(keys[0]!, known) : undefined
   const names = keys.map((key) => `"${key}"`).join(', ')
-  return `there is no field ${names}${near === undefined ? '' : `; did you mean "${near}"?`} Known fields: ${known.join(', ')}`
+  return `there is no field ${names}${near === undefined ? '.' : `; did you mean "${near}"?`} Known fields: ${known.join(', ')}`
 }
 
 export const tensor = z
@@ -34,10 +34,21 @@ export const tensor = z
   .meta({ id: 'Tensor' })
 jsonSchemas.set(tensor, tensorSchema)
 
+/** For requests that run nothing. */
+const tensorOrShape = z
+  .custom<TensorJson>(() => true)
+  .superRefine((value, ctx) => {
+    const fault = checkTensor(value, true)
+    if (fault) ctx.addIssue({ code: 'custom', path: fault.path, message: fault.message, params: { code: fault.code }, input: value })
+  })
+  .meta({ id: 'TensorOrShape' })
+jsonSchemas.set(tensorOrShape, tensorOrShapeSchema)
+
 /** Names that a program can say. Two underscores are not in the language. */
 const name = z.string().regex(/^(?!.*__)[A-Za-z_][A-Za-z0-9_]*$/, 'a name of letters, digits and single underscores expected')
 
 const tensors = z.record(name, tensor)
+const tensorsOrShapes = z.record(name, tensorOrShape)
 
 /** The first form is the one that a fault is told of, unless the value can only be meant as the other. */
 const state = z
@@ -208,11 +219,12 @@ const checkpoint = strict({
   .describe('What a run leaves beside its state, for another to go on with')
   .meta({ id: 'Checkpoint' })
 
-const validation = strict({
+const validationFields = {
   data: tensors.describe('Tensors that stand in the place of those of `data`; what is left out is the same for both'),
   every: z.int32().min(1).optional().describe('Steps from one validation to the next; by default an epoch. The last step is validated too'),
   metrics: z.array(z.enum(metricNames)).max(20).default([]).describe('What is measured beside the loss, from `y_hat` and `y`'),
-})
+}
+const validation = strict(validationFields)
   .describe('Loss and metrics on other data while training, with the layers in eval mode')
   .meta({ id: 'Validation' })
 
@@ -239,6 +251,8 @@ export const exportRequest = strict({
   .refine((given) => (given.input === undefined) !== (given.data === undefined), { message: 'give "input", the shape of an input, or "data" with an "x"', path: ['input'] })
   .meta({ id: 'ExportRequest' })
 
+const stepsOrEpochs = { message: 'give either steps or epochs, not both', path: ['epochs'] }
+
 export const trainRequest = strict({
   ...base,
   checkpoint: checkpoint.optional().describe('Of an earlier answer, with its `state`: this run goes on where that one ended. `steps` or `epochs` are those still to do'),
@@ -258,8 +272,45 @@ export const trainRequest = strict({
   retain_grad: names.optional().describe('Variables or data whose gradients are reported too'),
   report: report.default({ every: 1, gradients: 'values', parameters: 'values', state: 'tensors', checkpoint: false, tensors: 'nested' }),
 })
-  .refine((given) => given.steps === undefined || given.epochs === undefined, { message: 'give either steps or epochs, not both', path: ['epochs'] })
+  .refine((given) => given.steps === undefined || given.epochs === undefined, stepsOrEpochs)
   .meta({ id: 'TrainRequest' })
+
+// ---- requests that are only looked at
+
+const previewed = ['forward', 'backward', 'train'] as const
+
+/** What a request of an operation has in a preview: data may be given by their shapes. */
+function onlyLooked(operation: (typeof previewed)[number]): { readonly data: z.ZodDefault<typeof tensorsOrShapes>; readonly operation: z.ZodDefault<z.ZodEnum<{ forward: 'forward'; backward: 'backward'; train: 'train' }>> } {
+  return {
+    data: tensorsOrShapes.default({}).describe('Named tensors, or their shapes alone'),
+    operation: z.enum(previewed).default(operation).describe('What the request is for. Where it is left out: train with an optimizer or another field of training, backward with a loss, else forward'),
+  }
+}
+
+/** One for each operation; `operation` is in what they give. */
+export const validateRequests = {
+  forward: strict({ ...forwardRequest.shape, ...onlyLooked('forward') }).meta({ id: 'ValidateForwardRequest' }),
+  backward: strict({ ...backwardRequest.shape, ...onlyLooked('backward') }).meta({ id: 'ValidateBackwardRequest' }),
+  train: strict({
+    ...trainRequest.shape,
+    ...onlyLooked('train'),
+    validation: strict({ ...validationFields, data: tensorsOrShapes }).meta({ id: 'ValidationOfShapes' }).optional(),
+  })
+    .refine((given) => given.steps === undefined || given.epochs === undefined, stepsOrEpochs)
+    .meta({ id: 'ValidateTrainRequest' }),
+}
+
+/** The schema that the fields of a request for a preview ask for. */
+export function validateRequestFor(body: unknown): z.ZodType {
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) return validateRequests.forward
+  const named = previewed.find((operation) => operation === (body as { operation?: unknown }).operation)
+  if (named) return validateRequests[named]
+  const { backward, train } = validateRequests
+  const trains = Object.keys(body).some((key) => key in train.shape && !(key in backward.shape))
+  return trains ? train : 'loss' in body ? backward : validateRequests.forward
+}
+
+const validateRequest = z.union([validateRequests.forward, validateRequests.backward, validateRequests.train]).meta({ id: 'ValidateRequest' })
 
 export type ForwardRequest = z.infer<typeof forwardRequest>
 export type BackwardRequest = z.infer<typeof backwardRequest>
@@ -267,7 +318,8 @@ export type HessianRequest = z.infer<typeof hessianRequest>
 export type GraphRequest = z.infer<typeof graphRequest>
 export type ExportRequest = z.infer<typeof exportRequest>
 export type TrainRequest = z.infer<typeof trainRequest>
+export type ValidateRequest = z.infer<typeof validateRequest>
 export type TensorForm = z.infer<typeof tensorForm>
 
-export const requestSchemas = { forward: forwardRequest, backward: backwardRequest, graph: graphRequest, export: exportRequest, hessian: hessianRequest, train: trainRequest } as const
+export const requestSchemas = { forward: forwardRequest, backward: backwardRequest, graph: graphRequest, export: exportRequest, hessian: hessianRequest, train: trainRequest, validate: validateRequest } as const
 export type Operation = keyof typeof requestSchemas

@@ -10,8 +10,8 @@ export interface TensorFault {
 const dtypes = ['float32', 'float64', 'int64', 'bool']
 const maxDepth = 32
 
-/** The first wrong element, in one pass. Counts and ragged lists are the engine's to judge. */
-export function checkTensor(value: unknown): TensorFault | undefined {
+/** The first wrong element, in one pass. Counts and ragged lists are the engine's to judge. `bare`: a shape alone will do. */
+export function checkTensor(value: unknown, bare = false): TensorFault | undefined {
   if (value instanceof NumberList) return undefined
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return checkNested(value, [], 0)
   const fields = value as Record<string, unknown>
@@ -26,6 +26,7 @@ export function checkTensor(value: unknown): TensorFault | undefined {
     }
   }
   if ('base64' in fields) return typeof fields['base64'] === 'string' ? undefined : { path: ['base64'], code: 'invalid_type', message: `base64 text expected, got ${show(fields['base64'])}` }
+  if (bare && 'shape' in fields && !('data' in fields)) return undefined
   if (!('data' in fields)) return { path: [], code: 'missing_field', message: 'a tensor takes "data", or "base64" and "shape"' }
   const fault = checkNested(fields['data'], [], 0)
   return fault && { ...fault, path: ['data', ...fault.path] }
@@ -71,6 +72,12 @@ export const tensorComponents = {
 
 const dtype = { type: 'string', enum: dtypes }
 const shape = { type: 'array', items: { type: 'integer', format: 'int32', minimum: 0 }, maxItems: maxDepth }
+
+/** Where nothing is to run. */
+export const tensorOrShapeSchema = {
+  description: 'A tensor, or its shape (and dtype) alone',
+  anyOf: [{ $ref: '#/components/schemas/Tensor' }, { type: 'object', required: ['shape'], additionalProperties: false, properties: { shape, dtype } }],
+}
 
 export const tensorSchema = {
   description: 'A number, nested lists of numbers, or an object with flat or nested `data`, or with `base64` of little-endian bytes',

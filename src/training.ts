@@ -87,7 +87,7 @@ async function runToFile({ training, request: { report, dtype }, stats }: Run, c
 }
 
 /** Characters of the whole answer, estimated before the first step. */
-function estimateRun(training: Training, request: TrainRequest): number {
+export function estimateRun(training: Training, request: TrainRequest): number {
   const { report } = request
   const reported = Math.ceil((training.totalSteps - training.doneSteps) / report.every) + 1
   let perStep = 120 + (request.validation ? 60 + 40 * request.validation.metrics.length : 0)

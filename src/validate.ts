@@ -9,7 +9,7 @@ import type { ParsedText, Places } from './json/parse.ts'
 import { placesOf } from './json/places.ts'
 import { Skeletons } from './json/skeletons.ts'
 import type { Operation } from './spec.ts'
-import { requestSchemas, tensor } from './spec.ts'
+import { requestSchemas, tensor, validateRequestFor } from './spec.ts'
 import { checkTensor, show } from './tensor-schema.ts'
 
 export type Validated = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly problem: Problem }
@@ -41,7 +41,8 @@ export function validateText(operation: Operation, bytes: Uint8Array): Validated
 const isSound = (value: unknown): boolean => checkTensor(value) === undefined
 
 export function validate(operation: Operation, json: unknown): Validated {
-  const result = requestSchemas[operation].safeParse(json)
+  const schema: z.ZodType = operation === 'validate' ? validateRequestFor(json) : requestSchemas[operation]
+  const result = schema.safeParse(json)
   if (result.success) return { ok: true, value: result.data }
   const faults = result.error.issues.flatMap((issue) => faultsOf(issue, json))
   const named = faults.every((fault) => fault.code.startsWith('unknown_') && fault.code !== 'unknown_field')

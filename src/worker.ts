@@ -7,9 +7,10 @@ import type { Problem } from './errors.ts'
 import type { JobContext, JobResult } from './jobs.ts'
 import { runBackward, runExport, runForward, runGraph, runHessian } from './jobs.ts'
 import { Outbox } from './outbox.ts'
+import { runValidate } from './preview.ts'
 import type { FromWorker, Head, Job, ToWorker, WorkerSetup } from './protocol.ts'
 import { selfTest } from './self-test.ts'
-import type { BackwardRequest, ExportRequest, ForwardRequest, GraphRequest, HessianRequest, TrainRequest } from './spec.ts'
+import type { BackwardRequest, ExportRequest, ForwardRequest, GraphRequest, HessianRequest, TrainRequest, ValidateRequest } from './spec.ts'
 import { Helpers } from './team.ts'
 import { runTrain } from './training.ts'
 import type { Run } from './turns.ts'
@@ -132,6 +133,8 @@ async function run(job: Job, bytes: Uint8Array, ctx: Course): Promise<JobResult>
       return runExport(request as ExportRequest, ctx)
     case 'train':
       return runTrain(request as TrainRequest, job.format, ctx)
+    case 'validate':
+      return runValidate(request as ValidateRequest, ctx)
   }
 }
 

@@ -81,7 +81,7 @@ export class Evaluator {
       case 'named': {
         const value = this.evaluate(expression.value, scope)
         this.state.at(expression.at)
-        this.state.assignThrough(expression.name, value, scope)
+        this.state.assignThrough(expression.name, value, scope, expression.at)
         return value
       }
       case 'unary': {
@@ -124,7 +124,7 @@ export class Evaluator {
   bind(target: Target, value: Dynamic, scope: Scope): void {
     switch (target.kind) {
       case 'name':
-        this.state.assign(target.name, value, scope)
+        this.state.assign(target.name, value, scope, target.at)
         return
       case 'element': {
         const object = this.evaluate(target.object, scope)

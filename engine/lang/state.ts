@@ -76,16 +76,17 @@ export class State {
   }
 
   /** `name := value`, which is also seen outside of comprehensions. */
-  assignThrough(name: string, value: Dynamic, scope: Scope): void {
+  assignThrough(name: string, value: Dynamic, scope: Scope, position: Position): void {
     let at: Scope | undefined = scope
     while (at) {
-      this.assign(name, value, at)
+      this.assign(name, value, at, position)
       at = this.#outer.get(at)
     }
   }
 
-  assign(name: string, value: Dynamic, scope: Scope): void {
-    this.ctx.recorder?.assigned(name, value, this.#calls > 0)
+  /** `position` is that of the name. */
+  assign(name: string, value: Dynamic, scope: Scope, position: Position): void {
+    this.ctx.recorder?.assigned(name, value, this.#calls > 0, { pointer: this.pointer, ...position })
     scope.set(name, this.#marked(name, value))
     if (this.#calls === 0) this.lastAssigned = name
   }

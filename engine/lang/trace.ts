@@ -104,7 +104,7 @@ class Tracer {
       case 'while':
         return this.#while(statement, scope)
       case 'def':
-        this.#state.assign(statement.name, this.#function(statement, scope), scope)
+        this.#state.assign(statement.name, this.#function(statement, scope), scope, statement.at)
         return next
       case 'import':
         for (const entry of statement.imports) this.#import(entry, statement, scope)
@@ -157,7 +157,7 @@ class Tracer {
       const before = this.#expressions.lookUp(target.name, at, scope)
       const value = this.#expressions.evaluate(given, scope)
       this.#state.at(at)
-      this.#state.assign(target.name, updated(ctx, operator, before, value), scope)
+      this.#state.assign(target.name, updated(ctx, operator, before, value), scope, target.at)
       return
     }
     const object = this.#expressions.evaluate(target.object, scope)

@@ -228,8 +228,8 @@ export interface Recorder {
   /** A result as a node of its own: equal expressions are one value, and as many tensors as the program makes. */
   readonly own: (value: Value) => Value
   readonly called: (call: Call, results: readonly Tensor[], place: Place | undefined) => void
-  /** A variable was assigned; `local` to a function of the program, or not. */
-  readonly assigned: (name: string, value: Dynamic, local: boolean) => void
+  /** A variable was assigned at `place`; `local` to a function of the program, or not. */
+  readonly assigned: (name: string, value: Dynamic, local: boolean, place: Place) => void
   /** `tensor` was changed in place: it was `before`, and is now what `made` is. */
   readonly changed: (tensor: Tensor, before: Tensor, made: Tensor) => void
   /** `other` is the tensor `original` as the program knows it. */

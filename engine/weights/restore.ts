@@ -42,7 +42,7 @@ export function readState(json: StateJson, places: ReadonlyMap<string, Place>, m
       wrong(`the model has no parameter "${name}"${suggestion(name, places.keys())}`)
       continue
     }
-    const data = file ? (tensor as TensorData) : readTensor(tensor as TensorJson, pointer, maxElements)
+    const data = file ? (tensor as TensorData) : readTensor(tensor, pointer, maxElements)
     const mismatch = mismatchOf(name, place, data)
     if (mismatch === undefined) restored.set(name, { elements: toElements(data, place.dtype), pointer })
     else wrong(mismatch)

@@ -36,7 +36,7 @@ describe('openapi.yaml', () => {
   })
 
   it('knows every route', () => {
-    const routes = ['/', '/docs', '/errors', '/health/live', '/health/ready', '/openapi.yaml', '/v1/backward', '/v1/capabilities', '/v1/export', '/v1/forward', '/v1/graph', '/v1/hessian', '/v1/train']
+    const routes = ['/', '/docs', '/errors', '/health/live', '/health/ready', '/openapi.yaml', '/v1/backward', '/v1/capabilities', '/v1/export', '/v1/forward', '/v1/graph', '/v1/hessian', '/v1/train', '/v1/validate']
     for (const path of routes.filter((route) => route !== '/docs')) expect(document.paths[path], path).toBeDefined()
     expect(Object.keys(document.paths).toSorted()).toEqual(routes.filter((route) => route !== '/docs'))
   })
