@@ -79,7 +79,12 @@ export function placeLargest(g: Value, x: Value, given: Windowing): Value {
   return x.graph.add(placeLargestOp, [g, x], { ...given })
 }
 
-function windowing(attrs: Attrs): Windowing {
+/** Other numbers at the places of `placed`. */
+export function movedPlacement(placed: Value, g: Value): Value {
+  return g.graph.add(placeLargestOp, [g, placed.inputs[1]!], placed.attrs)
+}
+
+export function windowing(attrs: Attrs): Windowing {
   return { kernel: listAttr(attrs, 'kernel'), stride: listAttr(attrs, 'stride'), dilation: listAttr(attrs, 'dilation'), before: listAttr(attrs, 'before'), extent: listAttr(attrs, 'extent') }
 }
 

@@ -17,10 +17,13 @@ import { matmulOp } from '../ops/contract.ts'
 import { listAttr, numberAttr, textAttr } from '../ops/define.ts'
 import { add, copy, div, fullLike, mul, neg, sqrt } from '../ops/elementwise.ts'
 import { indexOp } from '../ops/indexing.ts'
-import { constant, constantValue } from '../ops/source.ts'
+import { constant } from '../ops/source.ts'
 import { windowsOp } from '../ops/windows.ts'
 import { concat, concatOp, expand, expandOp, permute, permuteOp, reshape, reshapeOp, slice, sum, sumOp, transposeLast, withoutAxes } from '../ops/view.ts'
-import { joinedEpilogue } from './epilogue.ts'
+import { besideKernel } from './epilogue.ts'
+import { uniform } from './uniform.ts'
+
+export { uniform } from './uniform.ts'
 
 export function simplify(outputs: readonly Output[]): Output[] {
   const first = outputs[0]
@@ -32,7 +35,7 @@ export function simplify(outputs: readonly Output[]): Output[] {
   const shared = usedTwice(order, outputs)
   for (const value of order) {
     const inputs = value.inputs.map((input) => done.get(input)!)
-    done.set(value, graph.at(value.place, () => turnedProduct(value, inputs, shared, layouts) ?? joinedEpilogue(value, inputs, shared) ?? rebuild(graph, value, inputs, layouts)))
+    done.set(value, graph.at(value.place, () => turnedProduct(value, inputs, shared, layouts) ?? besideKernel(value, inputs, shared) ?? rebuild(graph, value, inputs, layouts)))
   }
   return outputs.map(({ name, value }) => ({ name, value: ownBuffer(done.get(value)!) }))
 }
@@ -116,13 +119,6 @@ function rebuild(graph: Graph, value: Value, inputs: readonly Value[], layouts: 
 }
 
 // ---- constants
-
-/** The number that every element of `value` is, or undefined. */
-export function uniform(value: Value): number | undefined {
-  let v = value
-  while (v.op === expandOp || v.op === reshapeOp) v = v.inputs[0]!
-  return constantValue(v)
-}
 
 function foldMap(op: MapOp, inputs: readonly Value[], attrs: Attrs, value: Value): Value | null {
   if (op === indexOp) return null

@@ -60,6 +60,23 @@ describe('random options', () => {
     }
   })
 
+  it('of a convolution, max(…, 0) and a pool', () => {
+    for (let seed = 1; seed <= 30; seed++) {
+      const random = new TestRandom(seed)
+      const graph = new Graph()
+      const x = input(graph, 'x', [2, 2, 6 + random.below(9), 6 + random.below(30)], 'float32')
+      const w = input(graph, 'w', [3, 2, 3, 3], 'float32')
+      const bias = input(graph, 'b', [3], 'float32')
+      const values = new Map([x, w, bias].map((value) => [String(value.attrs['name']), random.numbers(value.shape, -1, 1).map(Math.fround)]))
+      const [height, width] = x.shape.slice(2) as [number, number]
+      const y = ew.relu(convolution(x, w, bias, [height, width], { stride: [1, 1], dilation: [1, 1], before: [1, 1], groups: 1 }))
+      const [size, stride] = random.pick([[2, 2], [3, 2], [2, 1]])
+      const options = { kernel: [size, size], stride: [stride, stride], dilation: [1, 1], before: [0, 0], extent: [height, width].map((n) => Math.floor((n - size) / stride) + 1) }
+      const pooled = pickLargest(y, y, options)
+      check([pooled, ...gradients(lossOf(pooled), [x, w, bias])], values, 'float32')
+    }
+  })
+
   it('of pools, with equal elements and NaN', () => {
     for (let seed = 1; seed <= 60; seed++) {
       const random = new TestRandom(seed)

@@ -169,6 +169,21 @@ const specs = {
     data: { x: Array.from({ length: 5 }, () => [1, 2, 3, 4]), y: [0, 1, 2, 0, 1] },
     optimizer: { type: 'Adam', lr: 0.01, betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0, amsgrad: false, maximize: false },
   },
+  images: {
+    ...common,
+    model: {
+      layers: [
+        { type: 'Conv2d', in_channels: 1, out_channels: 4, kernel_size: 3, stride: 1, padding: 1, dilation: 1, groups: 1, bias: true, padding_mode: 'zeros' },
+        { type: 'ReLU' },
+        { type: 'MaxPool2d', kernel_size: 2, stride: null, padding: 0, dilation: 1, return_indices: false, ceil_mode: false },
+        { type: 'Conv2d', in_channels: 4, out_channels: 3, kernel_size: 4, stride: 1, padding: 0, dilation: 1, groups: 1, bias: true, padding_mode: 'zeros' },
+        { type: 'Flatten', start_dim: 1, end_dim: -1 },
+      ],
+    },
+    loss: { type: 'CrossEntropyLoss', weight: null, ignore_index: -100, reduction: 'mean', label_smoothing: 0 },
+    data: { x: Array.from({ length: 2 }, () => [Array.from({ length: 8 }, (_, i) => Array.from({ length: 8 }, (_unused, j) => i * j))]), y: [0, 2] },
+    optimizer: sgd,
+  },
 } as const
 
 function engineOf(onStage?: (stage: string, text: () => string) => void): ConstructorParameters<typeof Training>[1] {
