@@ -116,7 +116,7 @@ class Pieces {
     this.#body.write(bytes, () => taken())
   }
 
-  end(body: Uint8Array): void {
+  end(body: Uint8Array | string): void {
     this.#body.end(body)
   }
 

@@ -16,7 +16,7 @@ export interface JobRequest {
 }
 
 export interface JobAnswer {
-  readonly body: Uint8Array
+  readonly body: Uint8Array | string
   readonly head: Head
   readonly stats: JobStats
 }
@@ -55,7 +55,7 @@ export class Member {
   graceTimer: NodeJS.Timeout | undefined
   /** Jobs that do not let others in between, as far as is known. */
   #short = 0
-  /** What a job took lately. */
+  /** What a job took of a processor lately. */
   #jobMs = 2 * batchMs
   /** Long ones that may be here besides one; without any it takes one job at a time. */
   readonly #guests: number
@@ -68,6 +68,11 @@ export class Member {
       resourceLimits: { maxOldGenerationSizeMb: heapMb },
       execArgv: ['--disable-warning=ExperimentalWarning'],
     })
+  }
+
+  /** Whether its jobs are so small that they had better go together than to several workers. */
+  get fast(): boolean {
+    return this.#jobMs < batchMs / 4
   }
 
   /** How many more jobs it may be given now. */
@@ -99,22 +104,14 @@ export class Member {
       this.#places.set(job.id, place)
       Atomics.store(this.#states, place, job.id)
     }
-    const jobs = taken.map(({ id, came, request: { operation, format, bytes: own } }) => ({ id, place: this.#places.get(id)!, operation, format, came, length: own.length }))
     const [first] = taken
-    const alone = taken.length === 1 ? ownBuffer(first!.request.bytes) : undefined
-    // What may have to be done again is kept; what is large is not.
-    if (alone && bytes > ownMessageBytes) {
-      first!.losses = Infinity
-      this.send({ type: 'jobs', jobs, bytes: first!.request.bytes }, [alone])
-      return
-    }
-    const together = new Uint8Array(bytes)
-    let at = 0
-    for (const { request } of taken) {
-      together.set(request.bytes, at)
-      at += request.bytes.length
-    }
-    this.send({ type: 'jobs', jobs, bytes: together }, [together.buffer])
+    const alone = bytes > ownMessageBytes ? ownBuffer(first!.request.bytes) : undefined
+    const jobs = taken.map(({ id, came, request: { operation, format, bytes: own } }) => {
+      return { id, place: this.#places.get(id)!, operation, format, came, body: own.length > ownMessageBytes ? own : latin1(own) }
+    })
+    // What is handed over cannot be done again.
+    if (alone) first!.losses = Infinity
+    this.send({ type: 'jobs', jobs }, alone ? [alone] : [])
   }
 
   markLong(job: Waiting): void {
@@ -176,6 +173,10 @@ export class Member {
     })
     this.worker.on('exit', () => lost(reason))
   }
+}
+
+function latin1({ buffer, byteOffset, byteLength }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, byteLength).toString('latin1')
 }
 
 /** The buffer of the bytes, where it holds nothing else: it can be handed over instead of copied. */

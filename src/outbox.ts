@@ -24,9 +24,9 @@ export type Body = string | Uint8Array<ArrayBuffer> | readonly Uint8Array<ArrayB
 export class Outbox {
   readonly #post: (message: FromWorker, transfer?: ArrayBuffer[]) => void
   readonly #flows = new Map<number, Flow>()
-  #ended: { readonly outcome: Outcome; readonly body: string | Uint8Array<ArrayBuffer> }[] = []
+  #ended: Outcome[] = []
   #scheduled = false
-  /** When the jobs that came last began, and how many they were. */
+  /** What the thread had taken of a processor when the jobs that came last began, and how many they were. */
   #began = 0
   #count = 0
 
@@ -36,7 +36,7 @@ export class Outbox {
 
   /** Jobs have come. */
   expect(jobs: number): void {
-    this.#began = performance.now()
+    this.#began = threadMs()
     this.#count = jobs
   }
 
@@ -88,8 +88,8 @@ export class Outbox {
   // ---- ends
 
   /** The job is over. */
-  end(outcome: Outcome, body: string | Uint8Array<ArrayBuffer> = ''): void {
-    this.#ended.push({ outcome, body })
+  end(outcome: Outcome): void {
+    this.#ended.push(outcome)
     if (!this.#scheduled) setImmediate(() => this.#flush())
     this.#scheduled = true
   }
@@ -97,26 +97,18 @@ export class Outbox {
   /** One message for all that has ended by now. */
   #flush(): void {
     this.#scheduled = false
-    const ended = this.#ended
+    const outcomes = this.#ended
     this.#ended = []
     // Of those that came together; what ends later has let others in between.
-    const ms = this.#count === 0 ? undefined : (performance.now() - this.#began) / this.#count
+    const ms = this.#count === 0 ? undefined : (threadMs() - this.#began) / this.#count
     this.#count = 0
-    const lengths = ended.map(({ body }) => (typeof body === 'string' ? Buffer.byteLength(body) : body.length))
-    const outcomes = ended.map(({ outcome }, i) => (outcome.type === 'done' ? { ...outcome, length: lengths[i]! } : outcome))
-    const [only] = ended
-    // What is alone and large goes as it is.
-    if (ended.length === 1 && only!.body instanceof Uint8Array && only!.body.byteLength === only!.body.buffer.byteLength) {
-      this.#post({ type: 'ended', outcomes, bytes: only!.body, ms }, [only!.body.buffer])
-      return
-    }
-    const bytes = Buffer.allocUnsafeSlow(lengths.reduce((sum, length) => sum + length, 0))
-    let at = 0
-    for (const [i, { body }] of ended.entries()) {
-      if (typeof body === 'string') bytes.write(body, at)
-      else bytes.set(body, at)
-      at += lengths[i]!
-    }
-    this.#post({ type: 'ended', outcomes, bytes, ms }, [bytes.buffer])
+    const buffers = outcomes.flatMap((outcome) => (outcome.type === 'done' && typeof outcome.body !== 'string' && outcome.body.byteLength === outcome.body.buffer.byteLength ? [outcome.body.buffer] : []))
+    this.#post({ type: 'ended', outcomes, ms }, buffers)
   }
+}
+
+/** What this thread has taken of a processor. */
+function threadMs(): number {
+  const { user, system } = process.threadCpuUsage()
+  return (user + system) / 1000
 }

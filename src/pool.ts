@@ -141,12 +141,9 @@ export class Pool {
       }
       case 'ended': {
         if (message.ms !== undefined) member.took(message.ms)
-        let at = 0
         for (const outcome of message.outcomes) {
-          const length = outcome.type === 'done' ? outcome.length : 0
           const job = member.end(outcome.id)
-          if (job) settle(job, outcome, new Uint8Array(message.bytes.buffer, at, length))
-          at += length
+          if (job) settle(job, outcome)
         }
         break
       }
@@ -183,7 +180,7 @@ export class Pool {
         if (!best || member.jobs.size < best.jobs.size) best = member
       }
       if (!best) return
-      best.assign(this.#queue, Math.min(best.room, Math.max(1, Math.ceil(this.#queue.length / free))))
+      best.assign(this.#queue, best.fast ? best.room : Math.min(best.room, Math.ceil(this.#queue.length / free)))
     }
   }
 
@@ -278,10 +275,10 @@ export class Pool {
   }
 }
 
-function settle(job: Waiting, outcome: Outcome, body: Uint8Array): void {
+function settle(job: Waiting, outcome: Outcome): void {
   switch (outcome.type) {
     case 'done':
-      return job.resolve({ body, head: outcome.head, stats: outcome.stats })
+      return job.resolve({ body: outcome.body, head: outcome.head, stats: outcome.stats })
     case 'refused':
       return job.reject(new ProblemError(outcome.problem))
     case 'cancelled':

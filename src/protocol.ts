@@ -1,4 +1,7 @@
-/** Messages between the main thread and a worker. Bytes are transferred, not copied; small ones travel together. */
+/**
+ * Messages between the main thread and a worker. Large bytes are transferred, not copied. Small ones travel together, and
+ * as strings: a buffer for each would keep the garbage collectors busy.
+ */
 import type { Problem } from './errors.ts'
 import type { GraphRequest, Operation } from './spec.ts'
 
@@ -61,13 +64,12 @@ export interface Job {
   readonly format: Format
   /** When the request came, in ms since the epoch. */
   readonly came: number
-  /** Bytes of the request. */
-  readonly length: number
+  /** The request's bytes, as they are or as the characters of a string. */
+  readonly body: Uint8Array | string
 }
 
 export type ToWorker =
-  /** The requests' bytes lie one behind the other. */
-  | { readonly type: 'jobs'; readonly jobs: readonly Job[]; readonly bytes: Uint8Array }
+  | { readonly type: 'jobs'; readonly jobs: readonly Job[] }
   /** A piece of a streamed answer has been passed on. */
   | { readonly type: 'taken'; readonly id: number; readonly bytes: number }
   /** Wakes a job that waits for its turn, so that it sees that it is cancelled. */
@@ -104,8 +106,8 @@ export interface Head {
 
 /** How a job ended. */
 export type Outcome =
-  /** With bytes: the whole answer, or the end of a streamed one. */
-  | { readonly type: 'done'; readonly id: number; readonly length: number; readonly head: Head; readonly stats: JobStats }
+  /** With the whole answer, or the end of a streamed one. */
+  | { readonly type: 'done'; readonly id: number; readonly body: Uint8Array<ArrayBuffer> | string; readonly head: Head; readonly stats: JobStats }
   | { readonly type: 'refused'; readonly id: number; readonly problem: Problem }
   | { readonly type: 'cancelled'; readonly id: number }
   | { readonly type: 'failed'; readonly id: number; readonly message: string; readonly stack: string | undefined }
@@ -117,6 +119,6 @@ export type FromWorker =
   | { readonly type: 'chunk'; readonly id: number; readonly bytes: Uint8Array<ArrayBuffer> }
   /** A training that takes its time: it lets others in between its steps. */
   | { readonly type: 'long'; readonly id: number }
-  /** The answers' bytes lie one behind the other. `ms`: what a job took, where that is known. */
-  | { readonly type: 'ended'; readonly outcomes: readonly Outcome[]; readonly bytes: Uint8Array<ArrayBuffer>; readonly ms: number | undefined }
+  /** `ms`: what a job took of a processor, where that is known. */
+  | { readonly type: 'ended'; readonly outcomes: readonly Outcome[]; readonly ms: number | undefined }
   | { readonly type: 'debug'; readonly text: string }

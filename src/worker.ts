@@ -52,6 +52,7 @@ let engine: Engine = {
 /** What a job's answer and its turns stand at. */
 class Course implements JobContext {
   readonly #job: Job
+  readonly #release: () => void
   #run: Run | undefined
   #long = false
   readonly queueMs: number
@@ -60,8 +61,9 @@ class Course implements JobContext {
   readonly debug = debug
   readonly began = performance.now()
 
-  constructor(job: Job) {
+  constructor(job: Job, release: () => void) {
     this.#job = job
+    this.#release = release
     this.queueMs = Math.max(0, performance.timeOrigin + this.began - job.came)
   }
 
@@ -91,6 +93,7 @@ class Course implements JobContext {
   #tellLong(): void {
     if (!this.#long) post({ type: 'long', id: this.#job.id })
     this.#long = true
+    this.#release()
   }
 
   start(head: Head): void {
@@ -138,16 +141,33 @@ async function run(job: Job, bytes: Uint8Array, ctx: Course): Promise<JobResult>
   }
 }
 
-async function handle(job: Job, bytes: Uint8Array): Promise<void> {
+/** Jobs that wait for the one that is under way to end, or to let others in. */
+const posted: Job[] = []
+let busy = false
+
+function takeUp(): void {
+  const job = busy ? undefined : posted.shift()
+  if (!job) return
+  busy = true
+  let holds = true
+  void handle(job, () => {
+    if (!holds) return
+    holds = false
+    busy = false
+    takeUp()
+  })
+}
+
+/** `release` lets the next one be taken up. */
+async function handle(job: Job, release: () => void): Promise<void> {
   // The main thread may have taken it back.
-  if (Atomics.compareExchange(states, job.place, job.id, -job.id) !== job.id) return
-  const ctx = new Course(job)
+  if (Atomics.compareExchange(states, job.place, job.id, -job.id) !== job.id) return release()
+  const ctx = new Course(job, release)
   const { id } = job
   try {
-    const { body, head = { contentType: 'application/json', headers: {} }, stats, streamed = false } = await run(job, bytes, ctx)
+    const { body, head = { contentType: 'application/json', headers: {} }, stats, streamed = false } = await run(job, typeof job.body === 'string' ? Buffer.from(job.body, 'latin1') : job.body, ctx)
     if (debug.on) debug.ran(job.operation, stats)
-    const last = await outbox.passOn(head, body, ctx, streamed)
-    outbox.end({ type: 'done', id, length: 0, head, stats }, last)
+    outbox.end({ type: 'done', id, body: await outbox.passOn(head, body, ctx, streamed), head, stats })
   } catch (error) {
     if (error instanceof Cancelled) outbox.end({ type: 'cancelled', id })
     else if (error instanceof Refused) outbox.end({ type: 'refused', id, problem: error.problem })
@@ -155,6 +175,7 @@ async function handle(job: Job, bytes: Uint8Array): Promise<void> {
     else outbox.end({ type: 'failed', id, message: String(error), stack: error instanceof Error ? error.stack : undefined })
   } finally {
     ctx.end()
+    release()
   }
 }
 
@@ -167,11 +188,8 @@ port.on('message', (message: ToWorker) => {
       return outbox.wake()
     case 'jobs': {
       outbox.expect(message.jobs.length)
-      let at = 0
-      for (const job of message.jobs) {
-        void handle(job, message.bytes.subarray(at, at + job.length))
-        at += job.length
-      }
+      posted.push(...message.jobs)
+      takeUp()
     }
   }
 })
