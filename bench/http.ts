@@ -1,24 +1,32 @@
-/** Requests a second through HTTP, beside a bare Fastify route that echoes the same JSON: the two take turns. */
+/**
+ * Requests a second through HTTP, beside a bare Fastify route that echoes the same JSON and beside FastAPI with PyTorch:
+ * they take turns. And how long small requests wait, at half of the highest rate and beside a long training.
+ */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import autocannon from 'autocannon'
-import { rate, ratio, table } from './report.ts'
-import { workloads } from './workloads.ts'
+import type { Measured } from './report.ts'
+import { median, missed, rate, ratio, ratios, spread, table } from './report.ts'
+import { findPython } from './steps.ts'
+import { network, workloads } from './workloads.ts'
 
 interface Server {
   readonly url: string
   readonly close: () => Promise<void>
 }
 
+const path = (file: string): string => fileURLToPath(new URL(file, import.meta.url))
+
 /** Starts a script that says on its output where it listens. */
-async function start(script: string): Promise<Server> {
-  const child = spawn(process.execPath, [fileURLToPath(new URL(script, import.meta.url))], {
-    env: { ...process.env, PORT: '0', HOST: '127.0.0.1', LOG_LEVEL: 'warn' },
+async function start(program: string, script: string): Promise<Server> {
+  const child = spawn(program, [path(script)], {
+    env: { ...process.env, PORT: '0', HOST: '127.0.0.1', LOG_LEVEL: 'warn', OMP_NUM_THREADS: '1' },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const [text] = (await once(child.stdout, 'data')) as [Buffer]
   const url = /http:\/\/[\d.]+:\d+/.exec(text.toString())![0]
+  await answers(`${url}/v1/train`)
   return {
     url,
     close: async () => {
@@ -28,7 +36,24 @@ async function start(script: string): Promise<Server> {
   }
 }
 
-async function load(url: string, request: object, seconds: number): Promise<{ readonly perSecond: number; readonly p99: number }> {
+/** Resolves when something answers there, whatever it says. */
+async function answers(url: string): Promise<void> {
+  for (let tries = 0; tries < 100; tries++) {
+    const found = await fetch(url, { method: 'POST', body: '{}', headers: { 'content-type': 'application/json' } }).catch(() => undefined)
+    await found?.arrayBuffer()
+    if (found && found.status !== 503) return
+    await new Promise((resolve) => setTimeout(resolve, 100))
+  }
+  throw new Error(`${url} does not answer`)
+}
+
+interface Load {
+  readonly perSecond: number
+  readonly p99: number
+}
+
+/** `overall`: so many requests a second instead of as many as there can be. */
+async function load(url: string, request: object, seconds: number, overall?: number): Promise<Load> {
   const result = await autocannon({
     url: `${url}/v1/train`,
     method: 'POST',
@@ -36,31 +61,84 @@ async function load(url: string, request: object, seconds: number): Promise<{ re
     body: JSON.stringify(request),
     connections: 16,
     duration: seconds,
+    ...(overall !== undefined && { overallRate: overall }),
   })
   if (result.non2xx > 0 || result.errors > 0) throw new Error(`${result.non2xx} answers were refusals, ${result.errors} requests failed`)
   return { perSecond: result.requests.average, p99: result.latency.p99 }
 }
 
-export async function benchHttp(rounds: number, seconds: number): Promise<string> {
-  const [service, echo] = [await start('../src/server.ts'), await start('echo.ts')]
+/** What is asked for beside a bare echo, and beside FastAPI, by the steps of a request. */
+const targets: Readonly<Record<number, { readonly echo?: number; readonly fastapi?: number }>> = { 1: { echo: 1 / 3 }, 100: { fastapi: 10 } }
+/** Most milliseconds that 99 of 100 requests take at half of the highest rate, and beside a long training. */
+const waits = { half: 5, beside: 20 } as const
+
+export async function benchHttp(rounds: number, seconds: number): Promise<Measured> {
+  const python = findPython('fastapi', 'uvicorn')
+  if (python === undefined) process.stderr.write('no python3 with torch, fastapi and uvicorn here: requests are measured without them beside\n')
+  const service = await start(process.execPath, '../src/server.ts')
+  const echo = await start(process.execPath, 'echo.ts')
+  const fastapi = python === undefined ? undefined : await start(python, 'peers/fastapi_app.py')
   const notebook = workloads[0]!.request()
+  const faults: string[] = []
   const rows: string[][] = []
+  let highest = 0
   for (const steps of [1, 100]) {
     const request = { ...notebook, steps }
-    const ours: number[] = []
-    const bare: number[] = []
-    const latency: number[] = []
-    for (const { url } of [service, echo]) await load(url, request, seconds)
+    const name = `the notebook's example, ${steps === 1 ? '1 step' : `${steps} steps`}`
+    const servers = [service, echo, ...(fastapi ? [fastapi] : [])]
+    const loads: Load[][] = servers.map(() => [])
+    for (const { url } of servers) await load(url, request, seconds)
     for (let round = 0; round < rounds; round++) {
-      const { perSecond, p99 } = await load(service.url, request, seconds)
-      ours.push(perSecond)
-      latency.push(p99)
-      bare.push((await load(echo.url, request, seconds)).perSecond)
+      for (const [i, { url }] of servers.entries()) loads[i]!.push(await load(url, request, seconds))
     }
-    rows.push([`the notebook's example, ${steps === 1 ? '1 step' : `${steps} steps`}`, rate(ours), rate(bare), ratio(ours, bare), `${rate(latency)} ms`])
+    const [ours, bare, python3] = loads.map((list) => list.map(({ perSecond }) => perSecond)) as [number[], number[], number[] | undefined]
+    if (steps === 1) highest = median(ours)
+    for (const [who, theirs] of [['echo', bare], ['fastapi', python3]] as const) {
+      const target = targets[steps]![who]
+      const fault = theirs && target !== undefined ? missed(ratios(ours, theirs), target) : undefined
+      if (fault !== undefined) faults.push(`${name}, beside ${who === 'echo' ? 'a bare echo' : 'FastAPI'}: ${fault}`)
+    }
+    rows.push([name, rate(ours), rate(bare), ratio(ours, bare), ...(python3 ? [rate(python3), ratio(ours, python3)] : []), `${rate(loads[0]!.map(({ p99 }) => p99))} ms`])
     process.stderr.write(`${rows.at(-1)!.join('  ')}\n`)
   }
-  await service.close()
   await echo.close()
-  return table(['requests a second, 16 connections', 'chainrule', 'bare Fastify', 'ratio', 'p99'], rows)
+  await fastapi?.close()
+  const half = await latencies(service.url, { ...notebook, steps: 1 }, { rounds, seconds, overall: Math.round(highest / 2) })
+  const beside = await besideTraining(service.url, { ...notebook, steps: 1 }, { rounds, seconds, overall: 200 })
+  await service.close()
+  for (const [what, found, most] of [[`at half of the highest rate`, half, waits.half], ['beside a long training', beside, waits.beside]] as const) {
+    if (median(found) > most) faults.push(`99 of 100 small requests ${what}: ${median(found)} ms where ${most} ms is the target`)
+  }
+  const head = ['requests a second, 16 connections', 'chainrule', 'bare Fastify', 'ratio', ...(fastapi ? ['FastAPI, PyTorch', 'ratio'] : []), 'p99']
+  const waiting = [
+    [`at ${Math.round(highest / 2).toLocaleString('en-US')} a second, half of the highest rate`, spread(half), String(waits.half)],
+    ['at 200 a second, beside a long training', spread(beside), String(waits.beside)],
+  ]
+  return { text: `${table(head, rows)}\n\n${table(["the notebook's example, 1 step: p99 in ms", 'measured', 'target'], waiting)}`, missed: faults }
+}
+
+interface Effort {
+  readonly rounds: number
+  readonly seconds: number
+  readonly overall: number
+}
+
+async function latencies(url: string, request: object, { rounds, seconds, overall }: Effort): Promise<number[]> {
+  const found: number[] = []
+  for (let round = 0; round < rounds; round++) found.push((await load(url, request, seconds, overall)).p99)
+  return found
+}
+
+/** The same while the service trains a large network, which goes on for all of the time. */
+async function besideTraining(url: string, request: object, effort: Effort): Promise<number[]> {
+  const gone = new AbortController()
+  const long = { ...network([512, 512, 512, 10], 'ReLU', 256, { type: 'Adam', lr: 0.001 }), steps: 1_000_000, report: { every: 100_000, gradients: 'none' } }
+  const training = fetch(`${url}/v1/train`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(long), signal: gone.signal }).then(
+    (answer) => { throw new Error(`the long training ended: ${answer.status}`) },
+    () => 'the client went away',
+  )
+  const found = await Promise.race([latencies(url, request, effort), training.then(() => [])])
+  gone.abort()
+  await training
+  return found
 }

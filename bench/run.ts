@@ -14,7 +14,7 @@ const benches: Readonly<Record<string, () => Measured | Promise<Measured>>> = {
   steps: () => benchSteps({ rounds: 9, seconds: 0.4 }),
   products: () => benchProducts(7),
   scaling: () => benchScaling(5),
-  http: async () => ({ text: await benchHttp(7, 3), missed: [] }),
+  http: () => benchHttp(5, 3),
   trace: () => ({ text: benchTrace(30), missed: [] }),
 }
 
