@@ -4,6 +4,8 @@ export interface Step {
   readonly step: number
   readonly loss: number
   readonly grad_norm: number
+  /** Loss and metrics on rows that were held back, where their turn has come. */
+  readonly validation?: Readonly<Record<string, number>>
 }
 
 export interface Trained {

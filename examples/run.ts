@@ -1,14 +1,18 @@
 /**
  * `npm run example -- iris`: posts an example to the service, shows the steps as they come, the curve of the loss, and
  * how good the model is on rows that it has not seen. CHAINRULE_URL says where the service is; without one that
- * answers, the example starts its own.
+ * answers, the example starts its own. `--svg FILE` draws the curve, too.
  */
-import { forward, train } from './client.ts'
+import { writeFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { train } from './client.ts'
 import type { Step } from './client.ts'
 import { examples, requestOf } from './data.ts'
-import type { Rows } from './data.ts'
+import { judge, written } from './judge.ts'
 import { findService } from './service.ts'
 import { bar, plot } from './show.ts'
+import { drawing } from './svg.ts'
+import type { Curve } from './svg.ts'
 
 interface Request {
   readonly steps?: number
@@ -18,11 +22,11 @@ interface Request {
 }
 
 async function main(): Promise<void> {
-  const name = process.argv[2] ?? ''
+  const { values, positionals: [name = ''] } = parseArgs({ allowPositionals: true, options: { svg: { type: 'string' } } })
   const example = examples[name]
   if (!example) {
     const list = Object.entries(examples).map(([known, { summary }]) => `  ${known.padEnd(14)}${summary}`)
-    process.stderr.write(`npm run example -- NAME, where NAME is one of\n${list.join('\n')}\n`)
+    process.stderr.write(`npm run example -- NAME [--svg FILE], where NAME is one of\n${list.join('\n')}\n`)
     process.exitCode = 1
     return
   }
@@ -31,14 +35,16 @@ async function main(): Promise<void> {
     process.stdout.write(`${name}: ${example.summary}, at ${service.url}\n`)
     const request: Request = requestOf(name)
     const { train: rows, heldBack } = example.rows()
-    const losses: number[] = []
+    const steps: Step[] = []
     const progress = new Progress(stepsOf(request, rows.y.length))
     const { state, status } = await train(service.url, request, (step) => {
-      losses.push(step.loss)
+      steps.push(step)
       progress.show(step)
     })
     progress.end()
-    process.stdout.write(`\nloss by step\n${plot(losses, 60, 10)}\n\n${status}; ${await judge(service.url, request, state, heldBack)}\n`)
+    process.stdout.write(`\nloss by step\n${plot(steps.map(({ loss }) => loss), 60, 10)}\n\n${status}; ${shown(steps.at(-1)?.validation) ?? (await judge(service.url, request['model'], state, heldBack))}\n`)
+    if (name === 'characters') process.stdout.write(`${await written(service.url, request['model'], state, heldBack, 160)}\n`)
+    if (values.svg !== undefined) writeFileSync(values.svg, drawing(`${name}: loss by step`, curvesOf(steps)))
   } finally {
     await service.close()
   }
@@ -79,16 +85,19 @@ class Progress {
   }
 }
 
-/** Forward pass over the rows that were held back: the share of right classes, or the mean squared error. */
-async function judge(url: string, request: Request, state: object, { x, y }: Rows): Promise<string> {
-  const outputs = await forward(url, { model: request['model'], data: { x }, state, outputs: ['y_hat'] })
-  const predicted = outputs['y_hat'] as number[] | number[][]
-  if (predicted.every((value) => typeof value === 'number')) {
-    const error = predicted.reduce((sum, value, i) => sum + (value - y[i]!) ** 2, 0) / y.length
-    return `mean squared error on ${y.length} points that were held back: ${error.toPrecision(4)}`
-  }
-  const right = predicted.filter((scores, i) => scores.indexOf(Math.max(...scores)) === y[i]).length
-  return `accuracy on ${y.length} rows that were held back: ${((right / y.length) * 100).toFixed(1)} %`
+/** `loss 0.08, accuracy 0.977 on rows that were held back` */
+function shown(validation: Step['validation']): string | undefined {
+  if (!validation) return undefined
+  return `${Object.entries(validation).map(([metric, value]) => `${metric} ${Number(value.toPrecision(4))}`).join(', ')} on rows that were held back`
+}
+
+function curvesOf(steps: readonly Step[]): Curve[] {
+  const validated = steps.flatMap(({ step, validation }) => (validation ? [[step, validation['loss']!] as const] : []))
+  const own: Curve = { name: 'minibatch', points: steps.map(({ step, loss }) => [step, loss]) }
+  if (validated.length === 0) return [own]
+  const last = steps.at(-1)!.validation!
+  const metric = Object.keys(last).find((key) => key !== 'loss')
+  return [own, { name: `held back${metric === undefined ? '' : ` (${metric} ${last[metric]!.toPrecision(3)} at the end)`}`, points: validated, marked: true }]
 }
 
 await main()

@@ -9,7 +9,7 @@ export interface Service {
 
 export async function findService(url: string): Promise<Service> {
   if (await answers(url)) return { url, close: async () => {} }
-  const app = await buildApp({ config: readConfig({ ...process.env, PORT: '0', HOST: '127.0.0.1', LOG_LEVEL: 'warn' }) })
+  const app = await buildApp({ config: readConfig({ REQUEST_TIMEOUT_MS: '900000', ...process.env, PORT: '0', HOST: '127.0.0.1', LOG_LEVEL: 'warn' }) })
   return { url: await app.listen({ host: '127.0.0.1', port: 0 }), close: () => app.close() }
 }
 

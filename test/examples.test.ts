@@ -1,12 +1,15 @@
 /** The examples: each request file is posted as it is, learns what it should, and is what PyTorch makes of it. */
 import { execFile } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
-import { examples, requestOf } from '../examples/data.ts'
+import { examples, opticks, requestOf, textWidth } from '../examples/data.ts'
 import type { Rows } from '../examples/data.ts'
 import { bar, plot } from '../examples/show.ts'
+import { drawing } from '../examples/svg.ts'
 import { useService } from './service.ts'
 
 const service = useService()
@@ -96,6 +99,44 @@ describe('digits', () => {
   })
 })
 
+/** The first steps of a long example: whole runs are in docs/examples.md. */
+async function begin(name: string, steps: number): Promise<readonly { readonly loss: number }[]> {
+  const { status, body } = await service.post('/v1/train', { ...requestOf(name), epochs: undefined, steps, validation: undefined })
+  expect(status, JSON.stringify(body).slice(0, 500)).toBe(200)
+  expect([body.status, body.steps.length]).toEqual(['succeeded', steps])
+  return body.steps as { loss: number }[]
+}
+
+const meanLoss = (steps: readonly { readonly loss: number }[]): number => steps.reduce((sum, { loss }) => sum + loss, 0) / steps.length
+
+describe('digits-cnn', () => {
+  it('learns from the first step on, by the schedule of its request', async () => {
+    const request = requestOf('digits-cnn') as { epochs: number; batch_size: number; data: { y: number[] }; scheduler: { total_steps: number }; validation: { data: { y: number[] } } }
+    expect(request.scheduler.total_steps).toBe((request.epochs * request.data.y.length) / request.batch_size)
+    expect(request.validation.data.y).toEqual(examples['digits']!.rows().heldBack.y)
+    const steps = await begin('digits-cnn', 40)
+    expect(steps[0]!.loss).toBeCloseTo(Math.log(10), 0)
+    expect(meanLoss(steps.slice(-5))).toBeLessThan(2)
+  })
+})
+
+describe('characters', () => {
+  it('has rows of one text, each with the letters that follow', () => {
+    const { text, letters } = opticks()
+    const { train: rows, heldBack } = examples['characters']!.rows()
+    const read = (row: unknown): string => (row as number[]).map((at) => letters[at]).join('')
+    expect(letters.length).toBe((requestOf('characters') as { model: { modules: { character: { num_embeddings: number } } } }).model.modules.character.num_embeddings)
+    expect([...rows.x, ...heldBack.x].map(read).join('')).toBe(text.slice(0, (rows.x.length + heldBack.x.length) * textWidth))
+    expect(read(rows.y[7])).toBe(text.slice(7 * textWidth + 1, 8 * textWidth + 1))
+  })
+
+  it('learns from the first step on', async () => {
+    const steps = await begin('characters', 20)
+    expect(steps[0]!.loss).toBeGreaterThan(Math.log(73))
+    expect(meanLoss(steps.slice(-3))).toBeLessThan(3.8)
+  })
+})
+
 describe('npm run example', () => {
   const script = fileURLToPath(new URL('../examples/run.ts', import.meta.url))
   const run = async (args: string[], url: string): Promise<{ stdout: string; stderr: string }> =>
@@ -114,12 +155,35 @@ describe('npm run example', () => {
     expect(stdout).toMatch(/succeeded; mean squared error on 10 points that were held back: 0\.\d+/)
   })
 
+  it('draws the curve', async () => {
+    const file = join(mkdtempSync(join(tmpdir(), 'example-')), 'line.svg')
+    await run(['line', '--svg', file], service.url)
+    expect(readFileSync(file, 'utf8')).toContain('line: loss by step')
+  })
+
   it('lists the examples when the name is unknown', async () => {
     await expect(run(['iriss'], service.url)).rejects.toMatchObject({ code: 1, stderr: expect.stringContaining('digits') })
   })
 })
 
 describe('drawing', () => {
+  it('curves as SVG: the axis from 0 to a round number, each point in its place', () => {
+    const svg = drawing('a & b', [{ name: 'own', points: [[1, 2], [2, 1]] }, { name: 'held back', points: [[2, 1.5]], marked: true }])
+    expect(svg).toMatch(/^<svg xmlns="http:\/\/www.w3.org\/2000\/svg" viewBox="0 0 640 320"/)
+    expect(svg).toContain('a &amp; b')
+    expect(svg).toContain('points="340,36 624,160"')
+    expect(svg).toContain('<circle cx="624" cy="98" r="3.5"')
+    expect([...svg.matchAll(/text-anchor="end">([\d.]+)</g)].map(([, label]) => label).slice(0, 5)).toEqual(['0', '0.5', '1', '1.5', '2'])
+  })
+
+  it.each(['digits-cnn', 'characters'])('docs/%s.svg is what the example has drawn', (name) => {
+    const svg = readFileSync(new URL(`../docs/${name}.svg`, import.meta.url), 'utf8')
+    expect(svg).toContain(`${name}: loss by step`)
+    const { epochs, batch_size: size } = requestOf(name) as { epochs: number; batch_size: number }
+    const polyline = /<polyline [^>]*points="([^"]*)"/.exec(svg)![1]!
+    expect(polyline.split(' ').length).toBe(epochs * Math.ceil(examples[name]!.rows().train.y.length / size))
+  })
+
   it('a bar fills by eighths', () => {
     expect(bar(0, 4)).toBe('····')
     expect(bar(0.5, 4)).toBe('██··')
