@@ -74,7 +74,7 @@ function layerOptions({ options }: Layer, { positional, named }: CallArguments, 
   const [issue] = result.error.issues
   const name = String(issue!.path[0])
   const got = given.get(name)
-  return fail(ctx, 'bad_argument', got ? `${shown}(): ${name}: ${issue!.message}, got ${describe(got)}` : `${shown}(): the argument "${name}" is missing`)
+  return fail(ctx, 'bad_argument', got ? `${shown}(): ${name}: ${issue!.message.replace(/^[^:]*: /, '')}, got ${describe(got)}` : `${shown}(): the argument "${name}" is missing`)
 }
 
 /** As JSON would say it. */

@@ -115,7 +115,7 @@ function numberBinary(ctx: TraceContext, operator: BinaryOperator, a: Num, b: Nu
     return int(value + 0)
   }
   const [x, y] = [a.value, b.value]
-  if ((operator === '/' || operator === '//' || operator === '%') && y === 0) fail(ctx, 'division_by_zero', `${x} ${operator} 0`)
+  if ((operator === '/' || operator === '//' || operator === '%') && y === 0) fail(ctx, 'division_by_zero', `division by zero: ${x} ${operator} 0`)
   switch (operator) {
     case '+':
       return result(x + y)
@@ -130,7 +130,7 @@ function numberBinary(ctx: TraceContext, operator: BinaryOperator, a: Num, b: Nu
     case '%':
       return result(x - y * Math.floor(x / y))
     case '**':
-      if (x === 0 && y < 0) fail(ctx, 'division_by_zero', `0 ** ${y}`)
+      if (x === 0 && y < 0) fail(ctx, 'division_by_zero', `division by zero: 0 ** ${y}`)
       return whole && y >= 0 ? result(x ** y) : float(x ** y)
     case '@':
       return refuse(ctx, '@', a, b)
@@ -151,7 +151,7 @@ export function unary(ctx: TraceContext, operator: '-' | '+' | '~' | 'not', x: D
   if (x instanceof Tensor) {
     if (operator === '+') return x
     if (operator === '~') return apply(ctx, operation('bitwise_not', null, x), () => invert(ctx, x.value))
-    if (x.value.dtype === 'bool') fail(ctx, 'dtype_mismatch', '- of a bool tensor; use ~')
+    if (x.value.dtype === 'bool') fail(ctx, 'dtype_mismatch', 'the operator - does not take a bool tensor; use ~')
     return apply(ctx, operation('neg', 'NegBackward0', x), () => ew.neg(x.value))
   }
   const found = asNumber(x)

@@ -151,6 +151,7 @@ class StatementReader {
 
   #update(node: SyntaxNode, at: Position): Statement {
     const [target, operator, ...value] = childrenOf(node)
+    if (operator!.name === ',') this.#syntax.fail('syntax_error', 'syntax error: only one name can be updated', target!)
     const updated = this.#expressions.target(target!)
     if (updated.kind === 'pattern') this.#syntax.fail('syntax_error', 'syntax error: only one name can be updated', target!)
     const symbol = this.#syntax.text(operator!).slice(0, -1)

@@ -36,7 +36,7 @@ export function unpack(ctx: TraceContext, pattern: Extract<Target, { kind: 'patt
   const star = pattern.items.findIndex((item) => item.star)
   const wanted = pattern.items.length
   if (star < 0 ? items.length !== wanted : items.length < wanted - 1) {
-    fail(ctx, 'unpack_mismatch', `${star < 0 ? wanted : `${wanted - 1} or more`} values expected, got ${items.length}`)
+    fail(ctx, 'unpack_mismatch', `${star < 0 ? wanted : `${wanted - 1} or more`} values to unpack expected, got ${items.length}`)
   }
   const surplus = items.length - wanted
   return pattern.items.map(({ target }, i) => {
