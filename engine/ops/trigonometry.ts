@@ -28,7 +28,7 @@ export const tan = unary({
   formula: 'sin x / cos x',
   domain: [-1, 1],
   cost: 50,
-  lower: (s, x) => s.wide((w, v) => w.select(w.eq(v, w.const(0)), v, w.div(w.sin(v), w.cos(v))), x),
+  lower: (s, x) => s.select(s.eq(x, s.const(0)), x, s.div(s.sin(x), s.cos(x))),
   grad: (g, _x, y) => mul(g, add(mul(y, y), 1)),
 })
 
@@ -40,8 +40,12 @@ export const sinc = unary({
   cost: 30,
   lower: (s, x) =>
     s.wide((w, v) => {
-      const angle = w.mul(v, w.const(Math.PI))
-      return w.select(w.eq(v, w.const(0)), w.const(1), w.div(w.sin(angle), angle))
+      // From the distance to the nearest whole number: 0 there.
+      const whole = w.round(v)
+      const half = w.mul(whole, w.const(0.5))
+      const sine = w.sin(w.mul(w.sub(v, whole), w.const(Math.PI)))
+      const signed = w.select(w.eq(w.trunc(half), half), sine, w.neg(sine))
+      return w.select(w.eq(v, w.const(0)), w.const(1), w.div(signed, w.mul(v, w.const(Math.PI))))
     }, x),
   grad: (g, x) => {
     const angle = mul(x, Math.PI)

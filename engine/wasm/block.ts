@@ -10,6 +10,7 @@ import { emitInstruction } from './instruction.ts'
 import type { LaneMemory } from './lanes.ts'
 import type { Reg } from './registers.ts'
 import { emitInline } from './scalar.ts'
+import type { ScalarName } from './scalar.ts'
 
 export class BlockCode {
   readonly #f: FunctionBody
@@ -65,6 +66,11 @@ export class BlockCode {
       this.#release(reg)
       return
     }
+    if (reg.instruction.kind === 'rare') {
+      this.#locals.set(reg, this.#rare(reg, reg.instruction.scalar, vectors))
+      this.#release(reg)
+      return
+    }
     const locals: Local[] = []
     for (let h = 0; h < vectors; h++) {
       const tail = h === block.vectors - 1 ? block.tail : 0
@@ -115,6 +121,37 @@ export class BlockCode {
       if (lane === 0) this.#f.simd(splat)
       else this.#f.simdLane(replace, lane)
     }
+  }
+
+  /** Results of a scalar function of each lane, taken where the mask is set; nothing is called where none is. */
+  #rare({ args: [mask, x, usual] }: Reg, scalar: ScalarName, vectors: number): Local[] {
+    const f = this.#f
+    const results = Array.from({ length: vectors }, () => this.#pool.take())
+    for (const [h, result] of results.entries()) {
+      this.#use(usual!, h)
+      f.set(result)
+      this.#use(mask!, h)
+      if (h > 0) f.simd('v128.or')
+    }
+    f.simd('v128.any_true')
+    f.if()
+    for (const [h, result] of results.entries()) {
+      for (const lane of [0, 1, 2, 3]) {
+        this.#use(x!, h)
+        f.simdLane('f32x4.extract_lane', lane)
+        f.op('f64.promote_f32')
+        f.call(this.#context.scalar(scalar))
+        f.op('f32.demote_f64')
+        if (lane === 0) f.simd('f32x4.splat')
+        else f.simdLane('f32x4.replace_lane', lane)
+      }
+      f.get(result)
+      this.#use(mask!, h)
+      f.simd('v128.bitselect')
+      f.set(result)
+    }
+    f.op('end')
+    return results
   }
 
   #extern(extern: Extern, reg: Reg, h: number, tail: number): void {

@@ -125,12 +125,17 @@ export function tanh(s: VectorArithmetic, x: Reg): Reg {
   return s.copysign(s.div(m, s.add(m, s.const(2))), x)
 }
 
-/** 1 / (1 + 2^n (1 + q)) for e^-x = 2^n (1 + q): half of the denominator is rounded once, after 1 + 2^n. */
+/**
+ * e / (e + 1) below 0 and 1 / (e + 1) above, for e = e^-|x|, all times 2^64: the division rounds subnormal results. 0 where
+ * e^-x overflows.
+ */
 export function sigmoid(s: VectorArithmetic, x: Reg): Reg {
-  const { shifted, r } = reduceByLn2(s, s.atLeast(s.atMost(s.neg(x), s.const(89)), s.const(-86)))
-  const halfPower = powerOfTwo(s, shifted, -1)
-  const half = s.madd(halfPower, expm1Reduced(s, r), s.add(halfPower, s.const(0.5)))
-  return s.div(s.const(1), s.add(half, half))
+  const { shifted, r } = reduceByLn2(s, s.atLeast(s.or(x, s.builder.bits('f32', -0x80000000)), s.const(-90)))
+  const power = powerOfTwo(s, shifted, 64)
+  const e = s.madd(power, expm1Reduced(s, r), power)
+  const below = s.andnot(e, s.lt(x, s.const(-88.7228394)))
+  const numerator = s.atLeast(below, s.andnot(s.const(2 ** 64), s.lt(x, s.const(0))))
+  return s.div(numerator, s.add(e, s.const(2 ** 64)))
 }
 
 export function erf(s: VectorArithmetic, x: Reg): Reg {

@@ -142,12 +142,18 @@ export function tanh(s: VectorArithmetic, x: Reg): Reg {
   return s.copysign(s.div(t, s.add(t, s.const(2))), x)
 }
 
-/** 1 / (1 + 2^n (1 + q)) for e^-x = 2^n (1 + q): half of the denominator is rounded once, after 1 + 2^n. */
+/**
+ * e / (e + 1) below 0 and 1 / (e + 1) above, for e = e^-|x|, all times 2^64: the division rounds subnormal results. 0 where
+ * e^-x overflows.
+ */
 export function sigmoid(s: VectorArithmetic, x: Reg): Reg {
-  const { shifted, r } = reduceByLn2(s, s.atLeast(s.atMost(s.neg(x), s.const(710)), s.const(-708)))
-  const halfPower = halfPowerOfTwo(s, shifted)
-  const half = s.madd(halfPower, expm1Reduced(s, r), s.add(halfPower, s.const(0.5)))
-  return s.div(s.const(1), s.add(half, half))
+  const b = s.builder
+  const { shifted, r } = reduceByLn2(s, s.atLeast(s.or(x, b.bits64('f64', -0x8000000000000000n)), s.const(-711)))
+  const power = b.op('f64', 'i64x2.add', b.shift('i64x2.shl', shifted, 52), b.bits64('f64', 0x43f0000000000000n))
+  const e = s.madd(power, expm1Reduced(s, r), power)
+  const below = s.andnot(e, s.lt(x, s.const(-709.782712893384)))
+  const numerator = s.atLeast(below, s.andnot(s.const(2 ** 64), s.lt(x, s.const(0))))
+  return s.div(numerator, s.add(e, s.const(2 ** 64)))
 }
 
 // ---- trigonometry
@@ -159,7 +165,7 @@ interface Angle {
   readonly low: Reg
 }
 
-/** x = n π/2 + r with |r| ≤ π/4, for |x| up to about 10^9 (Cody & Waite, π/2 in three parts of 33 bits). */
+/** x = n π/2 + r with |r| ≤ π/4, for |x| below 2^30 (Cody & Waite, π/2 in three parts of 33 bits). */
 function reduceByHalfPi(s: VectorArithmetic, x: Reg): Angle {
   const b = s.builder
   const shifted = s.madd(x, s.const(6.36619772367581382433e-1), s.const(roundingMagic))

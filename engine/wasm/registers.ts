@@ -19,6 +19,8 @@ export type Instruction =
   | { readonly kind: 'constant'; readonly bytes: Uint8Array }
   /** Calls a scalar function for each lane. */
   | { readonly kind: 'lanes'; readonly scalar: ScalarName; readonly operand: 'f64' | 'i64'; readonly result: 'f64' | 'i64' | 'f32' }
+  /** Four float32 lanes: argument 2, but where the mask (argument 0) is set a float64 function of argument 1. For what is hardly ever set. */
+  | { readonly kind: 'rare'; readonly scalar: ScalarName }
   /** Reads memory, a counter, an accumulator or an indexed place: known to the loop generator only. */
   | { readonly kind: 'extern'; readonly id: number }
   /** Records a fault where the mask (argument 0) is set; argument 1 is the offending number. */
@@ -105,6 +107,8 @@ function instructionKey(instruction: Instruction): string {
       return `${instruction.kind}${instruction.bytes.join('.')}`
     case 'lanes':
       return `${instruction.scalar}>${instruction.result}`
+    case 'rare':
+      return `rare ${instruction.scalar}`
     case 'extern':
       return `extern${instruction.id}`
     case 'fault':

@@ -1,7 +1,8 @@
 /** Scalar functions that vector code calls lane by lane: what SIMD has no instruction for and speed does not need. */
 import { FunctionBody } from './encode.ts'
+import { largeAngleFunction } from './large-angles.ts'
 
-export type ScalarName = 'fmod' | 'imod' | 'iquot' | 'itof' | 'itof32' | 'ftoi'
+export type ScalarName = 'largeSine' | 'largeCosine' | 'fmod' | 'imod' | 'iquot' | 'itof' | 'itof32' | 'ftoi'
 
 /** Those that are one instruction; the others are functions. */
 export function emitInline(name: ScalarName, body: FunctionBody): boolean {
@@ -22,6 +23,10 @@ export function emitInline(name: ScalarName, body: FunctionBody): boolean {
 
 export function scalarBody(name: ScalarName): FunctionBody {
   switch (name) {
+    case 'largeSine':
+      return largeAngleFunction('sine')
+    case 'largeCosine':
+      return largeAngleFunction('cosine')
     case 'fmod':
       return fmod()
     case 'iquot':

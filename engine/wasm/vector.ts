@@ -6,6 +6,7 @@ import { errorFunction } from '../ops/gaussian.ts'
 import { VectorArithmetic } from './arithmetic.ts'
 import * as f32 from './intrinsics32.ts'
 import * as f64 from './intrinsics64.ts'
+import { largeAngle } from './large-angles.ts'
 import type { Reg } from './registers.ts'
 import { laneType } from './registers.ts'
 import type { ScalarName } from './scalar.ts'
@@ -41,11 +42,18 @@ export class VectorCode extends VectorArithmetic implements Code<Reg> {
   }
 
   sin(x: Reg): Reg {
-    return this.wide(f64.sin, x)
+    return this.#beyond('largeSine', x, this.wide(f64.sin, x))
   }
 
   cos(x: Reg): Reg {
-    return this.wide(f64.cos, x)
+    return this.#beyond('largeCosine', x, this.wide(f64.cos, x))
+  }
+
+  /** float32 only: in float64 code the branch would cost ordinary angles half of their speed. */
+  #beyond(scalar: ScalarName, x: Reg, result: Reg): Reg {
+    if (x.type !== 'f32') return result
+    const mask = this.le(this.builder.constant('f32', largeAngle), this.abs(x))
+    return this.builder.emit('f32', { kind: 'rare', scalar }, [mask, x, result])
   }
 
   tanh(x: Reg): Reg {
