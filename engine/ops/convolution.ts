@@ -260,7 +260,7 @@ export interface WeightPlan {
   readonly scratch: Scratch
 }
 
-const blockBytes = 2 ** 20
+const blockBytes = 2 ** 19
 
 /** Gradient by the weight: blocks of samples are laid out, then each pair of channels and tap is a sum along all their elements. */
 export function weightPlan({ samples, inputs, outputs, axes }: Meeting, dtype: DType): WeightPlan {

@@ -13,6 +13,8 @@ export interface TileShape {
   /** Distances of the taps of a row. */
   readonly row: readonly number[]
   readonly rows: number
+  /** Where the rows begin, if they are few; else the filter says it. */
+  readonly places: readonly number[] | undefined
   /** Pixels of a unit that count, and their distance in the result. */
   readonly width: number
   readonly step: number
@@ -38,29 +40,25 @@ const kinds: Record<4 | 8, Kinds> = {
 
 /** A function of the addresses of the first pixel in the source, of the filter, and of the first pixel in the result. */
 export function emitTile(shape: TileShape): FunctionBody {
-  const { height, units, row, rows, bytes } = shape
+  const { height, units, row, rows, places, bytes } = shape
+  const size = 1 + row.length * height
   const kind = kinds[bytes]
   const f = new FunctionBody(['i32', 'i32', 'i32'])
   const vectors = units.flatMap(({ x }) => [x * bytes, x * bytes + 16])
   const sums = Array.from({ length: height }, () => vectors.map(() => f.local('v128')))
   const pixels = vectors.map(() => f.local('v128'))
-  const place = f.local('i32')
-  repeat(f, rows, () => {
-    f.get(0)
-    f.get(1)
-    f.scalarMemory('i32.load', 0)
-    f.op('i32.add')
-    f.set(place)
+  /** A row of taps, so many elements from where the address in `from` and the filter's are. */
+  const addRow = (from: Local, start: number, filter: number): void => {
     for (const [k, distance] of row.entries()) {
       for (const [v, offset] of vectors.entries()) {
-        f.get(place)
-        f.memory('v128.load', distance * bytes + offset)
+        f.get(from)
+        f.memory('v128.load', (start + distance) * bytes + offset)
         f.set(pixels[v]!)
       }
       for (const [i, sum] of sums.entries()) {
         for (const [v, local] of sum.entries()) {
           f.get(1)
-          f.memory(kind.splat, (1 + k * height + i) * bytes)
+          f.memory(kind.splat, (filter + 1 + k * height + i) * bytes)
           f.get(pixels[v]!)
           f.get(local)
           f.simd(kind.madd)
@@ -68,8 +66,22 @@ export function emitTile(shape: TileShape): FunctionBody {
         }
       }
     }
-    increment(f, 1, (1 + row.length * height) * bytes)
-  })
+  }
+  if (places) {
+    for (const [r, place] of places.entries()) addRow(0, place, r * size)
+    increment(f, 1, rows * size * bytes)
+  } else {
+    const from = f.local('i32')
+    repeat(f, rows, () => {
+      f.get(0)
+      f.get(1)
+      f.scalarMemory('i32.load', 0)
+      f.op('i32.add')
+      f.set(from)
+      addRow(from, 0, 0)
+      increment(f, 1, size * bytes)
+    })
+  }
   finish(f, shape, sums, pixels[0]!)
   storeTile(f, shape, 2, sums)
   return f

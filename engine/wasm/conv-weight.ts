@@ -57,7 +57,7 @@ class WeightEmitter {
   readonly given: Pair
   /** Bytes from sample to sample, as they are read. */
   readonly apart: Pair
-  /** Tiles of channels of the gradient, and pairs of vectors of sums of one. */
+  /** Tiles of channels of the gradient, and pairs of vectors of sums of one: with those of the source and the gradient all fit the 15 registers there are. */
   readonly heights: readonly (readonly [number, number])[]
   readonly pairs: number
   readonly #tiles = new Map<string, number>()
@@ -72,8 +72,8 @@ class WeightEmitter {
     const { sides } = plan.source
     this.given = { x: sides.reduce((n, { length }) => n * length, inputs), g: sides.reduce((n, { result }) => n * result, outputs) }
     this.apart = plan.direct ? { x: this.given.x * met.groups, g: this.given.g * met.groups } : { x: plan.pitch * inputs, g: plan.gradient.channel * sides[0].result * outputs }
-    this.pairs = wide ? 12 : 6
-    this.heights = balanced(met.outputs, wide ? 4 : 2)
+    this.pairs = wide ? 9 : 4
+    this.heights = balanced(met.outputs, wide ? 3 : 2)
   }
 
   emit(): FunctionBody {

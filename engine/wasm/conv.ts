@@ -256,6 +256,7 @@ class SumEmitter {
         units: units.map((unit) => ({ x: unit.x - first.x, y: unit.y - first.y })),
         row: walk.row,
         rows: walk.count,
+        places: this.#places(walk),
         width: Math.min(w.count, 32 / bytes),
         step: w.step,
         plane: this.#plane,
@@ -277,6 +278,13 @@ class SumEmitter {
     }
   }
 
+  /** Where the rows of taps begin, if they are few. */
+  #places({ rows, channels, count }: Walk): number[] | undefined {
+    const { plan } = this.kernel
+    if (count > fewRows) return undefined
+    return Array.from({ length: plan.from / channels }, (_, group) => rows.map(({ offset }) => group * channels * plan.source.channel + offset)).flat()
+  }
+
   #function(shape: TileShape): number {
     const key = JSON.stringify(shape)
     let index = this.#tiles.get(key)
@@ -287,6 +295,9 @@ class SumEmitter {
     return index
   }
 }
+
+/** Rows of taps that a tile has no loop for. */
+const fewRows = 4
 
 /** Taps of a row at most. */
 const longest = 8
