@@ -22,8 +22,18 @@ export function requestOf(program: readonly string[]): RefusedRequest {
     x: [[1, 2, 3], [4, 5, 6]], v: [1, 2, 3], s: 0.5, i: int64([0, 1, 2], [3]), m: [[true, false, true], [false, true, false]],
     b: ones(3, 4), q: ones(3, 3), t: ones(2, 3, 4), e: [], img: ones(1, 4, 6, 6), vol: ones(1, 2, 4, 4, 4), n: int64([1], []), k: int64([0, 1, 2, 0, 1, 2], [2, 3]), d: { data: Array<number>(6).fill(1), shape: [2, 3], dtype: 'float64' },
   }
-  const model = { modules: { fc: { type: 'Linear', in_features: 3, out_features: 2 } }, parameters: { w: { shape: [3, 2], init: { type: 'ones' } } }, forward: program }
-  return { path: '/v1/forward', request: { model, data, outputs: [] } }
+  const modules = {
+    fc: { type: 'Linear', in_features: 3, out_features: 2 },
+    conv: { type: 'Conv1d', in_channels: 2, out_channels: 2, kernel_size: 2 },
+    up: { type: 'ConvTranspose1d', in_channels: 2, out_channels: 2, kernel_size: 2, stride: 3 },
+    lstm: { type: 'LSTM', input_size: 3, hidden_size: 2 },
+    cell: { type: 'GRUCell', input_size: 3, hidden_size: 2 },
+    attn: { type: 'MultiheadAttention', embed_dim: 4, num_heads: 2 },
+    enc: { type: 'TransformerEncoderLayer', d_model: 4, nhead: 2 },
+    dec: { type: 'TransformerDecoderLayer', d_model: 4, nhead: 2 },
+  }
+  const model = { modules, parameters: { w: { shape: [3, 2], init: { type: 'ones' } } }, forward: program }
+  return { path: '/v1/forward', request: { model, data, outputs: [], training: true } }
 }
 
 function ones(...shape: number[]): object {
@@ -71,7 +81,7 @@ export function errorsText(told: readonly Told[]): string {
   return [
     intro,
     `| code | status | what it means |\n|---|---|---|\n${rows.join('\n')}`,
-    'The programs below read `x` (float32, [2, 3]), `v` (float32, [3]), `s` (a number), `i` (int64, [3]), `m` (bool, [2, 3]), the parameter `w` ([3, 2]) and the module `fc` (Linear, 3 to 2); some read `b` ([3, 4]), `q` ([3, 3]), `t` ([2, 3, 4]), `e` ([0]), `img` ([1, 4, 6, 6]), `vol` ([1, 2, 4, 4, 4]), `n` (int64, a number), `k` (int64, [2, 3]), `d` (float64, [2, 3]). Before a message stand line and column.',
+    'The programs below read `x` (float32, [2, 3]), `v` (float32, [3]), `s` (a number), `i` (int64, [3]), `m` (bool, [2, 3]), the parameter `w` ([3, 2]) and the module `fc` (Linear, 3 to 2); some read `b` ([3, 4]), `q` ([3, 3]), `t` ([2, 3, 4]), `e` ([0]), `img` ([1, 4, 6, 6]), `vol` ([1, 2, 4, 4, 4]), `n` (int64, a number), `k` (int64, [2, 3]), `d` (float64, [2, 3]) and call the modules `conv` (Conv1d, 2 to 2), `up` (ConvTranspose1d), `lstm`, `cell` (GRUCell), `attn` (MultiheadAttention, embed_dim 4), `enc` and `dec` (layers of a transformer, d_model 4). Before a message stand line and column.',
     `## The form of a request\n\n${form.map(line).join('\n')}`,
     ...sections,
   ].join('\n\n').concat('\n')

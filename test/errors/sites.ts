@@ -10,7 +10,7 @@ export interface Site {
   readonly pattern: RegExp
 }
 
-/** What the grammar, or a check before it, refuses with other words: no text is known that gets there. */
+/** What the grammar, or a check before it, refuses with other words: no program is known that gets there. */
 const guards: ReadonlySet<string> = new Set([
   'syntax error: an expression is missing',
   'syntax error: an index is missing',
@@ -19,6 +19,8 @@ const guards: ReadonlySet<string> = new Set([
   'the operator ${symbol}= is not in the language',
   '${shown}() has no parameters',
   '${shown} does not give one tensor',
+  'a condition on ${describe(x)}: its value is only known when the program runs; use torch.where(condition, a, b)',
+  '${what}: a subscript that is there twice takes equal sizes, got ${value.shape[first]} and ${value.shape[second]} in shape ${showShape(value.shape)}',
 ])
 
 /** `fail(ctx, 'code', message)`, `new SpecError('code', message)` and their like. A message that is computed elsewhere is no site. */
