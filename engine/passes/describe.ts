@@ -18,9 +18,8 @@ export function kernelInfo(kernel: Kernel): KernelInfo {
   const buffers = new Set([...kernel.reads.keys(), ...kernel.writes])
   const bytes = [...buffers].reduce((sum, { shape, dtype }) => sum + numel(shape) * byteSize[dtype], 0)
   if (kernel.kind === 'matmul') {
-    const [left, right] = kernel.value.inputs as readonly [Value, Value]
-    const [m, k] = left.shape.slice(-2) as [number, number]
-    return { title: `product ${m}x${k} @ ${k}x${right.shape.at(-1)!}${batchOf(left)}`, operations: 2 * numel(kernel.value.shape) * k, bytes }
+    const { m, n, k, value } = kernel
+    return { title: `product ${m}x${k} @ ${k}x${n}${batchOf(value)}`, operations: 2 * numel(kernel.value.shape) * k, bytes }
   }
   if (kernel.kind === 'routine') {
     return { title: `${kernel.value.op.name} ${kernel.value.inputs.map(({ shape }) => showShape(shape)).join(', ')}`, operations: kernel.op.operations(kernel.value.inputs, kernel.value.attrs), bytes }
@@ -38,8 +37,8 @@ export function kernelNs(kernel: Kernel): number {
   return costs / 50 + bytes / 30
 }
 
-function batchOf(left: Value): string {
-  return left.shape.length > 2 ? `, ${left.shape.slice(0, -2).join(' x ')} times` : ''
+function batchOf(product: Value): string {
+  return product.shape.length > 2 ? `, ${product.shape.slice(0, -2).join(' x ')} times` : ''
 }
 
 function workOf(value: Value): number {
@@ -77,5 +76,5 @@ export function printMemory(memory: MemoryPlan, numbers: ReadonlyMap<Value, numb
       return `${address}..${end}  ${numbers.has(base) ? `%${numbers.get(base)!}` : 'unused'} ${base.dtype}[${base.shape.join(', ')}]`
     })
   const own = memory.ownBytes === 0 ? '' : `; ${memory.ownBytes} bytes for each thread`
-  return [...lines, `${memory.panelAddress}..${memory.end}  panels of products${own}`].join('\n')
+  return [...lines, `${memory.workspace}..${memory.end}  parts of matrices, packed${own}`].join('\n')
 }

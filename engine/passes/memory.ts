@@ -9,7 +9,7 @@
  */
 import type { Value } from '../ir/value.ts'
 import { byteSize, numel } from '../ir/value.ts'
-import { panelColumns } from '../wasm/matmul.ts'
+import { workspaceBytes } from '../wasm/blocking.ts'
 import type { Access, Scratch } from './lower.ts'
 import type { Kernel, Schedule } from './schedule.ts'
 
@@ -30,8 +30,8 @@ export interface MemoryPlan {
   readonly sizes: ReadonlyMap<Access['base'], number>
   /** Where pairs of accumulators are put side by side. */
   readonly pairAddress: number
-  /** Where the matrices' panels are packed. */
-  readonly panelAddress: number
+  /** Where products pack parts of their operands. */
+  readonly workspace: number
   /** From a thread's own memory to that of the next one, in bytes; 0 where there is one thread. */
   readonly ownBytes: number
   /** First byte behind all buffers. */
@@ -75,11 +75,11 @@ export function planMemory(persistent: readonly Value[], plan: Schedule, kept: R
   }
   end = assign(intervals.filter(({ base }) => !addresses.has(base)), addresses, end)
   for (const { base, bytes } of intervals) sizes.set(base, bytes)
-  const panel = panelSize(plan.kernels, wide)
-  if (threads === 1) return { addresses, sizes, pairAddress, panelAddress: end, ownBytes: 0, end: end + panel + alignment }
+  const workspace = roundUp(Math.max(0, ...plan.kernels.map((kernel) => (kernel.kind === 'matmul' ? workspaceBytes(kernel, wide) : 0))))
+  if (threads === 1) return { addresses, sizes, pairAddress, workspace: end, ownBytes: 0, end: end + workspace + alignment }
   const scratch = placeScratch(plan.kernels, addresses, sizes, end + pairBytes)
-  const ownBytes = roundUp(pairBytes + scratch + panel + alignment)
-  return { addresses, sizes, pairAddress: end, panelAddress: end + pairBytes + scratch, ownBytes, end: end + threads * ownBytes }
+  const ownBytes = roundUp(pairBytes + scratch + workspace + alignment)
+  return { addresses, sizes, pairAddress: end, workspace: end + pairBytes + scratch, ownBytes, end: end + threads * ownBytes }
 }
 
 /** The working memory of each kernel, from the same address on; gives the bytes of the largest. */
@@ -95,16 +95,6 @@ function placeScratch(kernels: readonly Kernel[], addresses: Map<Access['base'],
     most = Math.max(most, at - start)
   }
   return most
-}
-
-function panelSize(kernels: readonly Kernel[], wide: boolean): number {
-  let bytes = 0
-  for (const kernel of kernels) {
-    if (kernel.kind !== 'matmul') continue
-    const { dtype, inputs } = kernel.value
-    bytes = Math.max(bytes, inputs[0]!.shape.at(-1)! * panelColumns(dtype, wide) * byteSize[dtype])
-  }
-  return roundUp(bytes)
 }
 
 function lifetimes(kernels: readonly Kernel[], placed: ReadonlyMap<Access['base'], number>, kept: ReadonlySet<Value>, withScratch: boolean): Interval[] {

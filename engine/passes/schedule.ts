@@ -6,14 +6,8 @@ import type { RoutineOp, Value } from '../ir/value.ts'
 import type { Fusion, Group } from './fuse.ts'
 import type { LoopKernel, Scratch } from './lower.ts'
 import { lowerLoop } from './lower.ts'
-
-/** A product of matrices; its operands' layouts are looked up when code is made. */
-export interface MatmulKernel {
-  readonly kind: 'matmul'
-  readonly value: Value
-  readonly reads: ReadonlyMap<Value, number>
-  readonly writes: readonly Value[]
-}
+import type { MatmulKernel } from './product.ts'
+import { lowerProduct } from './product.ts'
 
 /** An algorithm of its own; working memory lives as long as the kernel runs. */
 export interface RoutineKernel {
@@ -70,9 +64,9 @@ function kernelOf(group: Group, fusion: Fusion): Kernel | undefined {
   if (group.domain) return lowerLoop(group, fusion)
   const [value] = group.members
   const { op } = value!
-  const reads = new Map(value!.inputs.map((input) => [fusion.layouts.of(input).base, 0]))
-  if (op.kind === 'matmul') return { kind: 'matmul', value: value!, reads, writes: [value!] }
+  if (op.kind === 'matmul') return lowerProduct(value!, fusion.layouts)
   if (op.kind !== 'routine') return undefined
+  const reads = new Map(value!.inputs.map((input) => [fusion.layouts.of(input).base, 0]))
   const scratches = op.scratch(value!.inputs, value!.attrs).map(({ dtype, count }, scratch) => ({ scratch: { scratch, dtype }, count }))
   return { kind: 'routine', value: value!, op, scratches, reads, writes: [value!] }
 }

@@ -18,7 +18,7 @@ import type { TileShape } from './conv-tile.ts'
 import { emitTile } from './conv-tile.ts'
 import type { Local, ModuleBuilder } from './encode.ts'
 import { FunctionBody } from './encode.ts'
-import { rowTiles } from './matmul.ts'
+import { rowTiles } from './blocking.ts'
 
 /** Addresses of the buffers and of the working memory. */
 export interface SumAddresses {

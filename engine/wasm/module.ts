@@ -1,11 +1,12 @@
 /** Puts the kernels of a step and the loop over steps into one module. */
-import type { DType, Shape, Value } from '../ir/value.ts'
-import { numel } from '../ir/value.ts'
+import type { DType, Shape } from '../ir/value.ts'
+import { byteSize, numel } from '../ir/value.ts'
 import type { Fusion } from '../passes/fuse.ts'
 import type { Access } from '../passes/lower.ts'
 import type { MemoryPlan } from '../passes/memory.ts'
 import { bufferBytes, faultAddress } from '../passes/memory.ts'
-import type { Kernel, MatmulKernel, RoutineKernel, Schedule } from '../passes/schedule.ts'
+import type { MatmulKernel, MatrixOperand } from '../passes/product.ts'
+import type { Kernel, RoutineKernel, Schedule } from '../passes/schedule.ts'
 import type { KernelCode, KernelContext } from './context.ts'
 import { emitConvolution, emitPool, isConvolution, isPool } from './convolution.ts'
 import type { Local } from './encode.ts'
@@ -138,51 +139,9 @@ function routineCode(module: ModuleBuilder, kernel: RoutineKernel, step: StepPla
 }
 
 function matmulCode(module: ModuleBuilder, kernel: MatmulKernel, context: KernelContext, step: StepPlan, ranged: boolean): KernelCode {
-  const [left, right] = kernel.value.inputs as readonly [Value, Value]
-  const rank = kernel.value.shape.length
-  const a = step.fusion.layouts.of(left)
-  const b = step.fusion.layouts.of(right)
-  const unit = kernel.value.dtype === 'float32' ? 4 : 8
-  const operand = ({ base, layout }: typeof a): { address: number; row: number; column: number } => ({
-    address: found(step.memory.addresses, base) + layout.offset * unit,
-    row: layout.axes[rank - 2]![0]?.stride ?? 0,
-    column: layout.axes[rank - 1]![0]?.stride ?? 0,
-  })
-  const batch = left.shape.slice(0, -2).flatMap((size, axis) => batchDims(size, a.layout.axes[axis]!, b.layout.axes[axis]!))
-  return emitMatmul(module, {
-    dtype: kernel.value.dtype,
-    m: left.shape[rank - 2]!,
-    k: left.shape[rank - 1]!,
-    n: right.shape[rank - 1]!,
-    a: operand(a),
-    b: operand(b),
-    c: { address: found(step.memory.addresses, kernel.value) },
-    batch,
-    panelAddress: step.memory.panelAddress,
-    own: context.own,
-    wide: step.wide,
-  }, ranged)
-}
-
-type Dims = readonly { readonly size: number; readonly stride: number }[]
-
-/** The loops of a batch axis: as many as either operand needs to walk it. */
-function batchDims(size: number, a: Dims, b: Dims): { size: number; a: number; b: number }[] {
-  if (size === 1) return []
-  const sizes = a.length >= b.length ? a.map((dim) => dim.size) : b.map((dim) => dim.size)
-  const on = (dims: Dims): number[] => {
-    if (dims.length === sizes.length) return dims.map((dim) => dim.stride)
-    const strides: number[] = []
-    let stride = dims[0]!.stride
-    for (let i = sizes.length - 1; i >= 0; i--) {
-      strides.unshift(stride)
-      stride *= sizes[i]!
-    }
-    return strides
-  }
-  const left = on(a)
-  const right = on(b)
-  return sizes.map((n, i) => ({ size: n, a: left[i]!, b: right[i]! }))
+  const address = ({ base, offset }: MatrixOperand): number => context.address(base) + offset * byteSize[kernel.dtype]
+  const addresses = { a: address(kernel.a), b: address(kernel.b), c: context.address(kernel.value) }
+  return emitMatmul(module, { ...kernel, addresses, workspace: step.memory.workspace, own: context.own, wide: step.wide }, ranged)
 }
 
 function runLoop(step: StepPlan, calls: readonly Call[]): FunctionBody {

@@ -1,4 +1,4 @@
-/** Copies of panels of a matrix, with rows one behind the other. */
+/** Copies of parts of matrices, in the order in which the tiles of a product read them. */
 import { increment, repeat } from './control.ts'
 import type { Local } from './encode.ts'
 import { FunctionBody } from './encode.ts'
@@ -16,13 +16,13 @@ export interface Panel {
 /** A function of the address of the panel's first element and the address to copy it to. */
 export function packPanel(panel: Panel): FunctionBody {
   const f = new FunctionBody(['i32', 'i32'])
-  if (panel.column === 1) packRows(f, panel)
+  if (panel.column === 1) packContiguous(f, panel)
   else if (panel.row === 1) packTransposed(f, panel)
   else packStrided(f, panel)
   return f
 }
 
-function packRows(f: FunctionBody, panel: Panel): void {
+function packContiguous(f: FunctionBody, panel: Panel): void {
   const vectors = Math.ceil((panel.columns * panel.bytes) / 16)
   const temporaries = Array.from({ length: vectors }, () => f.local('v128'))
   repeat(f, panel.k, () => {
@@ -117,5 +117,64 @@ function transpose(f: FunctionBody, source: readonly Local[], target: readonly L
   for (const [i, x] of [x0, x1, x2, x3].entries()) {
     f.get(x)
     f.set(target[i]!)
+  }
+}
+
+/** Rows of A whose columns are `stride` elements apart and contiguous, cut into tiles of rows. */
+export interface RowBlock {
+  readonly depth: number
+  readonly stride: number
+  readonly tiles: readonly (readonly [height: number, count: number])[]
+  readonly bytes: number
+}
+
+/** Columns that are copied of all tiles before the next ones: few, as they may share a set of the cache. */
+const packedColumns = 8
+
+/** A function of the address of the block and the address to copy it to: tile after tile, in each column after column. */
+export function packRows({ depth, stride, tiles, bytes }: RowBlock): FunctionBody {
+  const f = new FunctionBody(['i32', 'i32'])
+  const [columnFrom, columnTo, from, to] = Array.from({ length: 4 }, () => f.local('i32')) as [Local, Local, Local, Local]
+  const parts = Array.from({ length: 3 }, () => f.local('v128'))
+  const move = (source: Local, target: Local): void => {
+    f.get(source)
+    f.set(target)
+  }
+  for (const [height, count] of tiles) {
+    const columns = (n: number): void => {
+      move(columnFrom, from)
+      move(columnTo, to)
+      repeat(f, count, () => {
+        for (let u = 0; u < n; u++) copyRun(f, { from, offset: u * stride * bytes }, { to, offset: u * height * bytes }, height * bytes, parts)
+        increment(f, from, height * bytes)
+        increment(f, to, height * depth * bytes)
+      })
+      increment(f, columnFrom, n * stride * bytes)
+      increment(f, columnTo, n * height * bytes)
+    }
+    move(0, columnFrom)
+    move(1, columnTo)
+    if (depth >= packedColumns) repeat(f, Math.floor(depth / packedColumns), () => columns(packedColumns))
+    if (depth % packedColumns > 0) columns(depth % packedColumns)
+    increment(f, 0, count * height * bytes)
+    increment(f, 1, count * height * depth * bytes)
+  }
+  return f
+}
+
+/** Copies a few contiguous bytes, exactly. */
+function copyRun(f: FunctionBody, source: { from: Local; offset: number }, target: { to: Local; offset: number }, length: number, parts: readonly Local[]): void {
+  const pieces: { at: number; size: number }[] = []
+  for (let at = 0; at < length; at += pieces.at(-1)!.size) pieces.push({ at, size: [16, 8, 4].find((size) => size <= length - at)! })
+  for (const [i, { at, size }] of pieces.entries()) {
+    f.get(source.from)
+    f.memory(size === 16 ? 'v128.load' : size === 8 ? 'v128.load64_zero' : 'v128.load32_zero', source.offset + at)
+    f.set(parts[i]!)
+  }
+  for (const [i, { at, size }] of pieces.entries()) {
+    f.get(target.to)
+    f.get(parts[i]!)
+    if (size === 16) f.memory('v128.store', target.offset + at)
+    else f.laneMemory(size === 8 ? 'v128.store64_lane' : 'v128.store32_lane', target.offset + at, 0)
   }
 }

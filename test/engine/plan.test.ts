@@ -50,7 +50,7 @@ describe('the memory plan', () => {
     }
     const placed = [...lives].map(([base, life]) => ({ ...life, from: memory.addresses.get(base as Value)!, to: memory.addresses.get(base as Value)! + memory.sizes.get(base as Value)! }))
     for (const [i, a] of placed.entries()) {
-      expect(a.to).toBeLessThanOrEqual(memory.panelAddress)
+      expect(a.to).toBeLessThanOrEqual(memory.workspace)
       for (const b of placed.slice(i + 1)) {
         const together = a.first <= b.last && b.first <= a.last
         expect(together && a.from < b.to && b.from < a.to).toBe(false)

@@ -36,6 +36,13 @@ const runs: Readonly<Record<string, object>> = {
     shuffle: true,
     epochs: 4,
   },
+  'products of long columns, in blocks of rows': {
+    model: { layers: [linear(50, 256), { type: 'Tanh' }, linear(256, 3)] },
+    loss: { type: 'CrossEntropyLoss' },
+    data: { x: rows(600, 50), y: Array.from({ length: 600 }, (_, i) => i % 3) },
+    optimizer: { type: 'SGD', lr: 0.1 },
+    steps: 4,
+  },
   'elementwise work and a sum over columns in float64': {
     model: { parameters: { a: { shape: [301, 403], init: { type: 'normal' } }, b: { shape: [403], init: { type: 'normal' } } }, forward: 'h = torch.tanh(a * b + 1)\ny_hat = (h * torch.exp(-h)).sum(0)' },
     loss: '(y_hat**2).mean()',

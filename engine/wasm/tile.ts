@@ -1,0 +1,100 @@
+/** The innermost loop of a product: a tile of up to 6 rows by a panel of columns, whose sums stay in registers. */
+import type { DType } from '../ir/value.ts'
+import { increment, repeat } from './control.ts'
+import type { Local } from './encode.ts'
+import { FunctionBody } from './encode.ts'
+import type { SimdMemoryOp, SimdOp } from './opcodes.ts'
+
+/** Strides in elements. */
+export interface Tile {
+  readonly dtype: DType
+  readonly height: number
+  readonly columns: number
+  readonly depth: number
+  readonly a: { readonly row: number; readonly column: number }
+  readonly bRow: number
+  readonly cRow: number
+  /** Whether C holds the sums of earlier steps of k. */
+  readonly continues: boolean
+}
+
+interface Kinds {
+  readonly bytes: number
+  /** Elements of a 128-bit vector. */
+  readonly lanes: number
+  readonly splat: SimdMemoryOp
+  readonly madd: SimdOp
+}
+
+const kinds: Record<'float32' | 'float64', Kinds> = {
+  float32: { bytes: 4, lanes: 4, splat: 'v128.load32_splat', madd: 'f32x4.relaxed_madd' },
+  float64: { bytes: 8, lanes: 2, splat: 'v128.load64_splat', madd: 'f64x2.relaxed_madd' },
+}
+
+const unroll = 2
+
+/** A function of the addresses of the tile's rows of A, the panel of B and the corner of C. */
+export function tileBody({ dtype, height, columns, depth, a, bRow, cRow, continues }: Tile): FunctionBody {
+  const kind = kinds[dtype as 'float32' | 'float64']
+  const { bytes, lanes } = kind
+  const vectors = Math.ceil(columns / lanes)
+  const f = new FunctionBody(['i32', 'i32', 'i32'])
+  const sums = Array.from({ length: height }, () => Array.from({ length: vectors }, () => f.local('v128')))
+  const row = Array.from({ length: vectors }, () => f.local('v128'))
+  if (continues) {
+    for (const [i, locals] of sums.entries()) {
+      for (const [j, local] of locals.entries()) {
+        f.get(2)
+        f.memory('v128.load', i * cRow * bytes + j * 16)
+        f.set(local)
+      }
+    }
+  }
+  const step = (u: number): void => {
+    for (let j = 0; j < vectors; j++) {
+      f.get(1)
+      f.memory('v128.load', u * bRow * bytes + j * 16)
+      f.set(row[j]!)
+    }
+    for (let i = 0; i < height; i++) {
+      for (let j = 0; j < vectors; j++) {
+        f.get(0)
+        f.memory(kind.splat, (i * a.row + u * a.column) * bytes)
+        f.get(row[j]!)
+        f.get(sums[i]![j]!)
+        f.simd(kind.madd)
+        f.set(sums[i]![j]!)
+      }
+    }
+  }
+  const loops = Math.floor(depth / unroll)
+  if (loops > 0) {
+    repeat(f, loops, () => {
+      for (let u = 0; u < unroll; u++) step(u)
+      increment(f, 0, unroll * a.column * bytes)
+      increment(f, 1, unroll * bRow * bytes)
+    })
+  }
+  for (let u = 0; u < depth % unroll; u++) step(u)
+  for (let i = 0; i < height; i++) storeRow(f, sums[i]!, i * cRow * bytes, columns, kind)
+  return f
+}
+
+/** Stores a row of the tile; neighbouring vectors with the higher address first. */
+function storeRow(f: FunctionBody, vectors: readonly Local[], offset: number, columns: number, { bytes, lanes }: Kinds): void {
+  const whole = Math.floor(columns / lanes)
+  for (let j = 0; j < whole; j += 2) {
+    for (const v of j + 1 < whole ? [j + 1, j] : [j]) {
+      f.get(2)
+      f.get(vectors[v]!)
+      f.memory('v128.store', offset + v * 16)
+    }
+  }
+  for (let byte = whole * 16; byte < columns * bytes; ) {
+    const size = columns * bytes - byte >= 8 ? 8 : 4
+    f.get(2)
+    f.get(vectors[whole]!)
+    f.laneMemory(size === 8 ? 'v128.store64_lane' : 'v128.store32_lane', offset + byte, (byte % 16) / size)
+    byte += size
+  }
+}
