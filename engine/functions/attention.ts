@@ -6,7 +6,7 @@ import { fail } from '../lang/values.ts'
 import * as ew from '../ops/elementwise.ts'
 import { amax } from '../ops/extrema.ts'
 import { iota } from '../ops/source.ts'
-import { expand, reshape, transposeLast } from '../ops/view.ts'
+import { expand, reshape, sum, transposeLast } from '../ops/view.ts'
 import { family, signature } from './define.ts'
 import { dropout } from './dropout.ts'
 import { boolean, floatTensor, number, optional, tensor, withDefault } from './parameters.ts'
@@ -29,9 +29,11 @@ export interface Attention {
 /** Softmax over the last axis; zeros where every score is -∞, as in rows that a mask shuts off. */
 export function safeSoftmax(scores: Value): Value {
   const axis = scores.shape.length - 1
-  const none = spread(ew.eq(amax(ew.detach(scores), [axis]), -Infinity), scores, [axis])
-  const zero = ew.fullLike(scores, 0)
-  return ew.where(none, zero, softmax(ew.where(none, zero, scores), axis))
+  const m = amax(ew.detach(scores), [axis])
+  const none = ew.eq(m, -Infinity)
+  const e = ew.exp(ew.sub(scores, spread(ew.where(none, ew.fullLike(m, 0), m), scores, [axis])))
+  const total = sum(e, [axis])
+  return ew.div(e, spread(ew.where(none, ew.fullLike(total, 1), total), scores, [axis]))
 }
 
 /** Scores with a mask: -∞ where a bool mask is false, a floating-point one is added. */

@@ -34,7 +34,8 @@ function adam(type: 'Adam' | 'AdamW', doc: string, defaultDecay: number): Optimi
         numbers: {
           ...firstBeta(beta1!),
           step_size: lr / (1 - beta1! ** step),
-          correction: Math.sqrt(1 - beta2! ** step),
+          // One over the correction: a product is several times as fast as a quotient.
+          uncorrected: 1 / Math.sqrt(1 - beta2! ** step),
           ...(decoupled && { keep: 1 - lr * weightDecay }),
         },
       }),
@@ -44,7 +45,7 @@ function adam(type: 'Adam' | 'AdamW', doc: string, defaultDecay: number): Optimi
         const average = firstMoment(g, slots, numbers)
         const square = blend(slots['exp_avg_sq']!, ew.mul(g, g), beta2!)
         const largest = amsgrad ? ew.maximum(slots['max_exp_avg_sq']!, square) : square
-        const denominator = ew.add(ew.div(ew.sqrt(largest), spread(numbers['correction']!, largest)), eps)
+        const denominator = ew.add(times(ew.sqrt(largest), numbers['uncorrected']!), eps)
         return {
           parameter: ew.sub(start, times(ew.div(average, denominator), numbers['step_size']!)),
           slots: { exp_avg: average, exp_avg_sq: square, ...(amsgrad && { max_exp_avg_sq: largest }) },

@@ -76,5 +76,5 @@ export function printMemory(memory: MemoryPlan, numbers: ReadonlyMap<Value, numb
       return `${address}..${end}  ${numbers.has(base) ? `%${numbers.get(base)!}` : 'unused'} ${base.dtype}[${base.shape.join(', ')}]`
     })
   const own = memory.ownBytes === 0 ? '' : `; ${memory.ownBytes} bytes for each thread`
-  return [...lines, `${memory.workspace}..${memory.end}  parts of matrices, packed${own}`].join('\n')
+  return [...lines, `${memory.workspace}..${memory.end}  panels of products${own}`].join('\n')
 }

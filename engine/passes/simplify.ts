@@ -358,5 +358,7 @@ function simplifyMatmul(a: Value, b: Value, layouts: Layouts): Value {
 function plainMatrix(x: Value, layouts: Layouts): Value {
   const { layout } = layouts.of(x)
   const plain = layout.axes.slice(-2).every((dims) => dims.length <= 1) && layout.axes.flat().every((dim) => dim.stride >= 0)
-  return plain ? x : copy(x)
+  if (plain) return x
+  // The copy keeps what is contiguous together; products of a matrix and of its transpose then share it.
+  return layout.axes.at(-2)?.at(-1)?.stride === 1 ? transposeLast(copy(transposeOf(x, layouts))) : copy(x)
 }

@@ -40,6 +40,11 @@ function expm1Reduced(s: VectorArithmetic, r: Reg): Reg {
   return s.madd(s.polynomial(r, expTail), s.mul(r, r), r)
 }
 
+/** e^r for the result of `x`; exactly 0 where x is below `least` and so is the result: processors take long over products that round to 0. */
+function expReduced(s: VectorArithmetic, r: Reg, x: Reg, least: number): Reg {
+  return s.andnot(s.add(expm1Reduced(s, r), s.const(1)), s.lt(x, s.const(least)))
+}
+
 /** p · 2^n by two factors, so that neither overflows and the last multiplication rounds a subnormal result once. */
 function scale(s: VectorArithmetic, p: Reg, shifted: Reg): Reg {
   const b = s.builder
@@ -52,14 +57,14 @@ function scale(s: VectorArithmetic, p: Reg, shifted: Reg): Reg {
 export function exp(s: VectorArithmetic, x: Reg): Reg {
   // Outside of this interval the result is 0 or Infinity anyway; NaN passes.
   const { shifted, r } = reduceByLn2(s, s.atLeast(s.atMost(x, s.const(89)), s.const(-104)))
-  return scale(s, s.add(expm1Reduced(s, r), s.const(1)), shifted)
+  return scale(s, expReduced(s, r, x, -104), shifted)
 }
 
 export function exp2(s: VectorArithmetic, x: Reg): Reg {
   const inside = s.atLeast(s.atMost(x, s.const(129)), s.const(-151))
   const shifted = s.add(inside, s.const(roundingMagic))
   const r = s.mul(s.sub(inside, s.sub(shifted, s.const(roundingMagic))), s.const(Math.LN2))
-  return scale(s, s.add(expm1Reduced(s, r), s.const(1)), shifted)
+  return scale(s, expReduced(s, r, x, -151), shifted)
 }
 
 export function expm1(s: VectorArithmetic, x: Reg): Reg {

@@ -35,12 +35,17 @@ export function exp(s: VectorArithmetic, x: Reg): Reg {
 /** e^(x + low), where low is a small correction. */
 function expSum(s: VectorArithmetic, x: Reg, low: Reg | undefined): Reg {
   const { shifted, r } = reduceByLn2(s, s.atLeast(s.atMost(x, s.const(710)), s.const(-746)))
-  return scale(s, s.add(expm1Reduced(s, low ? s.add(r, low) : r), s.const(1)), shifted)
+  return scale(s, expReduced(s, low ? s.add(r, low) : r, x, -746), shifted)
 }
 
 /** e^r - 1 for |r| ≤ ln 2 / 2 */
 function expm1Reduced(s: VectorArithmetic, r: Reg): Reg {
   return s.madd(s.polynomial(r, expTail), s.mul(r, r), r)
+}
+
+/** e^r for the result of `x`; exactly 0 where x is below `least` and so is the result: processors take long over products that round to 0. */
+function expReduced(s: VectorArithmetic, r: Reg, x: Reg, least: number): Reg {
+  return s.andnot(s.add(expm1Reduced(s, r), s.const(1)), s.lt(x, s.const(least)))
 }
 
 /** p · 2^n by two factors, so that neither overflows and the last multiplication rounds a subnormal result once. */
@@ -62,7 +67,7 @@ export function exp2(s: VectorArithmetic, x: Reg): Reg {
   const inside = s.atLeast(s.atMost(x, s.const(1025)), s.const(-1076))
   const shifted = s.add(inside, s.const(roundingMagic))
   const r = s.mul(s.sub(inside, s.sub(shifted, s.const(roundingMagic))), s.const(Math.LN2))
-  return scale(s, s.add(expm1Reduced(s, r), s.const(1)), shifted)
+  return scale(s, expReduced(s, r, x, -1076), shifted)
 }
 
 export function expm1(s: VectorArithmetic, x: Reg): Reg {

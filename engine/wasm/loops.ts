@@ -71,7 +71,7 @@ class LoopEmitter {
     if (this.kernel.straight) return available
     const work = this.body.builder.regs.filter((reg) => !reg.uniform).length
     const sums = this.body.reductions.length > 0
-    const wanted = work <= 6 && sums ? 8 : work <= 12 ? 4 : 2
+    const wanted = (work <= 6 || (work <= 12 && !this.kernel.inner)) && sums ? 8 : work <= 12 ? 4 : 2
     return Math.min(wanted, available)
   }
 
