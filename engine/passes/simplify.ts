@@ -337,6 +337,7 @@ function simplifyMatmul(a: Value, b: Value, layouts: Layouts): Value {
   const rank = a.shape.length
   const batch = a.shape.slice(0, -2)
   const [m, k, n] = [a.shape[rank - 2]!, a.shape[rank - 1]!, b.shape[rank - 1]!]
+  if (k === 0) return expand(constant(a.graph, 0, a.dtype), [...batch, m, n])
   if (k === 1) return mul(expand(a, [...batch, m, n]), expand(b, [...batch, m, n]))
   if (n === 1) return reshape(sum(mul(a, expand(transposeLast(b), [...batch, m, k])), [rank - 1]), [...batch, m, 1])
   if (m === 1) {
