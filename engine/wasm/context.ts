@@ -21,6 +21,8 @@ export interface KernelContext {
 
 /** A kernel's function. One whose units of work do not depend on each other takes the first one and the one behind the last. */
 export interface KernelCode {
+  /** What is done once, before any unit. */
+  readonly before?: FunctionBody
   readonly body: FunctionBody
   /** 0: the function takes nothing and does all of the work. */
   readonly units: number

@@ -24,6 +24,8 @@ export interface TileShape {
   readonly bias: boolean
   readonly relu: boolean
   readonly scratch: number
+  /** Pushes how far a thread's own memory lies from that of the first one; undefined where there is one thread. */
+  readonly own?: ((f: FunctionBody) => void) | undefined
 }
 
 interface Kinds {
@@ -113,7 +115,7 @@ function finish(f: FunctionBody, { bytes, bias, relu }: TileShape, sums: readonl
 }
 
 /** How a tile lies in the result: rows of vectors, a channel each, `plane` elements apart. */
-export type StoredTile = Pick<TileShape, 'units' | 'width' | 'step' | 'plane' | 'bytes' | 'scratch'>
+export type StoredTile = Pick<TileShape, 'units' | 'width' | 'step' | 'plane' | 'bytes' | 'scratch' | 'own'>
 
 /** Stores the vectors of each channel's units, from the address in `to` on. */
 export function storeTile(f: FunctionBody, tile: StoredTile, to: Local, sums: readonly (readonly Local[])[]): void {
@@ -133,13 +135,17 @@ function storeVectors(f: FunctionBody, { units, plane, bytes }: StoredTile, to: 
   }
 }
 
+function zero(f: FunctionBody): void {
+  f.i32(0)
+}
+
 /** By way of working memory, where pairs of vectors can be stored. */
-function storeElements(f: FunctionBody, { units, plane, bytes, width, step, scratch }: StoredTile, to: Local, sums: readonly (readonly Local[])[]): void {
+function storeElements(f: FunctionBody, { units, plane, bytes, width, step, scratch, own = zero }: StoredTile, to: Local, sums: readonly (readonly Local[])[]): void {
   const type = bytes === 4 ? 'f32' : 'f64'
   for (const [i, sum] of sums.entries()) {
     for (const u of units.keys()) {
       for (const half of [1, 0]) {
-        f.i32(0)
+        own(f)
         f.get(sum[2 * u + half]!)
         f.memory('v128.store', scratch + (i * units.length + u) * 32 + half * 16)
       }
@@ -149,7 +155,7 @@ function storeElements(f: FunctionBody, { units, plane, bytes, width, step, scra
     for (const [u, { y }] of units.entries()) {
       for (let p = 0; p < width; p++) {
         f.get(to)
-        f.i32(0)
+        own(f)
         f.scalarMemory(`${type}.load`, scratch + (i * units.length + u) * 32 + p * bytes)
         f.scalarMemory(`${type}.store`, (i * plane + y + p * step) * bytes)
       }

@@ -10,7 +10,8 @@
 import type { PlacedPart } from '../ir/correlation.ts'
 import { placedParts } from '../ir/correlation.ts'
 import type { Meeting, SumPlan } from '../ops/convolution.ts'
-import { increment, repeat } from './control.ts'
+import type { KernelCode } from './context.ts'
+import { advance, increment, repeat, repeatRange } from './control.ts'
 import type { Unit } from './conv-pixels.ts'
 import { walkPixels } from './conv-pixels.ts'
 import { copyChannels } from './conv-source.ts'
@@ -46,6 +47,8 @@ export interface SumKernel {
   readonly addresses: SumAddresses
   readonly relu: boolean
   readonly wide: boolean
+  /** Pushes how far a thread's own memory lies from that of the first one; undefined where there is one thread. */
+  readonly own: ((f: FunctionBody) => void) | undefined
 }
 
 /** How the taps of a part are walked: for each group of `channels` channels the same rows of taps. */
@@ -60,9 +63,9 @@ interface Walk {
   readonly count: number
 }
 
-/** Adds the functions of the kernel to `module`; gives the one that computes it. */
-export function emitSum(module: ModuleBuilder, kernel: SumKernel): FunctionBody {
-  return new SumEmitter(module, kernel).emit()
+/** Adds the functions of the kernel to `module`; gives the one that computes it. With `ranged` its units are the samples. */
+export function emitSum(module: ModuleBuilder, kernel: SumKernel, ranged: boolean): KernelCode {
+  return new SumEmitter(module, kernel).emit(ranged)
 }
 
 class SumEmitter {
@@ -72,7 +75,7 @@ class SumEmitter {
   /** Heights of the tiles, and units of pixels of one. */
   readonly heights: readonly (readonly [number, number])[]
   readonly units: number
-  readonly f = new FunctionBody()
+  f = new FunctionBody()
   readonly #tiles = new Map<string, number>()
 
   constructor(module: ModuleBuilder, kernel: SumKernel) {
@@ -84,19 +87,37 @@ class SumEmitter {
     this.units = kernel.wide ? (to >= 4 ? 2 : [6, 4, 3][to - 1]!) : [3, 2, 1][Math.min(to, 3) - 1]!
   }
 
-  emit(): FunctionBody {
-    const { f, kernel } = this
-    const { met, plan, bytes, addresses } = kernel
-    if (met.samples * met.groups === 0) return f
+  emit(ranged: boolean): KernelCode {
+    const { met } = this.kernel
+    if (met.samples * met.groups === 0) return { body: this.f, units: 0 }
     if (this.walks.some(({ count }) => count === 0) || this.walks.length === 0) this.#clear()
     this.#packFilter()
+    if (!ranged) {
+      this.#samples(false)
+      return { body: this.f, units: 0 }
+    }
+    const before = this.f
+    this.f = new FunctionBody(['i32', 'i32'])
+    this.#samples(true)
+    return { before, body: this.f, units: met.samples }
+  }
+
+  /** All samples, or those of the range that the function was given. */
+  #samples(ranged: boolean): void {
+    const { f, kernel } = this
+    const { met, plan, bytes, addresses } = kernel
     const [source, copied, result, filter] = [f.local('i32'), f.local('i32'), f.local('i32'), f.local('i32')]
     const groupBytes = plan.from * plan.source.sides.reduce((n, { length }) => n * length, 1) * bytes
     f.i32(addresses.source)
     f.set(source)
     f.i32(addresses.result)
     f.set(result)
-    repeat(f, met.samples, () => {
+    if (ranged) {
+      advance(f, source, 0, met.groups * groupBytes)
+      advance(f, result, 0, met.groups * plan.to * this.#plane * bytes)
+    }
+    const each = (body: () => void): void => (ranged ? repeatRange(f, body) : repeat(f, met.samples, body))
+    each(() => {
       f.i32(addresses.filter)
       f.set(filter)
       repeat(f, met.groups, () => {
@@ -105,11 +126,9 @@ class SumEmitter {
           f.set(copied)
           increment(f, source, groupBytes)
         } else {
-          f.i32(addresses.laidOut)
-          f.set(copied)
+          this.#setToLaidOut(copied)
           copyChannels(f, { plan: plan.source, bytes, channels: plan.from, pitch: plan.source.channel }, source, copied)
-          f.i32(addresses.laidOut)
-          f.set(copied)
+          this.#setToLaidOut(copied)
         }
         for (const walk of this.walks) {
           if (walk.count > 0) this.#part(walk, copied, result, filter)
@@ -118,7 +137,17 @@ class SumEmitter {
         increment(f, result, plan.to * this.#plane * bytes)
       })
     })
-    return f
+  }
+
+  /** Each thread lays the source out in its own memory. */
+  #setToLaidOut(local: Local): void {
+    const { f, kernel } = this
+    f.i32(kernel.addresses.laidOut)
+    if (kernel.own) {
+      kernel.own(f)
+      f.op('i32.add')
+    }
+    f.set(local)
   }
 
   /** Elements of a channel of the result. */
@@ -264,6 +293,7 @@ class SumEmitter {
         bias: kernel.addresses.bias !== undefined,
         relu: kernel.relu,
         scratch: kernel.addresses.tile,
+        own: kernel.own,
       })
       repeat(f, count, () => {
         f.get(at.x)

@@ -6,6 +6,7 @@ import { listAttr } from '../ops/define.ts'
 import { pickLargestOp, placeLargestOp, poolPlan } from '../ops/pooling.ts'
 import { emitSum } from './conv.ts'
 import { emitWeight } from './conv-weight.ts'
+import type { KernelCode } from './context.ts'
 import type { FunctionBody, ModuleBuilder } from './encode.ts'
 import { emitLargest, emitPlaced, mostTaps } from './pool.ts'
 
@@ -27,8 +28,14 @@ export function emitPool(value: Value, op: RoutineOp, addresses: readonly number
   return emitPlaced(kernel, { g: first, x: second, result, laidOut: scratch[0], target: scratch[1], windows: scratch[2] })
 }
 
+interface Target {
+  readonly wide: boolean
+  /** Pushes how far a thread's own memory lies from that of the first one; undefined where there is one thread. */
+  readonly own: ((f: FunctionBody) => void) | undefined
+}
+
 /** Adds the functions of a convolution; `addresses` are those of its inputs, its result and its working memory. */
-export function emitConvolution(module: ModuleBuilder, value: Value, op: RoutineOp, addresses: readonly number[], wide: boolean): FunctionBody {
+export function emitConvolution(module: ModuleBuilder, value: Value, op: RoutineOp, addresses: readonly number[], { wide, own }: Target, ranged: boolean): KernelCode {
   const met = meetingOf(op, value.inputs, value.attrs)
   const bytes = byteSize[value.dtype] as 4 | 8
   const count = value.inputs.length
@@ -36,7 +43,8 @@ export function emitConvolution(module: ModuleBuilder, value: Value, op: Routine
   const [result, first, second, third] = addresses.slice(count) as [number, number, number, number]
   if (op === convolutionWeightOp) {
     const plan = weightPlan(met, value.dtype)
-    return emitWeight(module, { met, plan, bytes, wide, addresses: { source, gradient: other, result, laidOut: first, gradientLaidOut: second, sums: third } })
+    const body = emitWeight(module, { met, plan, bytes, wide, addresses: { source, gradient: other, result, laidOut: first, gradientLaidOut: second, sums: third } })
+    return { body, units: 0 }
   }
   const taps = numel(met.axes.map(({ kernel }) => kernel))
   const forward = op === convolutionOp
@@ -49,5 +57,6 @@ export function emitConvolution(module: ModuleBuilder, value: Value, op: Routine
     addresses: { source, weight: other, bias: count === 3 ? addresses[2] : undefined, result, laidOut: first, filter: second, tile: third },
     relu: value.attrs['relu'] === true,
     wide,
-  })
+    own,
+  }, ranged)
 }

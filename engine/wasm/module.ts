@@ -63,6 +63,7 @@ export const maxPages = 65536
 
 /** One kernel: its function, and how many units it can be cut into; `shared` lets other threads do parts of it. */
 interface Call {
+  readonly before: number | undefined
   readonly index: number
   readonly units: number
   readonly shared: number | undefined
@@ -97,7 +98,8 @@ export function emitStep(step: StepPlan): Uint8Array<ArrayBuffer> {
     const code = kernelCode(kernel, module, context, step, wanted > 1)
     const index = module.add(code.body)
     const parts = Math.min(wanted, code.units)
-    return { index, units: code.units, shared: threads && parts > 1 ? threads.share(code, index, parts) : undefined }
+    const before = code.before && module.add(code.before)
+    return { before, index, units: code.units, shared: threads && parts > 1 ? threads.share(code, index, parts) : undefined }
   })
   if (step.exportKernels) for (const [i, call] of calls.entries()) module.export(`kernel ${i}`, module.add(wholeKernel(call)))
   module.export('run', module.add(runLoop(step, calls)))
@@ -112,7 +114,7 @@ function found(map: ReadonlyMap<Access['base'], number>, base: Access['base']): 
 
 function kernelCode(kernel: Kernel, module: ModuleBuilder, context: KernelContext, step: StepPlan, ranged: boolean): KernelCode {
   if (kernel.kind === 'loop') return emitLoop(kernel, context, ranged)
-  return kernel.kind === 'matmul' ? matmulCode(module, kernel, context, step, ranged) : routineCode(module, kernel, step)
+  return kernel.kind === 'matmul' ? matmulCode(module, kernel, context, step, ranged) : routineCode(module, kernel, context, step, ranged)
 }
 
 /** A function that does all of a kernel. */
@@ -122,7 +124,8 @@ function wholeKernel(call: Call): FunctionBody {
   return f
 }
 
-function callWhole(f: FunctionBody, { index, units }: Call): void {
+function callWhole(f: FunctionBody, { before, index, units }: Call): void {
+  if (before !== undefined) f.call(before)
   if (units > 0) {
     f.i32(0)
     f.i32(units)
@@ -130,11 +133,11 @@ function callWhole(f: FunctionBody, { index, units }: Call): void {
   f.call(index)
 }
 
-function routineCode(module: ModuleBuilder, kernel: RoutineKernel, step: StepPlan): KernelCode {
+function routineCode(module: ModuleBuilder, kernel: RoutineKernel, context: KernelContext, step: StepPlan, ranged: boolean): KernelCode {
   const { value, op, scratches } = kernel
   const bases = [...value.inputs.map((input) => step.fusion.layouts.of(input).base), value, ...scratches.map(({ scratch }) => scratch)]
   const addresses = bases.map((base) => found(step.memory.addresses, base))
-  if (isConvolution(op)) return { body: emitConvolution(module, value, op, addresses, step.wide), units: 0 }
+  if (isConvolution(op)) return emitConvolution(module, value, op, addresses, { wide: step.wide, own: context.own }, ranged)
   return { body: isPool(value, op) ? emitPool(value, op, addresses) : emitRoutine(value, op, addresses), units: 0 }
 }
 
@@ -216,6 +219,7 @@ function callKernel(f: FunctionBody, call: Call, program: Local): void {
   }
   f.get(1)
   f.if()
+  if (call.before !== undefined) f.call(call.before)
   f.get(program)
   f.call(call.shared)
   f.op('else')

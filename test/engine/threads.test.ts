@@ -51,6 +51,22 @@ const runs: Readonly<Record<string, object>> = {
     steps: 6,
     dtype: 'float64',
   },
+  'convolutions with padding, strides and groups, samples of odd number': {
+    model: {
+      layers: [
+        { type: 'Conv2d', in_channels: 3, out_channels: 12, kernel_size: 3, padding: 1 },
+        { type: 'ReLU' },
+        { type: 'MaxPool2d', kernel_size: 2 },
+        { type: 'Conv2d', in_channels: 12, out_channels: 8, kernel_size: 3, stride: 2, groups: 2 },
+        { type: 'Flatten' },
+        linear(8 * 8 * 8, 5),
+      ],
+    },
+    loss: { type: 'CrossEntropyLoss' },
+    data: { x: Array.from({ length: 13 }, (_, i) => Array.from({ length: 3 }, (_channel, c) => rows(35, 35).map((row) => row.map((v) => v + c - i)))), y: Array.from({ length: 13 }, (_, i) => i % 5) },
+    optimizer: { type: 'Adam', lr: 0.001 },
+    steps: 4,
+  },
   'attention': {
     model: {
       modules: { layer: { type: 'TransformerEncoderLayer', d_model: 48, nhead: 4, dim_feedforward: 100, dropout: 0, batch_first: true } },
