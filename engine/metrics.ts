@@ -32,7 +32,7 @@ export const metricDocs: Readonly<Record<MetricName, string>> = {
   accuracy: 'Share of samples whose class is right',
   mae: 'Mean absolute error',
   r2: '1 - Σ(y - ŷ)² / Σ(y - ȳ)² for each column, and the mean over columns',
-  f1: '2TP / (2TP + FP + FN) of class 1 where there are two classes, else the mean over classes',
+  f1: '2TP / (2TP + FP + FN) of class 1 where there are two classes, else the mean over the classes that are there',
   auc: 'Area under the ROC curve: how often a sample of class 1 scores above one of class 0, ties half',
   perplexity: 'e to the power of the loss',
 }
@@ -61,14 +61,14 @@ const metrics: Readonly<Record<MetricName, Metric>> = {
     return scores.reduce((a, b) => a + b, 0) / width
   },
   f1: (measured, refuse) => {
-    const { predicted, actual } = classesOf(measured, refuse)
+    const { predicted, actual, classes } = classesOf(measured, refuse)
     const labels = [...new Set([...predicted, ...actual])].toSorted((a, b) => a - b)
     const score = (label: number): number => {
       const hit = predicted.filter((p, i) => p === label && actual[i] === label).length
       const all = predicted.filter((p) => p === label).length + actual.filter((y) => y === label).length
       return all === 0 ? 0 : (2 * hit) / all
     }
-    if (labels.every((label) => label === 0 || label === 1)) return score(1)
+    if (classes === 2 && labels.every((label) => label === 0 || label === 1)) return score(1)
     return labels.reduce((total, label) => total + score(label), 0) / labels.length
   },
   /** By ranks (Mann & Whitney 1947). */
@@ -122,12 +122,12 @@ function alike({ prediction, target }: Compared, refuse: (message: string) => ne
  * Classes of the samples. y_hat of shape [N, C, …] has scores of C classes, and y has their numbers ([N, …]) or their
  * probabilities ([N, C, …]); with C = 1, or without it, y_hat is one score a sample and y is 0 or 1.
  */
-function classesOf({ prediction, target, threshold }: Compared, refuse: (message: string) => never): { predicted: number[]; actual: number[] } {
+function classesOf({ prediction, target, threshold }: Compared, refuse: (message: string) => never): { predicted: number[]; actual: number[]; classes: number } {
   const [rows, classes, ...rest] = prediction.shape
-  if (rows !== undefined && classes !== undefined && sameShape(target.shape, [rows, ...rest]) && classes > 1) return { predicted: largest(prediction), actual: numbersOf(target) }
+  if (rows !== undefined && classes !== undefined && sameShape(target.shape, [rows, ...rest]) && classes > 1) return { predicted: largest(prediction), actual: numbersOf(target), classes }
   if (numel(prediction.shape) !== numel(target.shape)) refuse(`classes of y_hat ${showShape(prediction.shape)} and y ${showShape(target.shape)} do not go together: [N, C] and [N], or one score a sample, expected`)
-  if (classes !== undefined && classes > 1) return { predicted: largest(prediction), actual: largest(target) }
-  return { predicted: numbersOf(prediction).map((p) => Number(p > threshold)), actual: numbersOf(target).map((y) => Number(y > 0)) }
+  if (classes !== undefined && classes > 1) return { predicted: largest(prediction), actual: largest(target), classes }
+  return { predicted: numbersOf(prediction).map((p) => Number(p > threshold)), actual: numbersOf(target).map((y) => Number(y > 0)), classes: 2 }
 }
 
 /** The number of the largest of the classes, dimension 1. */

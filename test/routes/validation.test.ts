@@ -1,4 +1,5 @@
 /** Validation while training, metrics, early stopping. */
+import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { expectProblem, useService } from '../service.ts'
 
@@ -55,6 +56,12 @@ describe('metrics', () => {
   it('an auc with one class only is not a number', async () => {
     const { body } = await service.post('/v1/train', given([0.5, 0.2], [1, 1], ['auc']))
     expect(body.steps[0]).toMatchObject({ validation: { auc: null }, non_finite: [{ pointer: '/validation/auc', count: 1, first: 'NaN' }] })
+  })
+
+  const golden = JSON.parse(readFileSync(new URL('../golden/metrics.json', import.meta.url), 'utf8')) as { name: string; loss: string; y_hat: unknown; y: unknown; expect: Record<string, number> }[]
+  it.each(golden)('as scikit-learn measures them: $name', async ({ loss, y_hat, y, expect: want }) => {
+    const result = await measured(given(y_hat, y, Object.keys(want), { loss: { type: loss } }))
+    for (const [metric, value] of Object.entries(want)) expect(result[metric], metric).toBeCloseTo(value, 12)
   })
 
   const refused = (name: string, spec: object, message: RegExp): void => {
