@@ -135,12 +135,12 @@ function storeVectors(f: FunctionBody, { units, plane, bytes }: StoredTile, to: 
   }
 }
 
-function zero(f: FunctionBody): void {
+function fromZero(f: FunctionBody): void {
   f.i32(0)
 }
 
 /** By way of working memory, where pairs of vectors can be stored. */
-function storeElements(f: FunctionBody, { units, plane, bytes, width, step, scratch, own = zero }: StoredTile, to: Local, sums: readonly (readonly Local[])[]): void {
+function storeElements(f: FunctionBody, { units, plane, bytes, width, step, scratch, own = fromZero }: StoredTile, to: Local, sums: readonly (readonly Local[])[]): void {
   const type = bytes === 4 ? 'f32' : 'f64'
   for (const [i, sum] of sums.entries()) {
     for (const u of units.keys()) {
