@@ -125,7 +125,7 @@ describe('the spec', () => {
   it('an f-string', () => expectProblem('/v1/backward', program('f = f"{x}"'), { status: 422, code: 'not_in_language', error: { line: 1, column: 5, message: /^an f-string/ } }))
   it('an assertion that does not hold', () => expectProblem('/v1/backward', program('assert (x < -1e9).all(), "too large"'), { status: 422, code: 'assertion_failed', error: { line: 1, column: 1, message: /does not hold: too large/ } }))
   it('a class', () => expectProblem('/v1/backward', program('class A: pass'), { status: 422, code: 'not_in_language', error: { line: 1, column: 1 } }))
-  it('an element that is assigned to', () => expectProblem('/v1/backward', program('x[0] = 1'), { status: 422, code: 'not_in_language', error: { line: 1, column: 1, message: /in place/ } }))
+  it('an element of a parameter that is assigned to', () => expectProblem('/v1/backward', program('w[0] = 1'), { status: 422, code: 'not_in_language', error: { line: 1, column: 1, message: /in place/ } }))
   it('a condition on several elements', () =>
     expectProblem('/v1/backward', program(['y_hat = x', 'if x > 0:', '  y_hat = x * 2']), { status: 422, code: 'bad_argument', error: { line: 2, column: 4, message: /ambiguous: use \.any\(\) or \.all\(\)/ } }))
   it('a mask as an index', () => expectProblem('/v1/backward', program('y_hat = x[x > 0]'), { status: 422, code: 'value_dependent', error: { line: 1, column: 9 } }))
