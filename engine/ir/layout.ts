@@ -49,9 +49,18 @@ export function flatDims(layout: Layout): Dim[] {
 /** Whether the layout is the whole of a buffer of `count` elements, in order. */
 export function isWhole(layout: Layout, count: number): boolean {
   if (layout.offset !== 0) return false
-  const dims = flatDims(layout)
-  if (count === 1) return dims.length === 0
-  return dims.length === 1 && dims[0]!.stride === 1 && dims[0]!.size === count
+  // From the innermost dim out, each goes on where the one before ends.
+  let covered = 1
+  for (let axis = layout.axes.length - 1; axis >= 0; axis--) {
+    const dims = layout.axes[axis]!
+    for (let i = dims.length - 1; i >= 0; i--) {
+      const { size, stride } = dims[i]!
+      if (size === 1) continue
+      if (stride !== covered) return false
+      covered *= size
+    }
+  }
+  return covered === count
 }
 
 /** The same elements in row-major order under another shape, or null when no strides can say it. */

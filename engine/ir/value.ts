@@ -107,6 +107,8 @@ export interface Value {
   readonly place: Place | undefined
   /** The call of the program that it was made for, by torch's name: `softmax`. */
   readonly call: string | undefined
+  /** The walk that met it last: see `reachable`. */
+  walk: number
 }
 
 /** An index that is checked when the program runs, by its number. */
@@ -130,7 +132,8 @@ export class Graph {
   /** Given to every node that is added while they are set. */
   place: Place | undefined
   call: string | undefined
-  readonly #known = new Map<string, Value>()
+  /** Values by the hash of their op, inputs and attributes. */
+  readonly #known = new Map<number, Value[]>()
   readonly limits: GraphLimits
 
   constructor(limits: GraphLimits = { maxNodes: 100_000, maxElements: 2 ** 31 - 1 }) {
@@ -140,9 +143,9 @@ export class Graph {
   /** The value of `op` on `inputs`: an existing node when there is one. */
   add(op: Primitive, inputs: readonly Value[], attrs: Attrs = {}): Value {
     for (const input of inputs) invariant(input.graph === this, `${op.name} takes a value of another graph`)
-    const key = `${op.name}(${inputs.map((v) => v.id).join(',')})${attrsKey(attrs)}`
-    const known = this.#known.get(key)
-    if (known) return known
+    const key = hashOf(op, inputs, attrs)
+    const bucket = this.#known.get(key)
+    if (bucket) for (const known of bucket) if (known.op === op && sameItems(known.inputs, inputs) && sameAttrs(known.attrs, attrs)) return known
     const { shape, dtype } = op.infer(inputs, attrs)
     if (this.values.length >= this.limits.maxNodes) {
       throw new SpecError('graph_too_large', `the graph would have more than ${this.limits.maxNodes} nodes`, this.place)
@@ -154,9 +157,10 @@ export class Graph {
         this.place,
       )
     }
-    const value: Value = { id: this.values.length, graph: this, op, inputs, attrs, shape, dtype, place: this.place, call: this.call }
+    const value: Value = { id: this.values.length, graph: this, op, inputs, attrs, shape, dtype, place: this.place, call: this.call, walk: 0 }
     this.values.push(value)
-    this.#known.set(key, value)
+    if (bucket) bucket.push(value)
+    else this.#known.set(key, [value])
     return value
   }
 
@@ -188,24 +192,85 @@ export class Graph {
   }
 }
 
-/** Values that `roots` need, in topological order. */
+let walks = 0
+
+/** Values that `roots` need, in topological order. All are of one graph. */
 export function reachable(roots: readonly Value[]): Value[] {
-  const seen = new Set<Value>()
+  const walk = ++walks
   const stack = [...roots]
-  while (stack.length > 0) {
-    const value = stack.pop()!
-    if (seen.has(value)) continue
-    seen.add(value)
-    stack.push(...value.inputs)
+  const ids: number[] = []
+  for (let value = stack.pop(); value; value = stack.pop()) {
+    if (value.walk === walk) continue
+    value.walk = walk
+    ids.push(value.id)
+    for (const input of value.inputs) if (input.walk !== walk) stack.push(input)
   }
-  return [...seen].toSorted((a, b) => a.id - b.id)
+  const values = roots[0]?.graph.values
+  return values ? Array.from(Int32Array.from(ids).sort(), (id) => values[id]!) : []
 }
 
-/** Attributes as text, with the numbers that JSON cannot say. */
-export function attrsKey(attrs: Attrs): string {
-  let text = ''
-  for (const name of Object.keys(attrs).toSorted()) text += `;${name}=${attrText(attrs[name]!)}`
-  return text
+// ---- equal nodes
+
+const opHashes = new WeakMap<Primitive, number>()
+
+function hashOf(op: Primitive, inputs: readonly Value[], attrs: Attrs): number {
+  let hash = opHashes.get(op)
+  if (hash === undefined) {
+    hash = hashOfText(op.name, 0)
+    opHashes.set(op, hash)
+  }
+  for (const input of inputs) hash = mixed(hash, input.id)
+  // The order of attributes does not count.
+  let sum = 0
+  for (const name in attrs) sum = (sum + hashOfAttr(attrs[name]!, hashOfText(name, 1))) | 0
+  return mixed(hash, sum)
+}
+
+function mixed(hash: number, word: number): number {
+  const h = Math.imul(hash ^ word, 0x9e3779b1)
+  return h ^ (h >>> 15)
+}
+
+function hashOfText(text: string, start: number): number {
+  let hash = start
+  for (let i = 0; i < text.length; i++) hash = (Math.imul(hash, 31) + text.charCodeAt(i)) | 0
+  return hash
+}
+
+const bits = new DataView(new ArrayBuffer(8))
+
+function hashOfAttr(attr: Attr, start: number): number {
+  if (typeof attr === 'number') {
+    if ((attr | 0) === attr) return mixed(start, attr)
+    bits.setFloat64(0, attr)
+    return mixed(mixed(start, bits.getInt32(0)), bits.getInt32(4))
+  }
+  if (typeof attr === 'string') return hashOfText(attr, start)
+  if (attr === null || typeof attr === 'boolean') return mixed(start, attr ? 2 : 3)
+  let hash = start
+  for (const item of attr) hash = hashOfAttr(item, hash)
+  return hash
+}
+
+function sameAttrs(a: Attrs, b: Attrs): boolean {
+  if (a === b) return true
+  let more = 0
+  for (const name in a) {
+    if (!(name in b) || !sameAttr(a[name]!, b[name]!)) return false
+    more++
+  }
+  for (const _name in b) more--
+  return more === 0
+}
+
+function sameAttr(a: Attr, b: Attr): boolean {
+  return Object.is(a, b) || (Array.isArray(a) && Array.isArray(b) && sameItems(a, b))
+}
+
+function sameItems(a: readonly unknown[], b: readonly unknown[]): boolean {
+  if (a.length !== b.length) return false
+  for (let i = 0; i < a.length; i++) if (!Object.is(a[i], b[i])) return false
+  return true
 }
 
 export function attrText(attr: Attr): string {

@@ -11,9 +11,14 @@ export type ValType = 'i32' | 'i64' | 'f32' | 'f64' | 'v128'
 
 const valTypeCode: Record<ValType, number> = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c, v128: 0x7b }
 
+/** Buffers that are done with, for the next ones: making them takes longer than filling them. */
+const spare: Uint8Array<ArrayBuffer>[] = []
+const maxSpare = 32
+const maxSpareBytes = 2 ** 16
+
 /** A growing byte buffer. */
 export class Bytes {
-  #data = new Uint8Array(256)
+  #data = spare.pop() ?? new Uint8Array(1024)
   length = 0
 
   u8(byte: number): void {
@@ -25,6 +30,12 @@ export class Bytes {
     this.#reserve(bytes.length)
     this.#data.set(bytes, this.length)
     this.length += bytes.length
+  }
+
+  /** Appends what another one has, which ends there. */
+  join(other: Bytes): void {
+    this.append(other.#data.subarray(0, other.length))
+    other.#free()
   }
 
   /** Unsigned LEB128. */
@@ -70,17 +81,31 @@ export class Bytes {
     this.append(bytes)
   }
 
+  /** The bytes. Nothing is appended afterwards. */
   take(): Uint8Array<ArrayBuffer> {
-    return this.#data.slice(0, this.length)
+    const bytes = this.#data.slice(0, this.length)
+    this.#free()
+    return bytes
+  }
+
+  #free(): void {
+    if (spare.length < maxSpare && this.#data.length <= maxSpareBytes) spare.push(this.#data)
+    this.#data = nothing
   }
 
   #reserve(count: number): void {
-    if (this.length + count <= this.#data.length) return
+    if (this.length + count > this.#data.length) this.#grow(count)
+  }
+
+  #grow(count: number): void {
     const grown = new Uint8Array(Math.max(this.#data.length * 2, this.length + count))
     grown.set(this.#data.subarray(0, this.length))
+    if (spare.length < maxSpare && this.#data.length <= maxSpareBytes) spare.push(this.#data)
     this.#data = grown
   }
 }
+
+const nothing = new Uint8Array(0)
 
 /** A local variable of a function. */
 export type Local = number
@@ -250,7 +275,8 @@ export class FunctionBody {
     this.code.u32(index)
   }
 
-  encode(): Uint8Array {
+  /** Ends the function. */
+  encode(): Bytes {
     const out = new Bytes()
     const runs: [ValType, number][] = []
     for (const type of this.#locals) {
@@ -263,9 +289,9 @@ export class FunctionBody {
       out.u32(count)
       out.u8(valTypeCode[type])
     }
-    out.append(this.code.take())
+    out.join(this.code)
     out.u8(plain.end)
-    return out.take()
+    return out
   }
 }
 
@@ -354,9 +380,9 @@ export class ModuleBuilder {
     section(out, 10, (s) => {
       s.u32(this.#functions.length)
       for (const body of this.#functions) {
-        const bytes = body.encode()
-        s.u32(bytes.length)
-        s.append(bytes)
+        const code = body.encode()
+        s.u32(code.length)
+        s.join(code)
       }
     })
     return out.take()
@@ -383,5 +409,5 @@ function section(out: Bytes, id: number, fill: (s: Bytes) => void): void {
   fill(body)
   out.u8(id)
   out.u32(body.length)
-  out.append(body.take())
+  out.join(body)
 }

@@ -6,6 +6,7 @@
  * is widened to 64 bits, and float32 appears only next to a conversion, in the low half of a vector.
  */
 import type { DType } from '../ir/value.ts'
+import { simd } from './opcodes.ts'
 import type { SimdOp } from './opcodes.ts'
 import type { ScalarName } from './scalar.ts'
 
@@ -54,23 +55,32 @@ export function laneType(dtype: DType, lanes: 2 | 4): LaneType {
 
 export class VectorBuilder {
   readonly regs: Reg[] = []
-  readonly #known = new Map<string, Reg>()
+  /** Registers by a hash of what they compute. */
+  readonly #known = new Map<number, Reg[]>()
 
   /** Adds an instruction, or finds the equal one of its section. */
   emit(type: LaneType, instruction: Instruction, args: readonly Reg[], place?: { section: number; uniform: boolean }): Reg {
-    const section = args.reduce((s, arg) => Math.max(s, arg.section), place?.section ?? 0)
-    const uniform = args.every((arg) => arg.uniform) && (place?.uniform ?? true)
-    const key = `${section}:${type}:${instructionKey(instruction)}(${args.map((arg) => arg.id).join(',')})`
-    const known = this.#known.get(key)
-    if (known) return known
+    let section = place?.section ?? 0
+    let uniform = place?.uniform ?? true
+    let hash = hashOf(instruction)
+    for (const arg of args) {
+      if (arg.section > section) ({ section } = arg)
+      uniform &&= arg.uniform
+      hash = Math.imul(hash ^ arg.id, 0x9e3779b1)
+      hash ^= hash >>> 15
+    }
+    hash = (hash + section) | 0
+    const bucket = this.#known.get(hash)
+    if (bucket) for (const reg of bucket) if (reg.section === section && reg.type === type && sameArgs(reg.args, args) && sameInstruction(reg.instruction, instruction)) return reg
     const reg: Reg = { id: this.regs.length, type, instruction, args, section, uniform }
     this.regs.push(reg)
-    this.#known.set(key, reg)
+    if (bucket) bucket.push(reg)
+    else this.#known.set(hash, [reg])
     return reg
   }
 
   op(type: LaneType, op: SimdOp, ...args: Reg[]): Reg {
-    return this.emit(type, { kind: 'op', op }, args)
+    return this.emit(type, plainInstruction(op), args)
   }
 
   shift(op: 'i32x4.shl' | 'i32x4.shr_s' | 'i32x4.shr_u' | 'i64x2.shl' | 'i64x2.shr_s' | 'i64x2.shr_u', x: Reg, count: number): Reg {
@@ -83,7 +93,7 @@ export class VectorBuilder {
 
   /** The same number in every lane. */
   constant(type: LaneType, value: number): Reg {
-    return this.emit(type, { kind: 'constant', bytes: splatBytes(type, value) }, [])
+    return this.emit(type, splat(type, value), [])
   }
 
   /** The same 32 or 64 bits in every lane. */
@@ -96,24 +106,85 @@ export class VectorBuilder {
   }
 }
 
-function instructionKey(instruction: Instruction): string {
-  switch (instruction.kind) {
+function sameArgs(a: readonly Reg[], b: readonly Reg[]): boolean {
+  if (a.length !== b.length) return false
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
+  return true
+}
+
+function sameInstruction(a: Instruction, b: Instruction): boolean {
+  if (a === b) return true
+  switch (a.kind) {
     case 'op':
-      return instruction.op
+      return b.kind === 'op' && a.op === b.op
     case 'shift':
-      return `${instruction.op}${instruction.count}`
+      return b.kind === 'shift' && a.op === b.op && a.count === b.count
     case 'shuffle':
     case 'constant':
-      return `${instruction.kind}${instruction.bytes.join('.')}`
+      return a.kind === b.kind && a.bytes.every((byte, i) => byte === b.bytes[i])
     case 'lanes':
-      return `${instruction.scalar}>${instruction.result}`
+      return b.kind === 'lanes' && a.scalar === b.scalar && a.result === b.result
     case 'rare':
-      return `rare ${instruction.scalar}`
+      return b.kind === 'rare' && a.scalar === b.scalar
     case 'extern':
-      return `extern${instruction.id}`
+      return b.kind === 'extern' && a.id === b.id
     case 'fault':
-      return `fault${instruction.site}`
+      return b.kind === 'fault' && a.site === b.site
   }
+}
+
+function hashOf(instruction: Instruction): number {
+  switch (instruction.kind) {
+    case 'op':
+      return simd[instruction.op]
+    case 'shift':
+      return 1000 + instruction.count
+    case 'extern':
+      return 2000 + instruction.id
+    case 'fault':
+      return -1 - instruction.site
+    case 'lanes':
+      return 1
+    case 'rare':
+      return 2
+    case 'shuffle':
+    case 'constant': {
+      let hash = 7
+      for (let i = 0; i < 16; i++) hash = (Math.imul(hash, 31) + instruction.bytes[i]!) | 0
+      return hash
+    }
+  }
+}
+
+const plainInstructions = new Map<SimdOp, Instruction>()
+
+function plainInstruction(op: SimdOp): Instruction {
+  let instruction = plainInstructions.get(op)
+  if (!instruction) {
+    instruction = { kind: 'op', op }
+    plainInstructions.set(op, instruction)
+  }
+  return instruction
+}
+
+/** The numbers that most kernels have, by lane type. */
+const splats = new Map<LaneType, Map<number, Instruction>>()
+const maxSplats = 1000
+
+function splat(type: LaneType, value: number): Instruction {
+  let known = splats.get(type)
+  if (!known || known.size > maxSplats) {
+    known = new Map()
+    splats.set(type, known)
+  }
+  // A map does not tell the zeros apart.
+  if (Object.is(value, -0)) return { kind: 'constant', bytes: splatBytes(type, value) }
+  let instruction = known.get(value)
+  if (!instruction) {
+    instruction = { kind: 'constant', bytes: splatBytes(type, value) }
+    known.set(value, instruction)
+  }
+  return instruction
 }
 
 function splatBytes(type: LaneType, value: number): Uint8Array {
