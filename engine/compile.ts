@@ -5,7 +5,7 @@
  */
 import { SpecError, invariant, showShape } from './errors.ts'
 import type { Output } from './ir/print.ts'
-import { numberValues, printGraph } from './ir/print.ts'
+import { graphText, numberValues, printGraph } from './ir/print.ts'
 import type { DType, Shape, Value } from './ir/value.ts'
 import { byteSize, numel, reachable } from './ir/value.ts'
 import { verify } from './ir/verify.ts'
@@ -85,13 +85,15 @@ export interface CompiledStep {
   /** The dtype of the numbers that each index check sees. */
   readonly indexTypes: ReadonlyMap<number, DType>
   readonly wasmBytes: number
-  readonly kernels: readonly KernelInfo[]
+  readonly kernels: number
+  /** What each kernel does, where they are exported. */
+  readonly kernelInfos: readonly KernelInfo[]
 }
 
 /** The structure that a compiled step depends on, as text: the key of the cache. */
 export function structureOf(graph: StepGraph): string {
-  const bindings = graph.bindings.map(({ name, dtype, shape, role }) => `${role} ${name} ${dtype}${showShape(shape)}`)
-  return [...bindings, printGraph(named(graph)), `stop ${graph.stopOn ?? ''}`].join('\n')
+  const bindings = graph.bindings.map(({ name, dtype, shape, role }) => `${role} ${JSON.stringify(name)} ${dtype}${showShape(shape)}`)
+  return [...bindings, graphText(named(graph)), `stop ${graph.stopOn ?? ''}`].join('\n')
 }
 
 /** Records and updates under names that cannot clash. */
@@ -119,10 +121,11 @@ export function compile(graph: StepGraph, options: CompileOptions = defaultCompi
   const literals = sources.filter((value) => value.op === literalOp)
   // A binding that nothing reads has its place in memory all the same, so that programs can share one.
   const slots = graph.bindings.map((binding) => inputs.get(binding.name) ?? placeholder(binding))
+  const slotOf = new Map(graph.bindings.map(({ name }, i) => [name, slots[i]!]))
   const updates = outputs.slice(graph.records.length).map(({ value }, i) => {
-    const index = graph.bindings.findIndex(({ name }) => name === graph.updates[i]!.name)
-    invariant(index >= 0, `${graph.updates[i]!.name} is bound`)
-    return { state: slots[index]!, next: value }
+    const state = slotOf.get(graph.updates[i]!.name)
+    invariant(state, `${graph.updates[i]!.name} is bound`)
+    return { state, next: value }
   })
   const plan = schedule(fusion, updates)
   const parts = partsOf(plan.kernels, options)
@@ -166,7 +169,8 @@ export function compile(graph: StepGraph, options: CompileOptions = defaultCompi
     chunk,
     indexTypes: new Map(reachable(outputs.map((output) => output.value)).filter((value) => value.op === indexOp).map((value) => [numberAttr(value.attrs, 'site'), value.inputs[0]!.dtype])),
     wasmBytes: bytes.length,
-    kernels: plan.kernels.map(kernelInfo),
+    kernels: plan.kernels.length,
+    kernelInfos: options.exportKernels ? plan.kernels.map(kernelInfo) : [],
   }
 }
 

@@ -228,7 +228,7 @@ export function prepare(setup: Setup, records: readonly Output[], engine: Engine
 }
 
 function statsOf({ compiled, fromCache }: Prepared, nodes: number): Stats {
-  return { fromCache, memoryBytes: compiled.memoryBytes, kernels: compiled.kernels.length, nodes }
+  return { fromCache, memoryBytes: compiled.memoryBytes, kernels: compiled.kernels, nodes }
 }
 
 /** `graph` is asked for where an index is out of range. */

@@ -103,7 +103,7 @@ export class Hessian {
     const result = {
       loss: { shape: [], dtype: loss!.dtype, elements: runtime.record(loss!, 0) },
       gradFn: this.#gradFn, gradients: this.#read(runtime, 'gradient '), hessian, product,
-      stats: { fromCache: this.#prepared.fromCache, memoryBytes, kernels: kernels.length, nodes: this.#setup.network.graph.values.length },
+      stats: { fromCache: this.#prepared.fromCache, memoryBytes, kernels, nodes: this.#setup.network.graph.values.length },
     }
     this.#prepared.release(runtime)
     return result

@@ -187,7 +187,7 @@ export class Stepper {
    */
   kernels(): { readonly info: KernelInfo; readonly run: () => void }[] {
     const runtime = this.#last?.runtime
-    return (runtime?.compiled.kernels ?? []).flatMap((info, i) => {
+    return (runtime?.compiled.kernelInfos ?? []).flatMap((info, i) => {
       const run = runtime!.kernel(i)
       return run ? [{ info, run }] : []
     })

@@ -125,7 +125,7 @@ export class Variants {
     this.#stats = {
       fromCache: before.fromCache && fromCache,
       memoryBytes: Math.max(before.memoryBytes, compiled.memoryBytes),
-      kernels: before.kernels + compiled.kernels.length,
+      kernels: before.kernels + compiled.kernels,
       nodes: before.nodes + nodes,
     }
     return this.#use(variant)

@@ -31,6 +31,8 @@ export class Group {
   /** Groups whose stores this one reads. */
   readonly sources = new Set<Group>()
   minId = Infinity
+  /** Larger than that of every reader: what a search for a path need not look at. */
+  level = 0
 
   add(value: Value): void {
     this.members.add(value)
@@ -159,6 +161,20 @@ class Fuser {
   #depend(source: Group, reader: Group): void {
     source.readers.add(reader)
     reader.sources.add(source)
+    this.#raise(source, reader.level + 1)
+  }
+
+  #raise(group: Group, level: number): void {
+    if (group.level >= level) return
+    group.level = level
+    const raised = [group]
+    for (let reader = raised.pop(); reader; reader = raised.pop()) {
+      for (const source of reader.sources) {
+        if (source.level > reader.level) continue
+        source.level = reader.level + 1
+        raised.push(source)
+      }
+    }
   }
 
   /** Layouts through which a member would read memory in loops other than plain row-major order. */
@@ -242,15 +258,16 @@ class Fuser {
 
   /** Whether data flows from `from` to `to` through other groups, or directly. */
   #reaches(from: Group, to: Group, skipDirect = false): boolean {
+    if (from.level <= to.level) return false
     const seen = new Set<Group>([from])
     const stack: Group[] = []
-    for (const reader of from.readers) if (!(skipDirect && reader === to)) stack.push(reader)
+    for (const reader of from.readers) if (reader.level >= to.level && !(skipDirect && reader === to)) stack.push(reader)
     while (stack.length > 0) {
       const group = stack.pop()!
       if (group === to) return true
       if (seen.has(group)) continue
       seen.add(group)
-      for (const reader of group.readers) stack.push(reader)
+      for (const reader of group.readers) if (reader.level >= to.level) stack.push(reader)
     }
     return false
   }
@@ -285,14 +302,12 @@ class Fuser {
       this.#insert(member, a)
     }
     a.domain = domain
-    for (const reader of b.readers) {
-      reader.sources.delete(b)
-      if (reader !== a) this.#depend(a, reader)
-    }
-    for (const source of b.sources) {
-      source.readers.delete(b)
-      if (source !== a) this.#depend(source, a)
-    }
+    // Taken out first: a level is raised along what is still linked.
+    for (const reader of b.readers) reader.sources.delete(b)
+    for (const source of b.sources) source.readers.delete(b)
+    for (const reader of b.readers) if (reader !== a) this.#depend(a, reader)
+    this.#raise(a, b.level)
+    for (const source of b.sources) if (source !== a) this.#depend(source, a)
     this.groups.delete(b)
     return true
   }

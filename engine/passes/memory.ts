@@ -129,18 +129,30 @@ function scratchBytes(scratch: Scratch, count: number, run: boolean): number {
 
 /** Largest first, each at the lowest address that is free while it lives. Gives the end of the space used. */
 function assign(intervals: readonly Interval[], addresses: Map<Access['base'], number>, start: number): number {
+  /** By address. */
   const placed: { from: number; to: number; first: number; last: number }[] = []
   let end = start
   for (const { base, bytes, first, last } of intervals.toSorted((a, b) => b.bytes - a.bytes || a.first - b.first)) {
-    const clashes = placed.filter((other) => other.first <= last && first <= other.last).toSorted((a, b) => a.from - b.from)
     let from = start
-    for (const other of clashes) {
+    for (const other of placed) {
+      if (other.first > last || first > other.last) continue
       if (other.from - from >= bytes) break
       from = Math.max(from, other.to)
     }
-    placed.push({ from, to: from + bytes, first, last })
+    insert(placed, { from, to: from + bytes, first, last })
     addresses.set(base, from)
     end = Math.max(end, from + bytes)
   }
   return end
+}
+
+function insert<T extends { readonly from: number }>(sorted: T[], item: T): void {
+  let low = 0
+  let high = sorted.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (sorted[middle]!.from <= item.from) low = middle + 1
+    else high = middle
+  }
+  sorted.splice(low, 0, item)
 }

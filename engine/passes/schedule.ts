@@ -53,8 +53,10 @@ export function schedule(fusion: Fusion, updates: readonly Update[]): Schedule {
   const all = [...nodes.values()]
   const inPlace = new Map<Value, Value>()
   const copied: Update[] = []
+  const writers = nodesBy(all, (kernel) => kernel.writes)
+  const readers = nodesBy(all, (kernel) => kernel.reads.keys())
   for (const update of updates) {
-    if (!inPlace.has(update.next) && placeInPlace(update, all)) inPlace.set(update.next, update.state)
+    if (!inPlace.has(update.next) && placeInPlace(update, writers.get(update.next) ?? [], readers.get(update.state) ?? [])) inPlace.set(update.next, update.state)
     else copied.push(update)
   }
   return { kernels: order(all), inPlace, copied }
@@ -76,12 +78,23 @@ function link(first: Node, second: Node): void {
   second.before.add(first)
 }
 
-function placeInPlace({ state, next }: Update, nodes: readonly Node[]): boolean {
-  const writers = nodes.filter((node) => node.kernel?.writes.includes(next))
-  if (writers.length !== 1) return false
-  const writer = writers[0]!
+function nodesBy(nodes: readonly Node[], values: (kernel: Kernel) => Iterable<Value>): Map<Value, Node[]> {
+  const found = new Map<Value, Node[]>()
+  for (const node of nodes) {
+    for (const value of node.kernel ? values(node.kernel) : []) {
+      const known = found.get(value)
+      if (known && known.at(-1) !== node) known.push(node)
+      else if (!known) found.set(value, [node])
+    }
+  }
+  return found
+}
+
+function placeInPlace({ state, next }: Update, writers: readonly Node[], readingOld: readonly Node[]): boolean {
+  const [writer, ...more] = writers
+  if (!writer || more.length > 0) return false
   if (writer.kernel!.reads.has(state) && !overwritesSafely(writer.kernel!, state, next)) return false
-  const readers = nodes.filter((node) => node !== writer && node.kernel?.reads.has(state))
+  const readers = readingOld.filter((node) => node !== writer)
   if (readers.some((reader) => reaches(writer, reader))) return false
   for (const reader of readers) link(reader, writer)
   return true
@@ -118,19 +131,20 @@ function reaches(from: Node, to: Node): boolean {
 /** Topological, and otherwise in the order of the program. */
 function order(nodes: readonly Node[]): Kernel[] {
   const waiting = new Map(nodes.map((node) => [node, node.before.size]))
-  const ready = nodes.filter((node) => node.before.size === 0)
+  /** By rank, the next one last; of equal ranks the one that was ready first is next. */
+  const ready = nodes.filter((node) => node.before.size === 0).toReversed().toSorted((a, b) => b.rank - a.rank)
   const kernels: Kernel[] = []
   let done = 0
-  while (ready.length > 0) {
-    let best = 0
-    for (let i = 1; i < ready.length; i++) if (ready[i]!.rank < ready[best]!.rank) best = i
-    const node = ready.splice(best, 1)[0]!
+  for (let node = ready.pop(); node; node = ready.pop()) {
     done++
     if (node.kernel) kernels.push(node.kernel)
     for (const next of node.after) {
       const left = waiting.get(next)! - 1
       waiting.set(next, left)
-      if (left === 0) ready.push(next)
+      if (left > 0) continue
+      let at = ready.length
+      while (at > 0 && ready[at - 1]!.rank <= next.rank) at--
+      ready.splice(at, 0, next)
     }
   }
   if (done !== nodes.length) throw new Error('the kernels depend on each other in a circle')
