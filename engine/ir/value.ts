@@ -109,6 +109,14 @@ export interface Value {
   readonly call: string | undefined
   /** The walk that met it last: see `reachable`. */
   walk: number
+  /** Where its elements are, once somebody has asked: see `Layouts`. */
+  source: Source | undefined
+}
+
+/** Where a value's elements are: the value that owns the buffer, and the layout over it. */
+export interface Source {
+  readonly base: Value
+  readonly layout: Layout
 }
 
 /** An index that is checked when the program runs, by its number. */
@@ -157,7 +165,7 @@ export class Graph {
         this.place,
       )
     }
-    const value: Value = { id: this.values.length, graph: this, op, inputs, attrs, shape, dtype, place: this.place, call: this.call, walk: 0 }
+    const value: Value = { id: this.values.length, graph: this, op, inputs, attrs, shape, dtype, place: this.place, call: this.call, walk: 0, source: undefined }
     this.values.push(value)
     if (bucket) bucket.push(value)
     else this.#known.set(key, [value])
@@ -209,7 +217,7 @@ export function reachable(roots: readonly Value[]): Value[] {
   if (!graph) return []
   // Most walks meet most of a graph. Where one meets little of it, its numbers are sorted.
   if (ids.length * 8 > graph.values.length) return graph.values.filter((value) => value.walk === walk)
-  return Array.from(new Int32Array(ids).sort(), (id) => graph.values[id]!)
+  return Array.from(new Int32Array(ids).toSorted(), (id) => graph.values[id]!)
 }
 
 // ---- equal nodes
@@ -257,13 +265,8 @@ function hashOfAttr(attr: Attr, start: number): number {
 
 function sameAttrs(a: Attrs, b: Attrs): boolean {
   if (a === b) return true
-  let more = 0
-  for (const name in a) {
-    if (!(name in b) || !sameAttr(a[name]!, b[name]!)) return false
-    more++
-  }
-  for (const _name in b) more--
-  return more === 0
+  const names = Object.keys(a)
+  return names.length === Object.keys(b).length && names.every((name) => name in b && sameAttr(a[name]!, b[name]!))
 }
 
 function sameAttr(a: Attr, b: Attr): boolean {

@@ -44,12 +44,23 @@ export function keptSizes(domain: Domain): number[] {
 
 /** The common refinement, or null when the sizes do not nest or two reductions fold different ones. */
 export function meet(a: Domain, b: Domain): Domain | null {
+  if (sameSizes(a.sizes, b.sizes)) {
+    if (!b.split) return a
+    if (!a.split) return b
+    return a.reduced.every((flag, i) => flag === b.reduced[i]) ? a : null
+  }
   const sizes = refine(a.sizes, b.sizes)
   if (!sizes) return null
   const left = flagsOn(a, sizes)
   const right = flagsOn(b, sizes)
   if (a.split && b.split && left.some((flag, i) => flag !== right[i])) return null
   return { sizes, reduced: a.split ? left : right, split: a.split || b.split }
+}
+
+function sameSizes(a: readonly number[], b: readonly number[]): boolean {
+  if (a.length !== b.length) return false
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
+  return true
 }
 
 /** Refines the kept sizes only. */

@@ -9,14 +9,13 @@
 import { invariant } from '../errors.ts'
 import type { Layout } from '../ir/layout.ts'
 import { flatDims, isWhole, stridesOn } from '../ir/layout.ts'
-import type { Value } from '../ir/value.ts'
+import type { Source, Value } from '../ir/value.ts'
 import { byteSize, numel, reachable } from '../ir/value.ts'
 import { castOp } from '../ops/elementwise.ts'
 import { indexOp } from '../ops/indexing.ts'
 import type { Domain } from './domain.ts'
 import { fullCount, meet, meetKept, outerCount, outerStrides, plainDomain } from './domain.ts'
 import { ownDomain } from './legalize.ts'
-import type { Source } from './simplify.ts'
 import { Layouts, uniform } from './simplify.ts'
 
 /** Members of one loop kernel, or the one value of a kernel of its own kind. */
@@ -80,6 +79,7 @@ class Fuser {
   readonly groupsOf = new Map<Value, Set<Group>>()
   readonly groups = new Set<Group>()
   readonly stored = new Set<Value>()
+  readonly #external = new Map<Value, readonly (readonly number[])[]>()
 
   constructor(outputs: readonly Value[]) {
     this.outputs = new Set(outputs)
@@ -108,17 +108,22 @@ class Fuser {
 
   place(value: Value): void {
     const uses = this.uses.get(value) ?? []
-    const consumers = new Set(uses.flatMap((use) => [...this.groupsOf.get(use.consumer)!]))
-    const candidates = [...consumers].filter((group) => group.domain && this.#joined(value, group, uses))
-    if (this.#isCheap(value) && candidates.length === consumers.size && candidates.length > 0) {
+    const consumers = new Set<Group>()
+    for (const { consumer } of uses) for (const group of this.groupsOf.get(consumer)!) consumers.add(group)
+    const candidates = new Map<Group, Domain>()
+    for (const group of consumers) {
+      const domain = this.#joined(value, group, uses)
+      if (domain) candidates.set(group, domain)
+    }
+    if (candidates.size === consumers.size && candidates.size > 0 && this.#isCheap(value)) {
       // So cheap that every kernel that wants it computes it itself.
-      for (const group of candidates) this.#join(value, group, this.#joined(value, group, uses)!)
+      for (const [group, domain] of candidates) this.#join(value, group, domain)
       return
     }
-    this.#mergeAll(candidates)
-    for (const group of candidates) {
+    const merged = candidates.size > 1 && this.#mergeAll([...candidates.keys()])
+    for (const [group, alone] of candidates) {
       if (!this.groups.has(group)) continue
-      const domain = this.#joined(value, group, uses)
+      const domain = merged ? this.#joined(value, group, uses) : alone
       if (!domain) continue
       const others = [...consumers].filter((other) => other !== group && this.groups.has(other))
       if (others.some((other) => this.#reaches(other, group))) continue
@@ -134,7 +139,7 @@ class Fuser {
     if (isLoopMember(value)) {
       const inputs = value.inputs
       let domain: Domain | null = ownDomain(value, inputs, this.layouts)
-      for (const source of this.#externalSources(value)) domain = domain && meet(domain, plainDomain(sizesOf(source)))
+      for (const sizes of this.#externalSizes(value)) domain = domain && meet(domain, plainDomain(sizes))
       invariant(domain, `the layouts of the inputs of %${value.id} nest`)
       group.domain = domain
       group.lanes = lanesOf(value)
@@ -177,10 +182,15 @@ class Fuser {
     }
   }
 
-  /** Layouts through which a member would read memory in loops other than plain row-major order. */
-  #externalSources(value: Value): Source[] {
-    const inputs = value.op.kind === 'gather' || value.op.kind === 'scatter' ? [...elementInputs(value), value.inputs[1]!] : elementInputs(value)
-    return inputs.map((input) => this.layouts.of(input)).filter(({ base, layout }) => uniform(base) === undefined && !isWhole(layout, numel(layoutSizes(layout))))
+  /** Sizes of the layouts through which a member would read memory in loops other than plain row-major order. */
+  #externalSizes(value: Value): readonly (readonly number[])[] {
+    let found = this.#external.get(value)
+    if (!found) {
+      const inputs = value.op.kind === 'gather' || value.op.kind === 'scatter' ? [...elementInputs(value), value.inputs[1]!] : elementInputs(value)
+      found = inputs.map((input) => this.layouts.of(input)).filter(({ base, layout }) => uniform(base) === undefined && !isWhole(layout, countOf(layout))).map(sizesOf)
+      this.#external.set(value, found)
+    }
+    return found
   }
 
   /** The domain of `group` with `value` in it, or null when it cannot join. */
@@ -198,7 +208,7 @@ class Fuser {
 
   #domainWith(value: Value, before: Domain, group: Group, mine: readonly Use[]): Domain | null {
     const own = ownDomain(value, value.inputs, this.layouts)
-    const external = this.#externalSources(value).map(sizesOf)
+    const external = this.#externalSizes(value)
     const count = numel(value.shape)
     if (value.op.kind === 'reduce') {
       const full = fullCount(own)
@@ -272,12 +282,15 @@ class Fuser {
     return false
   }
 
-  #mergeAll(groups: readonly Group[]): void {
+  /** Whether any two were merged. */
+  #mergeAll(groups: readonly Group[]): boolean {
+    let merged = false
     for (let i = 0; i < groups.length; i++) {
       for (let j = i + 1; j < groups.length; j++) {
-        if (this.groups.has(groups[i]!) && this.groups.has(groups[j]!)) this.#merge(groups[i]!, groups[j]!)
+        if (this.groups.has(groups[i]!) && this.groups.has(groups[j]!) && this.#merge(groups[i]!, groups[j]!)) merged = true
       }
     }
+    return merged
   }
 
   /** Makes one group of two when it is legal. */
@@ -371,8 +384,10 @@ function sizesOf(source: Source): number[] {
   return flatDims(source.layout).map((dim) => dim.size)
 }
 
-function layoutSizes(layout: Layout): number[] {
-  return layout.axes.flat().map((dim) => dim.size)
+function countOf({ axes }: Layout): number {
+  let count = 1
+  for (const dims of axes) for (const { size } of dims) count *= size
+  return count
 }
 
 function is64(value: Value): boolean {

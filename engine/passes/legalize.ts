@@ -33,13 +33,14 @@ export function legalize(outputs: readonly Output[]): Output[] {
   if (!first) return []
   const graph = new Graph(first.value.graph.limits)
   const layouts = new Layouts()
-  const done = new Map<Value, Value>()
+  /** By the number of the old value. */
+  const done: Value[] = []
   for (const value of reachable(outputs.map((output) => output.value))) {
-    const inputs = value.inputs.map((input) => done.get(input)!)
-    const rebuilt = graph.at(value.place, () => graph.add(value.op, legalInputs(value, inputs, layouts), value.attrs))
-    done.set(value, rebuilt)
+    const inputs = value.inputs.map((input) => done[input.id]!)
+    graph.place = value.place
+    done[value.id] = graph.add(value.op, legalInputs(value, inputs, layouts), value.attrs)
   }
-  return outputs.map(({ name, value }) => ({ name, value: done.get(value)! }))
+  return outputs.map(({ name, value }) => ({ name, value: done[value.id]! }))
 }
 
 function legalInputs(value: Value, inputs: readonly Value[], layouts: Layouts): Value[] {

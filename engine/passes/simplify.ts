@@ -7,11 +7,10 @@
  *
  * A rewrite keeps the IEEE result of user arithmetic: no reassociation, no x·0 = 0, no x + 0 = x.
  */
-import type { Layout } from '../ir/layout.ts'
 import { contiguous } from '../ir/layout.ts'
 import { numberCode } from '../ir/numbers.ts'
 import type { Output } from '../ir/print.ts'
-import type { Attrs, MapOp, ReduceOp, Shape, Value } from '../ir/value.ts'
+import type { Attrs, MapOp, ReduceOp, Shape, Source, Value } from '../ir/value.ts'
 import { Graph, isFloat, numel, reachable, sameShape } from '../ir/value.ts'
 import { matmulOp } from '../ops/contract.ts'
 import { listAttr, numberAttr, textAttr } from '../ops/define.ts'
@@ -30,22 +29,26 @@ export function simplify(outputs: readonly Output[]): Output[] {
   if (!first) return []
   const graph = new Graph(first.value.graph.limits)
   const layouts = new Layouts()
-  const done = new Map<Value, Value>()
+  /** By the number of the old value. */
+  const done: Value[] = []
   const order = reachable(outputs.map((output) => output.value))
   const shared = usedTwice(order, outputs)
   for (const value of order) {
-    const inputs = value.inputs.map((input) => done.get(input)!)
-    done.set(value, graph.at(value.place, () => turnedProduct(value, inputs, shared, layouts) ?? besideKernel(value, inputs, shared) ?? rebuild(graph, value, inputs, layouts)))
+    const inputs = value.inputs.map((input) => done[input.id]!)
+    graph.place = value.place
+    done[value.id] = turnedProduct(value, inputs, shared, layouts) ?? besideKernel(value, inputs, shared) ?? rebuild(graph, value, inputs, layouts)
   }
-  return outputs.map(({ name, value }) => ({ name, value: ownBuffer(done.get(value)!) }))
+  graph.place = undefined
+  return outputs.map(({ name, value }) => ({ name, value: ownBuffer(done[value.id]!) }))
 }
 
 /** Values that more than one other value reads, or one and the caller. */
 function usedTwice(order: readonly Value[], outputs: readonly Output[]): Set<Value> {
   const once = new Set<Value>(outputs.map(({ value }) => value))
   const twice = new Set<Value>()
-  for (const value of order) {
-    for (const input of new Set(value.inputs)) {
+  for (const { inputs } of order) {
+    for (const [i, input] of inputs.entries()) {
+      if (i > 0 && inputs.indexOf(input) < i) continue
       if (once.has(input)) twice.add(input)
       else once.add(input)
     }
@@ -75,23 +78,10 @@ function ownBuffer(value: Value): Value {
   return value.op.kind === 'view' || value.op.kind === 'source' ? value.graph.at(value.place, () => copy(value)) : value
 }
 
-/** Where a value's elements are: the value that owns the buffer, and the layout over it. */
-export interface Source {
-  readonly base: Value
-  readonly layout: Layout
-}
-
 /** Layouts of views, computed once each. */
 export class Layouts {
-  readonly #known = new Map<Value, Source>()
-
   of(value: Value): Source {
-    let source = this.#known.get(value)
-    if (!source) {
-      source = this.#compute(value)
-      this.#known.set(value, source)
-    }
-    return source
+    return (value.source ??= this.#compute(value))
   }
 
   #compute(value: Value): Source {

@@ -91,7 +91,7 @@ export class BlockCode {
 
   /** Frees the locals of operands that are not used after `reg`. */
   #release(reg: Reg): void {
-    for (const arg of new Set(reg.args)) {
+    for (const arg of reg.args) {
       if (this.#lastUse.get(arg) !== reg.id) continue
       const locals = this.#locals.get(arg)
       if (!locals || this.#body.isResult(arg)) continue
