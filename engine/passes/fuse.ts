@@ -15,29 +15,9 @@ import { castOp } from '../ops/elementwise.ts'
 import { indexOp } from '../ops/indexing.ts'
 import type { Domain } from './domain.ts'
 import { fullCount, meet, meetKept, outerCount, outerStrides, plainDomain } from './domain.ts'
+import { Group, depend, raise, reaches } from './group.ts'
 import { ownDomain } from './legalize.ts'
 import { Layouts, uniform } from './simplify.ts'
-
-/** Members of one loop kernel, or the one value of a kernel of its own kind. */
-export class Group {
-  readonly members = new Set<Value>()
-  /** Undefined for matmul and concat, which bring their own kernels. */
-  domain: Domain | undefined
-  /** Elements a 128-bit vector holds: 2 as soon as one member is 64 bits wide. */
-  lanes: 2 | 4 = 4
-  /** Groups that read what this one stores. */
-  readonly readers = new Set<Group>()
-  /** Groups whose stores this one reads. */
-  readonly sources = new Set<Group>()
-  minId = Infinity
-  /** Larger than that of every reader: what a search for a path need not look at. */
-  level = 0
-
-  add(value: Value): void {
-    this.members.add(value)
-    this.minId = Math.min(this.minId, value.id)
-  }
-}
 
 export interface Use {
   readonly consumer: Value
@@ -126,9 +106,9 @@ class Fuser {
       const domain = merged ? this.#joined(value, group, uses) : alone
       if (!domain) continue
       const others = [...consumers].filter((other) => other !== group && this.groups.has(other))
-      if (others.some((other) => this.#reaches(other, group))) continue
+      if (others.some((other) => reaches(other, group))) continue
       this.#join(value, group, domain)
-      for (const other of others) this.#depend(group, other)
+      for (const other of others) depend(group, other)
       return
     }
     this.#open(value)
@@ -147,7 +127,7 @@ class Fuser {
     this.groups.add(group)
     this.#insert(value, group)
     for (const use of this.uses.get(value) ?? []) {
-      for (const reader of this.groupsOf.get(use.consumer)!) if (reader !== group) this.#depend(group, reader)
+      for (const reader of this.groupsOf.get(use.consumer)!) if (reader !== group) depend(group, reader)
     }
   }
 
@@ -161,25 +141,6 @@ class Fuser {
   #join(value: Value, group: Group, domain: Domain): void {
     group.domain = domain
     this.#insert(value, group)
-  }
-
-  #depend(source: Group, reader: Group): void {
-    source.readers.add(reader)
-    reader.sources.add(source)
-    this.#raise(source, reader.level + 1)
-  }
-
-  #raise(group: Group, level: number): void {
-    if (group.level >= level) return
-    group.level = level
-    const raised = [group]
-    for (let reader = raised.pop(); reader; reader = raised.pop()) {
-      for (const source of reader.sources) {
-        if (source.level > reader.level) continue
-        source.level = reader.level + 1
-        raised.push(source)
-      }
-    }
   }
 
   /** Sizes of the layouts through which a member would read memory in loops other than plain row-major order. */
@@ -266,22 +227,6 @@ class Fuser {
     return (this.uses.get(value) ?? []).some(({ consumer }) => !isLoopMember(consumer))
   }
 
-  /** Whether data flows from `from` to `to` through other groups, or directly. */
-  #reaches(from: Group, to: Group, skipDirect = false): boolean {
-    if (from.level <= to.level) return false
-    const seen = new Set<Group>([from])
-    const stack: Group[] = []
-    for (const reader of from.readers) if (reader.level >= to.level && !(skipDirect && reader === to)) stack.push(reader)
-    while (stack.length > 0) {
-      const group = stack.pop()!
-      if (group === to) return true
-      if (seen.has(group)) continue
-      seen.add(group)
-      for (const reader of group.readers) if (reader.level >= to.level) stack.push(reader)
-    }
-    return false
-  }
-
   /** Whether any two were merged. */
   #mergeAll(groups: readonly Group[]): boolean {
     let merged = false
@@ -298,7 +243,7 @@ class Fuser {
     if (!a.domain || !b.domain || a.lanes !== b.lanes || a.members.size + b.members.size > maxMembers) return false
     const domain = meetGroups(a.domain, b.domain)
     if (!domain || (fullCount(a.domain) !== fullCount(b.domain) && (hasScatter(a) || hasScatter(b)))) return false
-    if (this.#reaches(a, b, true) || this.#reaches(b, a, true)) return false
+    if (reaches(a, b, true) || reaches(b, a, true)) return false
     for (const [from, to] of [[a, b], [b, a]] as const) {
       if (!from.readers.has(to)) continue
       for (const consumer of to.members) {
@@ -318,9 +263,9 @@ class Fuser {
     // Taken out first: a level is raised along what is still linked.
     for (const reader of b.readers) reader.sources.delete(b)
     for (const source of b.sources) source.readers.delete(b)
-    for (const reader of b.readers) if (reader !== a) this.#depend(a, reader)
-    this.#raise(a, b.level)
-    for (const source of b.sources) if (source !== a) this.#depend(source, a)
+    for (const reader of b.readers) if (reader !== a) depend(a, reader)
+    raise(a, b.level)
+    for (const source of b.sources) if (source !== a) depend(source, a)
     this.groups.delete(b)
     return true
   }

@@ -3,7 +3,8 @@
  * over the old one, after everything else that reads it.
  */
 import type { RoutineOp, Value } from '../ir/value.ts'
-import type { Fusion, Group } from './fuse.ts'
+import type { Fusion } from './fuse.ts'
+import type { Group } from './group.ts'
 import type { LoopKernel, Scratch } from './lower.ts'
 import { lowerLoop } from './lower.ts'
 import type { MatmulKernel } from './product.ts'

@@ -1,0 +1,59 @@
+/** Values that one kernel computes, and how data flows from group to group. */
+import type { Value } from '../ir/value.ts'
+import type { Domain } from './domain.ts'
+
+/** Members of one loop kernel, or the one value of a kernel of its own kind. */
+export class Group {
+  readonly members = new Set<Value>()
+  /** Undefined for matmul and concat, which bring their own kernels. */
+  domain: Domain | undefined
+  /** Elements a 128-bit vector holds: 2 as soon as one member is 64 bits wide. */
+  lanes: 2 | 4 = 4
+  /** Groups that read what this one stores. */
+  readonly readers = new Set<Group>()
+  /** Groups whose stores this one reads. */
+  readonly sources = new Set<Group>()
+  minId = Infinity
+  /** Larger than that of every reader: what a search for a path need not look at. */
+  level = 0
+
+  add(value: Value): void {
+    this.members.add(value)
+    this.minId = Math.min(this.minId, value.id)
+  }
+}
+
+export function depend(source: Group, reader: Group): void {
+  source.readers.add(reader)
+  reader.sources.add(source)
+  raise(source, reader.level + 1)
+}
+
+export function raise(group: Group, level: number): void {
+  if (group.level >= level) return
+  group.level = level
+  const raised = [group]
+  for (let reader = raised.pop(); reader; reader = raised.pop()) {
+    for (const source of reader.sources) {
+      if (source.level > reader.level) continue
+      source.level = reader.level + 1
+      raised.push(source)
+    }
+  }
+}
+
+/** Whether data flows from `from` to `to` through other groups, or directly. */
+export function reaches(from: Group, to: Group, skipDirect = false): boolean {
+  if (from.level <= to.level) return false
+  const seen = new Set<Group>([from])
+  const stack: Group[] = []
+  for (const reader of from.readers) if (reader.level >= to.level && !(skipDirect && reader === to)) stack.push(reader)
+  while (stack.length > 0) {
+    const group = stack.pop()!
+    if (group === to) return true
+    if (seen.has(group)) continue
+    seen.add(group)
+    for (const reader of group.readers) if (reader.level >= to.level) stack.push(reader)
+  }
+  return false
+}

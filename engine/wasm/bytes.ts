@@ -1,0 +1,97 @@
+/** Growing buffers of bytes, with the numbers of WebAssembly's binary format. */
+
+/** Buffers that are done with, for the next ones: making them takes longer than filling them. */
+const spare: Uint8Array<ArrayBuffer>[] = []
+const maxSpare = 32
+const maxSpareBytes = 2 ** 16
+
+/** A growing byte buffer. */
+export class Bytes {
+  #data = spare.pop() ?? new Uint8Array(1024)
+  length = 0
+
+  u8(byte: number): void {
+    this.#reserve(1)
+    this.#data[this.length++] = byte
+  }
+
+  append(bytes: Uint8Array): void {
+    this.#reserve(bytes.length)
+    this.#data.set(bytes, this.length)
+    this.length += bytes.length
+  }
+
+  /** Appends what another one has, which ends there. */
+  join(other: Bytes): void {
+    this.append(other.#data.subarray(0, other.length))
+    other.#free()
+  }
+
+  /** Unsigned LEB128. */
+  u32(value: number): void {
+    let rest = value >>> 0
+    while (rest >= 0x80) {
+      this.u8((rest & 0x7f) | 0x80)
+      rest >>>= 7
+    }
+    this.u8(rest)
+  }
+
+  /** Signed LEB128. */
+  s64(value: bigint): void {
+    let rest = BigInt.asIntN(64, value)
+    for (;;) {
+      const byte = Number(rest & 0x7fn)
+      rest >>= 7n
+      if ((rest === 0n && (byte & 0x40) === 0) || (rest === -1n && (byte & 0x40) !== 0)) {
+        this.u8(byte)
+        return
+      }
+      this.u8(byte | 0x80)
+    }
+  }
+
+  s32(value: number): void {
+    let rest = value | 0
+    for (;;) {
+      const byte = rest & 0x7f
+      rest >>= 7
+      if ((rest === 0 && (byte & 0x40) === 0) || (rest === -1 && (byte & 0x40) !== 0)) {
+        this.u8(byte)
+        return
+      }
+      this.u8(byte | 0x80)
+    }
+  }
+
+  text(value: string): void {
+    const bytes = new TextEncoder().encode(value)
+    this.u32(bytes.length)
+    this.append(bytes)
+  }
+
+  /** The bytes. Nothing is appended afterwards. */
+  take(): Uint8Array<ArrayBuffer> {
+    const bytes = this.#data.slice(0, this.length)
+    this.#free()
+    return bytes
+  }
+
+  #free(): void {
+    if (spare.length < maxSpare && this.#data.length <= maxSpareBytes) spare.push(this.#data)
+    this.#data = nothing
+  }
+
+  #reserve(count: number): void {
+    if (this.length + count > this.#data.length) this.#grow(count)
+  }
+
+  #grow(count: number): void {
+    const grown = new Uint8Array(Math.max(this.#data.length * 2, this.length + count))
+    grown.set(this.#data.subarray(0, this.length))
+    if (spare.length < maxSpare && this.#data.length <= maxSpareBytes) spare.push(this.#data)
+    this.#data = grown
+  }
+}
+
+const nothing = new Uint8Array(0)
