@@ -90,7 +90,7 @@ export function previewTraining(training: Training): Preview {
   const records = backwardRecords(spec, { model, network })
   const whole = [...graph.records, ...graph.updates.map(({ name, value }) => ({ name: `update ${name}`, value }))]
   const { memoryBytes } = training.stats
-  return { ...seen.report(model, network), outputs: new Map(), phases: phasesOf([records.slice(0, 1), records, whole]), memoryBytes, kernels: first.prepared.compiled.kernels.length }
+  return { ...seen.report(model, network), outputs: new Map(), phases: phasesOf([records.slice(0, 1), records, whole]), memoryBytes, kernels: first.prepared.compiled.kernels }
 }
 
 /** The loss, then its gradients. */
@@ -101,7 +101,7 @@ function backwardRecords(spec: ForwardSpec, setup: Pick<Setup, 'model' | 'networ
 
 function pass(setup: Setup, seen: Seen, engine: Engine, records: readonly Output[]): Omit<Preview, 'outputs' | 'phases'> {
   const { memoryBytes, kernels } = prepare(setup, records, engine).compiled
-  return { ...seen.report(setup.model, setup.network), memoryBytes, kernels: kernels.length }
+  return { ...seen.report(setup.model, setup.network), memoryBytes, kernels }
 }
 
 /** From outputs of more and more of the work: the loss, the gradients too, the whole step. */
