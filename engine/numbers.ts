@@ -53,12 +53,13 @@ export class StepNumbers {
     if (this.#columns?.of !== runtime.compiled) this.#columns = columnsOf(runtime.compiled)
     const columns = this.#columns
     if (columns.batch) for (let row = 0; row < count; row++) runtime.writeStep(columns.batch, row, rows(row))
-    if (this.#pace.accumulate === 1 && this.#course.isSteady(progress)) {
-      const { numbers } = this.#course.numbers(progress)
-      for (const { column, group, name } of columns.groups) runtime.writeStepNumber(column, 0, numbers[group]![name]!, count)
-      return { count, options: () => progress.groups, after: (row) => this.#course.counted(progress, row + 1) }
+    if (this.#pace.accumulate > 1 || !this.#course.counts) return this.#oneByOne(runtime, columns, progress, done, count)
+    const written = this.#course.isSteady(progress) ? 1 : count
+    for (let row = 0; row < written; row++) {
+      const numbers = this.#course.numbersAfter(progress, row)
+      for (const { column, group, name } of columns.groups) runtime.writeStepNumber(column, row, numbers[group]![name]!, written === 1 ? count : 1)
     }
-    return this.#oneByOne(runtime, columns, progress, done, count)
+    return { count, options: () => progress.groups, after: (row) => this.#course.counted(progress, row + 1) }
   }
 
   #oneByOne(runtime: Runtime, { groups, keep, last }: Columns, start: Progress, done: number, count: number): Written {

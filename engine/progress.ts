@@ -151,7 +151,17 @@ export class Course {
     return this.#spec === undefined && groups.every((options, i) => this.optimizer.steady(options, kept[i]!))
   }
 
-  /** `steps` steps further, where they are steady. */
+  /** Whether steps only count on in what is kept: their numbers follow from the count. */
+  get counts(): boolean {
+    return this.#spec === undefined && this.optimizer.counts
+  }
+
+  /** The numbers of the step after `steps` more ones, where steps only count. */
+  numbersAfter({ groups, kept }: Progress, steps: number): readonly Kept[] {
+    return groups.map((options, i) => this.optimizer.numbers(options, kept[i]!['step']! + steps + 1, this.#round))
+  }
+
+  /** `steps` steps further, where they only count. */
   counted(progress: Progress, steps: number): Progress {
     return { ...progress, kept: progress.kept.map((kept) => ({ ...kept, step: kept['step']! + steps })) }
   }

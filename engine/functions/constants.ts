@@ -2,7 +2,6 @@
 import { interpret } from '../interpret.ts'
 import type { Value } from '../ir/value.ts'
 import { isFloat, numel, reachable } from '../ir/value.ts'
-import { inputOp } from '../ops/source.ts'
 import type { Num } from '../lang/values.ts'
 
 /** Larger tensors count as unknown. */
@@ -12,6 +11,7 @@ const found = new WeakMap<Value, readonly number[] | null>()
 
 /** The elements of `value`, row by row; undefined where they are only known when the program runs. */
 export function knownNumbers(value: Value): readonly number[] | undefined {
+  if (value.bound) return undefined
   let numbers = found.get(value)
   if (numbers === undefined) {
     numbers = compute(value)
@@ -22,7 +22,7 @@ export function knownNumbers(value: Value): readonly number[] | undefined {
 
 function compute(value: Value): readonly number[] | null {
   const parts = reachable([value])
-  if (parts.some((part) => part.op === inputOp || numel(part.shape) > maxElements) || parts.length > maxElements) return null
+  if (parts.some((part) => numel(part.shape) > maxElements) || parts.length > maxElements) return null
   const [numbers] = interpret([value], new Map())
   return [...numbers!].map((x) => (value.dtype === 'float32' ? Math.fround(x) : x))
 }

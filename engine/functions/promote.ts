@@ -1,7 +1,7 @@
 /** Broadcasting and type promotion, as PyTorch does them. */
 import { showShape } from '../errors.ts'
 import type { DType, Shape, Value } from '../ir/value.ts'
-import { isFloat } from '../ir/value.ts'
+import { isFloat, sameShape } from '../ir/value.ts'
 import type { TraceContext } from '../lang/values.ts'
 import { fail } from '../lang/values.ts'
 import { cast } from '../ops/elementwise.ts'
@@ -38,6 +38,8 @@ export function resultType(ctx: TraceContext, operands: readonly TensorOrNumber[
 
 /** The shape that all shapes broadcast to; an error that shows both shapes when there is none. */
 export function broadcastShapes(ctx: TraceContext, shapes: readonly Shape[]): number[] {
+  const [first, ...rest] = shapes
+  if (first && rest.every((shape) => sameShape(shape, first))) return [...first]
   return shapes.reduce<number[]>((a, b) => {
     const length = Math.max(a.length, b.length)
     return Array.from({ length }, (_, i) => {

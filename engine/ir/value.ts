@@ -107,6 +107,8 @@ export interface Value {
   readonly place: Place | undefined
   /** The call of the program that it was made for, by torch's name: `softmax`. */
   readonly call: string | undefined
+  /** Whether it depends on an input: it is not known before the program runs. */
+  readonly bound: boolean
   /** The walk that met it last: see `reachable`. */
   walk: number
   /** Where its elements are, once somebody has asked: see `Layouts`. */
@@ -165,7 +167,7 @@ export class Graph {
         this.place,
       )
     }
-    const value: Value = { id: this.values.length, graph: this, op, inputs, attrs, shape, dtype, place: this.place, call: this.call, walk: 0, source: undefined }
+    const value: Value = { id: this.values.length, graph: this, op, inputs, attrs, shape, dtype, place: this.place, call: this.call, bound: isBound(op, inputs), walk: 0, source: undefined }
     this.values.push(value)
     if (bucket) bucket.push(value)
     else this.#known.set(key, [value])
@@ -198,6 +200,12 @@ export class Graph {
   like<T>(value: Value, body: () => T): T {
     return this.calling(value.call, () => this.at(value.place, body))
   }
+}
+
+function isBound(op: Primitive, inputs: readonly Value[]): boolean {
+  if (op.name === 'input') return true
+  for (const input of inputs) if (input.bound) return true
+  return false
 }
 
 let walks = 0

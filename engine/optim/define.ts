@@ -73,6 +73,10 @@ export interface Optimizer {
   /** `step` is the count of steps that are done. */
   readonly start: (options: GroupOptions, round: Round) => Kept
   readonly next: (options: GroupOptions, kept: Kept, round: Round) => Next
+  /** Whether it keeps nothing but the count of steps. */
+  readonly counts: boolean
+  /** The numbers of step `step`, from 1, of one that counts only. */
+  readonly numbers: (options: GroupOptions, step: number, round: Round) => Kept
   /** Whether all steps from here on have the numbers of the next, and only count on in what is kept. */
   readonly steady: (options: GroupOptions, kept: Kept) => boolean
   readonly update: (options: Baked<GroupOptions>, gradient: Value, parameter: Value, slots: Slots, numbers: Numbers) => { parameter: Value; slots: Slots }
@@ -95,6 +99,8 @@ export function optimizer<S extends z.ZodRawShape>(options: S, record: Optimizer
       const { numbers, kept: after } = record.next(given as Typed, step, kept, round)
       return { numbers, kept: { ...kept, ...after, step } }
     },
+    counts: record.kept === undefined && record.search === undefined,
+    numbers: (given, step, round) => record.next(given as Typed, step, {}, round).numbers,
     steady: (given, kept) => record.steady?.(given as Typed, kept['step']! + 1) === true,
     update: (given, gradient, parameter, slots, numbers) => ({ parameter, slots: {}, ...record.update?.(given as Baked<Typed>, gradient, parameter, slots, numbers) }),
     search: record.search as Search | undefined,

@@ -11,7 +11,7 @@ export class Bytes {
   length = 0
 
   u8(byte: number): void {
-    this.#reserve(1)
+    if (this.length === this.#data.length) this.#grow(1)
     this.#data[this.length++] = byte
   }
 
