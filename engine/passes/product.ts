@@ -1,6 +1,6 @@
 /** Products of matrices as kernels: sizes, and the strides that the operands' layouts give. */
-import type { DType, Value } from '../ir/value.ts'
-import type { Layouts, Source } from './simplify.ts'
+import type { DType, Source, Value } from '../ir/value.ts'
+import type { Layouts } from './simplify.ts'
 
 /** A matrix over the buffer of `base`. Offset and strides are in elements. */
 export interface MatrixOperand {
