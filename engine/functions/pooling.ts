@@ -6,7 +6,8 @@ import type { Dynamic, TraceContext } from '../lang/values.ts'
 import { fail, itemsOf } from '../lang/values.ts'
 import * as ew from '../ops/elementwise.ts'
 import { convolution } from '../ops/convolution.ts'
-import { pickLargest } from '../ops/pooling.ts'
+import type { Windowing } from '../ops/pooling.ts'
+import { mostTaps, pickLargest } from '../ops/pooling.ts'
 import { constant, iota } from '../ops/source.ts'
 import { expand, permute, reshape, sum } from '../ops/view.ts'
 import { family, signature } from './define.ts'
@@ -76,12 +77,16 @@ function grid(x: Value): Value {
   return reshape(iota(x.graph, numel(sizes)), [1, 1, ...sizes])
 }
 
+/** The largest element of each window, and its place. */
+function pickedLargest(x: Value, windows: Windowing): [values: Value, indices: Value] {
+  const places = expand(ew.cast(grid(x), 'int32'), x.shape)
+  return [pickLargest(x, x, windows), ew.cast(pickLargest(places, x, windows), 'int64')]
+}
+
 export function maxPool(ctx: TraceContext, shown: string, input: Value, rank: number, options: PoolOptions): Found {
   const [values, indices] = batched(ctx, shown, input, rank, (x) => {
     const pools = plan(ctx, shown, x.shape.slice(2), options)
-    const given = { kernel: pools.map(({ size }) => size), stride: pools.map(({ stride: step }) => step), dilation: pools.map(({ dilation }) => dilation), before: pools.map(({ padding }) => padding), extent: pools.map(({ count }) => count) }
-    const places = expand(ew.cast(grid(x), 'int32'), x.shape)
-    return [pickLargest(x, x, given), ew.cast(pickLargest(places, x, given), 'int64')]
+    return pickedLargest(x, { kernel: pools.map(({ size }) => size), stride: pools.map(({ stride: step }) => step), dilation: pools.map(({ dilation }) => dilation), before: pools.map(({ padding }) => padding), extent: pools.map(({ count }) => count) })
   })
   return { values: values!, indices: indices! }
 }
@@ -172,10 +177,12 @@ function averageRanges(x: Value, axis: number, count: number): Value {
 export function adaptiveMaxPool(ctx: TraceContext, shown: string, input: Value, rank: number, output: OutputSize): Found {
   const [values, indices] = batched(ctx, shown, input, rank, (x) => {
     const sizes = outputSizes(ctx, shown, x, rank, output)
+    const parts = sizes.map((count, i) => x.shape[2 + i]! / count)
+    if (parts.every(Number.isInteger) && numel(parts) <= mostTaps) return pickedLargest(x, { kernel: parts, stride: parts, dilation: parts.map(() => 1), before: parts.map(() => 0), extent: sizes })
     const most = sizes.map((count, i) => Math.max(...adaptiveRanges(x.shape[2 + i]!, count).map(({ start, end }) => end - start)))
     // The last element of a shorter range stands for those that it has not: the first largest stays the same.
     const columns = (given: Value): Value => {
-      const apart = sizes.reduce((y, count, i) => take(y, 2 + i, adaptiveRanges(x.shape[2 + i]!, count).flatMap(({ start, end }) => Array.from({ length: most[i]! }, (_, k) => Math.min(start + k, end - 1)))), given)
+      const apart = sizes.reduce((y, count, i) => Number.isInteger(parts[i]) ? y : take(y, 2 + i, adaptiveRanges(x.shape[2 + i]!, count).flatMap(({ start, end }) => Array.from({ length: most[i]! }, (_, k) => Math.min(start + k, end - 1)))), given)
       const lead = given.shape.slice(0, 2)
       const split = reshape(apart, [...lead, ...sizes.flatMap((count, i) => [count, most[i]!])])
       const axes = sizes.map((_, i) => 2 + 2 * i)

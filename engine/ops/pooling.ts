@@ -127,6 +127,9 @@ function forWindows<T>(s: RoutineCode<T>, { shapes, attrs }: RoutineOperands, x:
 
 // ---- working memory of the kernels
 
+/** Elements of a window that there is vector code for, at most. */
+export const mostTaps = 64
+
 /** Elements that kernels may reach over the end of a buffer. */
 const poolSlack = 32
 

@@ -3,12 +3,12 @@ import type { RoutineOp, Value } from '../ir/value.ts'
 import { byteSize, numel } from '../ir/value.ts'
 import { convolutionInputOp, convolutionOp, convolutionWeightOp, meetingOf, sumPlan, weightPlan } from '../ops/convolution.ts'
 import { listAttr } from '../ops/define.ts'
-import { pickLargestOp, placeLargestOp, poolPlan } from '../ops/pooling.ts'
+import { mostTaps, pickLargestOp, placeLargestOp, poolPlan } from '../ops/pooling.ts'
 import { emitSum } from './conv.ts'
 import { emitWeight } from './conv-weight.ts'
 import type { KernelCode } from './context.ts'
 import type { FunctionBody, ModuleBuilder } from './encode.ts'
-import { emitLargest, emitPlaced, mostTaps } from './pool.ts'
+import { emitLargest, emitPlaced } from './pool.ts'
 
 export function isConvolution(op: RoutineOp): boolean {
   return op === convolutionOp || op === convolutionInputOp || op === convolutionWeightOp

@@ -20,9 +20,6 @@ export interface PoolKernel {
   readonly planes: number
 }
 
-/** Taps that code is made for, at most. */
-export const mostTaps = 64
-
 /** The numbers -Infinity, as a vector. */
 function lowest(bytes: 4 | 8): Uint8Array {
   return new Uint8Array(bytes === 4 ? new Float32Array(4).fill(-Infinity).buffer : new Float64Array(2).fill(-Infinity).buffer)
