@@ -178,10 +178,12 @@ define({ names: 'lerp', homes: everywhere, doc: 'input + weight * (end - input)'
     return lerp(x, y, w)
   }))
 
-/** x + w (y - x), by PyTorch's formula: from the nearer end. */
+/** x + w (y - x), by PyTorch's formula: from the nearer end. The gradient is that of (1 - w) x + w y. */
 export function lerp(x: Value, y: Value, w: Value): Value {
   const gap = ew.sub(y, x)
-  return ew.where(ew.lt(ew.abs(w), 0.5), ew.add(x, ew.mul(w, gap)), ew.sub(y, ew.mul(gap, ew.sub(1, w))))
+  const rest = ew.sub(1, w)
+  const value = ew.where(ew.lt(w, 0.5), ew.add(x, ew.mul(w, gap)), ew.sub(y, ew.mul(gap, rest)))
+  return ew.surrogate(value, ew.add(ew.mul(x, rest), ew.mul(y, w)))
 }
 
 // ---- one argument
@@ -252,11 +254,11 @@ export function clamp(ctx: TraceContext, input: Value, min: TensorOrNumber | und
   let result = x!
   if (min !== undefined) {
     const low = limits.shift()!
-    result = ew.where(ew.ge(result, low), result, ew.maximum(ew.detach(result), low))
+    result = ew.where(ew.ge(result, low), result, ew.where(ew.lt(result, low), low, ew.detach(ew.maximum(result, low))))
   }
   if (max !== undefined) {
     const high = limits.shift()!
-    result = ew.where(ew.le(result, high), result, ew.minimum(ew.detach(result), high))
+    result = ew.where(ew.le(result, high), result, ew.where(ew.gt(result, high), high, ew.detach(ew.minimum(result, high))))
   }
   return result
 }
@@ -322,6 +324,12 @@ define({ names: 'where', homes: ['torch'], doc: 'Elements of input where conditi
     return choose(ctx, condition, input, other)
   }),
   signature({ condition: tensor }, (_args, ctx) => fail(ctx, 'value_dependent', 'where(condition) alone gives a tensor whose shape depends on values; use torch.where(condition, a, b)')))
+
+define({ names: 'where', homes: ['Tensor'], doc: 'input where condition is true, else other', gradFn: 'WhereBackward0' },
+  signature({ input: tensor, condition: tensor, other: operand }, ({ input, condition, other }, ctx) => {
+    if (condition.dtype !== 'bool') fail(ctx, 'dtype_mismatch', `where(): condition: a bool tensor expected, got ${condition.dtype}`)
+    return choose(ctx, condition, input, other)
+  }))
 
 /** where() with type promotion and broadcasting. */
 export function choose(ctx: TraceContext, condition: Value, a: TensorOrNumber, b: TensorOrNumber): Value {

@@ -1,5 +1,6 @@
 /** Python's operators over tensors and over values that are known while tracing. */
 import { bitwise, add, compare, div, floorDivide, invert, mul, pow, remainder, sub } from '../functions/elementwise.ts'
+import { shift } from '../functions/searching.ts'
 import { apply } from '../functions/define.ts'
 import { gradFnOf } from '../functions/grad-fn.ts'
 import { matmul } from '../functions/products.ts'
@@ -101,7 +102,8 @@ function tensorFormula(ctx: TraceContext, operator: BinaryOperator, x: TensorOrN
       return 'kind' in x || 'kind' in y ? refuse(ctx, '@', a, b) : matmul(ctx, x, y)
     case '<<':
     case '>>':
-      return refuse(ctx, operator, a, b)
+      if (![x, y].every((side) => ('kind' in side ? side.whole : side.dtype === 'int64'))) return refuse(ctx, operator, a, b)
+      return shift(ctx, operator === '<<' ? 'left' : 'right', x, y)
     default:
       return bitwise(ctx, operator, x, y)
   }

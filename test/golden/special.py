@@ -20,11 +20,13 @@ torch.lgamma(a) | torch.digamma(a) | torch.polygamma(1, a) | torch.polygamma(2, 
 torch.floor(a) | torch.ceil(a) | torch.trunc(a) | torch.round(a) | torch.frac(a) | torch.round(a, decimals=1) | torch.clamp(a, -1, 1) | torch.clamp_min(a, 0.5) | torch.clamp_max(a, 0.5) | torch.nan_to_num(a) | torch.nan_to_num(a, 0.5, 1.0, -1.0)
 torch.isnan(a) | torch.isinf(a) | torch.isfinite(a) | torch.isposinf(a) | torch.isneginf(a) | torch.signbit(a) | torch.isreal(a) | torch.logical_not(a) | a.bool() | torch.angle(a)
 a ** 0 | a ** 1 | a ** 2 | a ** 3 | a ** -1 | a ** -2 | a ** 0.5 | a ** -0.5 | a ** 1.5 | 0 ** a | 1 ** a | 2 ** a | (-1) ** a | a % 1.5 | a % -1.5 | a // 1.5 | torch.fmod(a, 1.5) | 1 / a | a / 0
+F.glu(torch.stack((a, a.flip(0)), 1), 1) | F.prelu(a, torch.tensor(0.25)) | torch.heaviside(a.detach(), torch.tensor(0.5)) + a * 0 | torch.searchsorted(torch.tensor([-2.0, 0.0, 1.0]), a, right=True)
 F.relu(a) | F.relu6(a) | F.leaky_relu(a) | F.elu(a) | F.selu(a) | F.celu(a) | F.gelu(a) | F.gelu(a, approximate='tanh') | F.silu(a) | F.mish(a) | F.softplus(a) | F.softsign(a) | F.hardtanh(a) | F.hardsigmoid(a) | F.hardswish(a) | F.logsigmoid(a) | F.tanhshrink(a) | F.softshrink(a) | F.hardshrink(a) | F.threshold(a, 0.5, 2.0)
 """
 BINARY = """
 a + b | a - b | a * b | a / b | torch.pow(a, b) | torch.float_power(a, b) | torch.div(a, b, rounding_mode='trunc') | torch.div(a, b, rounding_mode='floor') | a % b | torch.fmod(a, b) | a // b
 torch.maximum(a, b) | torch.minimum(a, b) | torch.fmax(a, b) | torch.fmin(a, b) | torch.atan2(a, b) | torch.hypot(a, b) | torch.logaddexp(a, b) | torch.logaddexp2(a, b) | torch.xlogy(a, b) | torch.special.xlog1py(a, b) | torch.copysign(a, b) | torch.heaviside(a, b)
+torch.clamp_min(a, b) | torch.clamp(a, max=b) | torch.clamp(a, b, b + 1) | a.masked_fill(b > 0, 0.5) | torch.float_power(2, a) + b * 0 | torch.lerp(a, b, b) | torch.sub(a, b, alpha=2) | torch.ldexp(a, b) | torch.bucketize(a, torch.tensor([-1.0, 0.0, 2.0])) + b * 0
 torch.lerp(a, b, 0.3) | torch.lerp(a, b, 0.7) | torch.where(a > b, a, b) | torch.addcmul(a, b, b, value=0.5) | torch.addcdiv(a, a, b, value=0.5)
 a == b | a != b | a < b | a <= b | a > b | a >= b | torch.logical_and(a, b) | torch.logical_or(a, b) | torch.logical_xor(a, b) | torch.isclose(a, b) | torch.isclose(a, b, equal_nan=True)
 """
@@ -43,7 +45,7 @@ PAIRS = {
 def plain(value):
     if value is None:
         return None
-    return [said(x) for x in value.double().tolist()]
+    return [said(x) for x in value.double().flatten().tolist()]
 
 
 def said(x):
