@@ -38,6 +38,12 @@ export interface Limits {
   readonly bytes: number
 }
 
+/**
+ * What one thread tells the others of a program: its code, when it has compiled it, and a text that leads to it. Plain
+ * data, but for the module.
+ */
+export type ProgramNews = { readonly key: string; readonly compiled: CompiledStep } | { readonly key: string; readonly text: string; readonly facts: Facts }
+
 /** A program for one request. */
 export class Prepared {
   readonly compiled: CompiledStep
@@ -82,17 +88,39 @@ export class ProgramCache {
   readonly #sizes = new Map<Program, number>()
   #bytes = 0
   readonly #changed = (program: Program): void => this.#weigh(program)
+  readonly #tell: ((news: ProgramNews) => void) | undefined
 
-  constructor(programs = 200, bytes = 64 * 2 ** 20) {
+  /** `tell` is told what other threads can use: see `learn`. */
+  constructor(programs = 200, bytes = 64 * 2 ** 20, tell?: (news: ProgramNews) => void) {
     this.#limits = { programs, bytes }
+    this.#tell = tell
+  }
+
+  /** Takes what another thread has compiled or remembered. */
+  learn(news: ProgramNews): void {
+    if ('compiled' in news) {
+      if (!this.#programs.has(news.key)) this.#use({ key: news.key, compiled: news.compiled, texts: new Map(), runtime: undefined })
+      return
+    }
+    const program = this.#programs.get(news.key)
+    if (program) this.#remember(news.text, program, news.facts)
+  }
+
+  /** Tells all that another thread, which has just begun, can use. */
+  tellAll(): void {
+    for (const program of this.#programs.values()) {
+      if (isLarge(program.compiled)) continue
+      this.#tell?.({ key: program.key, compiled: program.compiled })
+      for (const [text, facts] of program.texts) if (facts.draws.length === 0) this.#tell?.({ key: program.key, text, facts })
+    }
   }
 
   prepare(graph: StepGraph, options: CompileOptions): Prepared {
     const key = hash('sha256', `${options.wide} ${options.maxChunk} ${options.threads} ${options.alwaysShared}\n${structureOf(graph)}`)
     const known = this.#programs.get(key)
-    // Where threads share what they compile, the program of another one is asked for here, by the same key.
     const program = known ?? { key, compiled: compile(graph, options), texts: new Map(), runtime: undefined }
     this.#use(program)
+    if (!known && !isLarge(program.compiled)) this.#tell?.({ key, compiled: program.compiled })
     return new Prepared(program, known !== undefined, this.#changed)
   }
 
@@ -108,6 +136,12 @@ export class ProgramCache {
   remember(text: string, { key }: Prepared, facts: Facts): void {
     const program = this.#programs.get(key)
     if (!program || text.length > maxTextLength) return
+    this.#remember(text, program, facts)
+    // How numbers are drawn is code, which stays in its thread.
+    if (facts.draws.length === 0) this.#tell?.({ key, text, facts })
+  }
+
+  #remember(text: string, program: Program, facts: Facts): void {
     program.texts.set(text, facts)
     this.#byText.set(text, program)
     const oldest = program.texts.size > maxTexts ? program.texts.keys().next().value : undefined
@@ -143,6 +177,11 @@ export class ProgramCache {
     this.#sizes.delete(program)
     for (const text of program.texts.keys()) this.#byText.delete(text)
   }
+}
+
+/** Whether the numbers that it spells out are too many to send around. */
+function isLarge({ literals }: CompiledStep): boolean {
+  return literals.reduce((sum, { values }) => sum + values.length, 0) > 100_000
 }
 
 function bytesOf({ compiled, runtime, texts }: Program): number {

@@ -4,6 +4,7 @@
  * between two steps; one that does not within the grace time is ended with its worker, which is replaced. Jobs that a
  * lost worker had beside are done again elsewhere.
  */
+import { randomUUID } from 'node:crypto'
 import type { Problem } from './errors.ts'
 import { problem } from './errors.ts'
 import type { JobAnswer, JobRequest, Waiting } from './member.ts'
@@ -43,7 +44,7 @@ export interface PoolOptions {
   readonly queueLimit: number
   readonly cancelGraceMs: number
   readonly heapMb: number
-  readonly setup: Omit<WorkerSetup, 'states' | 'busy'>
+  readonly setup: Omit<WorkerSetup, 'states' | 'busy' | 'programs'>
   readonly onEvent: (event: PoolEvent) => void
 }
 
@@ -78,6 +79,7 @@ export class Pool {
   #failures = 0
   #lastTest: SelfTest | undefined
   /** Workers that have a job, for those that could use the cores of others. */
+  readonly #programs = randomUUID()
   readonly #busy = new Int32Array(new SharedArrayBuffer(4))
 
   constructor(options: PoolOptions) {
@@ -102,7 +104,7 @@ export class Pool {
     const { setup, heapMb, queueLimit } = this.#options
     // The debug ladder tells of one job at a time.
     const guests = setup.debug > 0 ? 0 : Math.max(1, Math.min(maxGuests, queueLimit))
-    const member = new Member({ ...setup, busy: this.#busy.buffer }, heapMb, guests)
+    const member = new Member({ ...setup, busy: this.#busy.buffer, programs: this.#programs }, heapMb, guests)
     this.#members.add(member)
     member.on(
       (message) => this.#receive(member, message),

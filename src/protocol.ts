@@ -38,6 +38,8 @@ export interface WorkerSetup {
   /** Threads that share the steps of one run, and cores there are for all. */
   readonly threads: number
   readonly cores: number
+  /** Name of the channel on which the workers tell each other of the programs that they have compiled. */
+  readonly programs: string
   readonly wide: boolean
   readonly debug: number
   readonly programCache: number

@@ -1,5 +1,6 @@
 /** A worker thread: small jobs one after the other, and long trainings that take turns with them, on an engine of its own. */
-import { parentPort, workerData } from 'node:worker_threads'
+import { BroadcastChannel, parentPort, workerData } from 'node:worker_threads'
+import type { ProgramNews } from '../engine/index.ts'
 import { ProgramCache, SpecError, defaultCompileOptions } from '../engine/index.ts'
 import type { Engine } from '../engine/index.ts'
 import { DebugLadder } from './debug.ts'
@@ -42,8 +43,17 @@ const debug = new DebugLadder(setup.debug, () => performance.now(), (text) => po
 const outbox = new Outbox(post)
 const turns = new Turns(setup.limits.maxMemoryBytes)
 
+/** What one worker compiles, the others need not. */
+const programs = new BroadcastChannel(setup.programs)
+const cache = new ProgramCache(setup.programCache, undefined, (news) => programs.postMessage(news))
+programs.onmessage = ({ data }: { data: unknown }) => {
+  const news = data as ProgramNews | 'begun'
+  if (news === 'begun') cache.tellAll()
+  else cache.learn(news)
+}
+
 let engine: Engine = {
-  cache: new ProgramCache(setup.programCache),
+  cache,
   limits: setup.limits,
   compile: { ...defaultCompileOptions, wide: setup.wide, maxBytes: setup.limits.maxMemoryBytes },
   ...(setup.threads > 1 && { team: new Helpers(setup.threads, setup.cores, setup.busy) }),
@@ -204,4 +214,5 @@ engine = {
     ...(debug.on && { onStage: (stage, text) => debug.stage(stage, text) }),
   },
 }
+programs.postMessage('begun')
 post({ type: 'ready', selfTest: tested })
