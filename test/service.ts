@@ -22,7 +22,7 @@ export function useService(settings: Record<string, string> = {}): Service {
   let app: FastifyInstance | undefined
   let url = ''
   beforeAll(async () => {
-    const config = readConfig({ WORKERS: '2', ...settings })
+    const config = readConfig({ WORKERS: '2', WIDE_SIMD: process.env['WIDE_SIMD'] ?? 'on', ...settings })
     const logger = pino({ level: 'info' }, { write: (line: string) => void lines.push(line) })
     app = await buildApp({ config, logger })
     url = await app.listen({ port: 0, host: '127.0.0.1' })

@@ -1,0 +1,3 @@
+/** The golden cases once more, by kernels for narrow SIMD. */
+process.env['WIDE_SIMD'] = 'off'
+await import('./golden.test.ts')
