@@ -2,50 +2,12 @@
  * Requests a second through HTTP, beside a bare Fastify route that echoes the same JSON and beside FastAPI with PyTorch:
  * they take turns. And how long small requests wait, at half of the highest rate and beside a long training.
  */
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
 import autocannon from 'autocannon'
 import type { Measured } from './report.ts'
 import { median, missed, rate, ratio, ratios, spread, table } from './report.ts'
+import { start } from './server.ts'
 import { findPython } from './steps.ts'
 import { network, workloads } from './workloads.ts'
-
-interface Server {
-  readonly url: string
-  readonly close: () => Promise<void>
-}
-
-const path = (file: string): string => fileURLToPath(new URL(file, import.meta.url))
-
-/** Starts a script that says on its output where it listens. */
-async function start(program: string, script: string): Promise<Server> {
-  const child = spawn(program, [path(script)], {
-    env: { ...process.env, PORT: '0', HOST: '127.0.0.1', LOG_LEVEL: 'warn', OMP_NUM_THREADS: '1' },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  const [text] = (await once(child.stdout, 'data')) as [Buffer]
-  const url = /http:\/\/[\d.]+:\d+/.exec(text.toString())![0]
-  await answers(`${url}/v1/train`)
-  return {
-    url,
-    close: async () => {
-      child.kill('SIGTERM')
-      await once(child, 'close')
-    },
-  }
-}
-
-/** Resolves when something answers there, whatever it says. */
-async function answers(url: string): Promise<void> {
-  for (let tries = 0; tries < 100; tries++) {
-    const found = await fetch(url, { method: 'POST', body: '{}', headers: { 'content-type': 'application/json' } }).catch(() => undefined)
-    await found?.arrayBuffer()
-    if (found && found.status !== 503) return
-    await new Promise((resolve) => setTimeout(resolve, 100))
-  }
-  throw new Error(`${url} does not answer`)
-}
 
 interface Load {
   readonly perSecond: number

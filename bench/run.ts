@@ -4,8 +4,10 @@
  */
 import { cpus } from 'node:os'
 import { benchHttp } from './http.ts'
+import { benchLargeBody } from './large-body.ts'
 import { benchProducts } from './products.ts'
 import { benchScaling } from './scaling.ts'
+import { benchSoak } from './soak.ts'
 import { benchSteps } from './steps.ts'
 import { benchTrace } from './trace.ts'
 import type { Measured } from './report.ts'
@@ -16,6 +18,8 @@ const benches: Readonly<Record<string, () => Measured | Promise<Measured>>> = {
   scaling: () => benchScaling(5),
   http: () => benchHttp(5, 3),
   trace: () => benchTrace(30),
+  'large-body': () => benchLargeBody(3),
+  soak: () => benchSoak(100_000),
 }
 
 const words = process.argv.slice(2)

@@ -10,6 +10,7 @@ import { runBackward, runExport, runForward, runGraph, runHessian } from './jobs
 import { Outbox } from './outbox.ts'
 import { runValidate } from './preview.ts'
 import type { FromWorker, Head, Job, ToWorker, WorkerSetup } from './protocol.ts'
+import { reclaim } from './reclaim.ts'
 import { selfTest } from './self-test.ts'
 import type { BackwardRequest, ExportRequest, ForwardRequest, GraphRequest, HessianRequest, TrainRequest, ValidateRequest } from './spec.ts'
 import { Helpers } from './team.ts'
@@ -21,6 +22,12 @@ import { problemOf, validateText } from './validate.ts'
 const setup = workerData as WorkerSetup
 const port = parentPort!
 const states = new Int32Array(setup.states)
+
+/** What is left of larger requests is given back at once. */
+const reclaimBytes = 16 * 2 ** 20
+
+/** Bodies that were handed over by themselves. */
+const largeBytes = 64 * 1024
 
 /** Thrown between steps when the job is to stop. */
 class Cancelled extends Error {}
@@ -130,6 +137,8 @@ class Course implements JobContext {
 
 async function run(job: Job, bytes: Uint8Array, ctx: Course): Promise<JobResult> {
   const validated = validateText(job.operation, bytes)
+  // What is read is not needed any more; left to the garbage collector it would stay for a while.
+  if (bytes.length > largeBytes && bytes.buffer instanceof ArrayBuffer) bytes.buffer.transfer(0)
   if (!validated.ok) throw new Refused(validated.problem)
   const request = validated.value
   debug.begin()
@@ -174,6 +183,7 @@ async function handle(job: Job, release: () => void): Promise<void> {
   if (Atomics.compareExchange(states, job.place, job.id, -job.id) !== job.id) return release()
   const ctx = new Course(job, release)
   const { id } = job
+  const size = job.body.length
   try {
     const { body, head = { contentType: 'application/json', headers: {} }, stats, streamed = false } = await run(job, typeof job.body === 'string' ? Buffer.from(job.body, 'latin1') : job.body, ctx)
     if (debug.on) debug.ran(job.operation, stats)
@@ -185,6 +195,7 @@ async function handle(job: Job, release: () => void): Promise<void> {
     else outbox.end({ type: 'failed', id, message: String(error), stack: error instanceof Error ? error.stack : undefined })
   } finally {
     ctx.end()
+    if (size > reclaimBytes) setImmediate(reclaim)
     release()
   }
 }

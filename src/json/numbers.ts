@@ -18,9 +18,9 @@ const cursor = { at: 0 }
 
 /**
  * The list that begins at `start` with a bracket. Undefined for whatever is not plainly nested numbers, all of one
- * shape: it is then read in the general way, which knows what is wrong.
+ * shape: it is then read in the general way, which knows what is wrong. `rounded`: to float32, where nobody asks for more.
  */
-export function readNumberList(bytes: Uint8Array, start: number): ReadList | undefined {
+export function readNumberList(bytes: Uint8Array, start: number, rounded = false): ReadList | undefined {
   const { length } = bytes
   /** Sizes of the levels, once a list of each has been closed; -1 before. */
   const sizes: number[] = []
@@ -87,7 +87,7 @@ export function readNumberList(bytes: Uint8Array, start: number): ReadList | und
         at = cursor.at
       }
       if (count === numbers.length) numbers = grown(numbers, count, estimate(count, at - start, length - start))
-      if (single && Math.fround(value) !== value) {
+      if (single && !rounded && Math.fround(value) !== value) {
         numbers = Float64Array.from(numbers)
         single = false
       }

@@ -35,7 +35,7 @@ export interface ParsedText {
 
 /** Throws a JsonError. */
 export function parseJson(bytes: Uint8Array, places: Places | undefined): ParsedText {
-  const parser = new Parser(bytes)
+  const parser = new Parser(bytes, bytes.length > largeBytes && !namesPrecision(bytes))
   const value = parser.document(places)
   return { value, tensors: parser.tensors }
 }
@@ -50,6 +50,15 @@ export function readTensorAt(bytes: Uint8Array, start: number): { readonly value
   return Number.isNaN(value) ? undefined : { value, end: numberEnd() }
 }
 
+/** Numbers of larger texts are rounded to float32 as they are read, where nothing in the text asks for more. */
+const largeBytes = 2 ** 20
+
+/** Whether numbers may be wanted that float32 does not have. A name can be written with escapes. */
+function namesPrecision(bytes: Uint8Array): boolean {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  return ['float64', 'int64', 'double', 'long', '\\u'].some((word) => text.includes(word))
+}
+
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 class Parser {
@@ -59,7 +68,10 @@ class Parser {
   #depth = 0
   readonly #path: string[] = []
 
-  constructor(bytes: Uint8Array) {
+  readonly #rounded: boolean
+
+  constructor(bytes: Uint8Array, rounded: boolean) {
+    this.#rounded = rounded
     this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   }
 
@@ -119,7 +131,7 @@ class Parser {
   /** Nested numbers of one shape; undefined for anything else, which is read in the general way and judged later. */
   #numbers(): NumberList | undefined {
     if (this.#bytes[this.#at] !== 0x5b) return undefined
-    const read = readNumberList(this.#bytes, this.#at)
+    const read = readNumberList(this.#bytes, this.#at, this.#rounded)
     if (read) this.#at = read.end
     return read?.list
   }

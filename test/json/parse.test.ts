@@ -108,6 +108,13 @@ describe('tensors in their places', () => {
     expect([...list.numbers]).toEqual(numbers)
   })
 
+  it('of large texts are rounded to float32, unless more may be asked for', () => {
+    const list = `[${Array.from({ length: 100_000 }, (_, i) => Math.sin(i)).join(',')}]`
+    const read = (rest: string): NumberList => (parseJson(bytes(`{"data":{"x":${list}}${rest}}`), places).value as { data: { x: NumberList } }).data.x
+    expect(read('').numbers).toEqual(Float32Array.from(JSON.parse(list) as number[]))
+    for (const rest of [',"dtype":"float64"', ',"dtype":"\\u0066loat64"', ',"forward":"x.double()"']) expect(read(rest).numbers).toEqual(Float64Array.from(JSON.parse(list) as number[]))
+  })
+
   for (const text of ['[1,[2]]', '[[1],2]', '[[1],[2,3]]', '[[],[1]]', '[1,"a"]', '[null]', '[[1],[]]', '[1e999]', `${'['.repeat(33)}1${']'.repeat(33)}`]) {
     it(`${text} is left to the check that knows what is wrong`, () => expect(tensorOf(text)).toEqual(JSON.parse(text)))
   }

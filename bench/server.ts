@@ -1,0 +1,46 @@
+/** Servers in processes of their own, to be measured. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+export interface Server {
+  readonly url: string
+  /** Resident memory, and the most that it was, in MB; only on Linux. */
+  readonly memory: () => { readonly now: number; readonly peak: number }
+  readonly close: () => Promise<void>
+}
+
+/** Starts a script that says on its output where it listens. */
+export async function start(program: string, script: string, environment: Record<string, string> = {}): Promise<Server> {
+  const child = spawn(program, [fileURLToPath(new URL(script, import.meta.url))], {
+    env: { ...process.env, PORT: '0', HOST: '127.0.0.1', LOG_LEVEL: 'warn', OMP_NUM_THREADS: '1', ...environment },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const [text] = (await once(child.stdout, 'data')) as [Buffer]
+  const url = /http:\/\/[\d.]+:\d+/.exec(text.toString())![0]
+  await answers(`${url}/v1/train`)
+  return {
+    url,
+    memory: () => {
+      const status = readFileSync(`/proc/${child.pid}/status`, 'utf8')
+      const megabytes = (field: string): number => Number(new RegExp(`${field}:\\s+(\\d+)`).exec(status)![1]) / 1024
+      return { now: megabytes('VmRSS'), peak: megabytes('VmHWM') }
+    },
+    close: async () => {
+      child.kill('SIGTERM')
+      await once(child, 'close')
+    },
+  }
+}
+
+/** Resolves when something answers there, whatever it says. */
+async function answers(url: string): Promise<void> {
+  for (let tries = 0; tries < 100; tries++) {
+    const found = await fetch(url, { method: 'POST', body: '{}', headers: { 'content-type': 'application/json' } }).catch(() => undefined)
+    await found?.arrayBuffer()
+    if (found && found.status !== 503) return
+    await new Promise((resolve) => setTimeout(resolve, 100))
+  }
+  throw new Error(`${url} does not answer`)
+}
