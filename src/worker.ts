@@ -53,11 +53,11 @@ const turns = new Turns(setup.limits.maxMemoryBytes)
 /** What one worker compiles, the others need not. */
 const programs = new BroadcastChannel(setup.programs)
 const cache = new ProgramCache(setup.programCache, undefined, (news) => programs.postMessage(news))
-programs.onmessage = ({ data }: { data: unknown }) => {
+programs.addEventListener('message', ({ data }: { data: unknown }) => {
   const news = data as ProgramNews | 'begun'
   if (news === 'begun') cache.tellAll()
   else cache.learn(news)
-}
+})
 
 let engine: Engine = {
   cache,

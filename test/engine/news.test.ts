@@ -37,9 +37,9 @@ describe('news of programs', () => {
   it('of training steps', () => {
     const { first, second, compiled } = two()
     const run = (engine: typeof first, w: number): number[] => {
-      const run = new Training({ ...spec(w), ...training }, engine, { gradients: true })
-      const steps = run.advance(3)
-      run.close()
+      const trained = new Training({ ...spec(w), ...training }, engine, { gradients: true })
+      const steps = trained.advance(3)
+      trained.close()
       return [...steps.losses]
     }
     run(first, 1)
