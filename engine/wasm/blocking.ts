@@ -29,7 +29,7 @@ const line = 64
 const sets = 64
 const ways = 8
 /** Bytes of a block of A that stay in the second cache. */
-const blockBytes = 256 * 1024
+const blockBytes = 512 * 1024
 
 /** Where threads share blocks of rows: how many there are, unless they would be lower than this. */
 const sharedBlocks = 8
@@ -51,7 +51,9 @@ export function blockingOf({ dtype, m, n, k, a, b }: ProductShape, wide: boolean
   const readsBadly = a.column !== 1 && a.row === 1 && n >= 3 * panelColumns(dtype, wide) && !stays(depth, a.column * bytes)
   const packsA = readsBadly && (!shared || m >= 2 * sharedRows)
   if (shared && packsA) return { depth, rows: Math.min(most, Math.max(sharedRows, tileRows * Math.ceil(m / sharedBlocks / tileRows))), packsA, packsB }
-  return { depth, rows: m <= 1.5 * most ? m : most, packsA, packsB }
+  // Blocks of one size: each of them packs the panels of B anew.
+  const blocks = m <= 1.5 * most ? 1 : Math.ceil(m / most)
+  return { depth, rows: blocks === 1 ? m : tileRows * Math.ceil(m / blocks / tileRows), packsA, packsB }
 }
 
 /** Whether `count` lines, `stride` bytes apart, have room in the first cache together: strides of powers of two share few sets. */
@@ -68,10 +70,11 @@ export function panelBytes(shape: ProductShape, wide: boolean): number {
   return packsB ? depth * panelColumns(shape.dtype, wide) * byteSize[shape.dtype] : 0
 }
 
-/** Bytes for what is packed: a panel of B, then a block of A. */
+/** Bytes for what is packed, by one thread or by several: a panel of B, then a block of A. */
 export function workspaceBytes(shape: ProductShape, wide: boolean): number {
-  const { depth, rows, packsA } = blockingOf(shape, wide)
-  return panelBytes(shape, wide) + (packsA ? depth * rows * byteSize[shape.dtype] + line : 0)
+  const blocks = [false, true].map((shared) => blockingOf(shape, wide, shared)).filter(({ packsA }) => packsA)
+  const most = Math.max(0, ...blocks.map(({ depth, rows }) => depth * rows * byteSize[shape.dtype] + line))
+  return panelBytes(shape, wide) + most
 }
 
 /** Heights of the row tiles, as [height, count]: sixes, then fours and fives, so that no tile is nearly empty. */
