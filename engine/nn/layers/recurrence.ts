@@ -75,10 +75,11 @@ export function step(mode: Mode, fromInput: Value, state: State, { hidden: weigh
     const candidate = ew.tanh(ew.add(part(fromInput, 2), ew.mul(reset, part(biased, 2))))
     return { hidden: ew.add(ew.mul(ew.sub(hidden, candidate), update), candidate) }
   }
-  const sums = ew.add(fromInput, fromHidden)
-  if (mode !== 'LSTM') return { hidden: mode === 'tanh' ? ew.tanh(sums) : ew.relu(sums) }
-  const [input, forget, output] = [0, 1, 3].map((i) => ew.sigmoid(part(sums, i))) as [Value, Value, Value]
-  const cell = ew.add(ew.mul(forget, state.cell!), ew.mul(input, ew.tanh(part(sums, 2))))
+  if (mode !== 'LSTM') return { hidden: (mode === 'tanh' ? ew.tanh : ew.relu)(ew.add(fromInput, fromHidden)) }
+  // Parts first, sums then: so that the sums are made where the gates are.
+  const sum = (i: number): Value => ew.add(part(fromInput, i), part(fromHidden, i))
+  const [input, forget, output] = [0, 1, 3].map((i) => ew.sigmoid(sum(i))) as [Value, Value, Value]
+  const cell = ew.add(ew.mul(forget, state.cell!), ew.mul(input, ew.tanh(sum(2))))
   const result = ew.mul(output, ew.tanh(cell))
   return { hidden: projection ? matmul(result, transposeLast(projection)) : result, cell }
 }
