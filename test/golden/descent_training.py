@@ -287,7 +287,7 @@ def cases():
     yield run("accumulate/Adam, minibatches of other sizes", ADAM, rows=11, batch_size=4, accumulate=2, steps=10, clip_grad_norm=0.5)
     yield run("accumulate/across epochs, by epochs", ADAM, rows=10, batch_size=3, accumulate=3, epochs=9, scheduler={"type": "StepLR", "step_size": 2, "every": "epoch"})
     yield run("accumulate/float32", ADAM, rows=12, batch_size=2, accumulate=3, steps=12, dtype="float32", seed=7, scheduler={"type": "CosineAnnealingLR", "T_max": 5})
-    yield run("descent/LBFGS/the line search has a tolerance of its own", {"type": "LBFGS", "lr": 60, "tolerance_change": 0.9, "line_search_fn": "strong_wolfe", "max_iter": 4})
+    yield run("descent/LBFGS/strong_wolfe with a large tolerance_change", {"type": "LBFGS", "lr": 60, "tolerance_change": 0.9, "line_search_fn": "strong_wolfe", "max_iter": 4})
     yield run("schedule/CyclicLR begins a sequence", SGD, scheduler={"type": "SequentialLR", "schedulers": [{"type": "CyclicLR", "base_lr": 0.02, "max_lr": 0.3, "step_size_up": 3, "cycle_momentum": False}, {"type": "CosineAnnealingWarmRestarts", "T_0": 2, "T_mult": 2}], "milestones": [4]})
     yield run("schedule/CyclicLR after another", MOMENTUM, scheduler={"type": "ChainedScheduler", "schedulers": [{"type": "MultiStepLR", "milestones": [7, 9]}, {"type": "CyclicLR", "base_lr": 0.03, "max_lr": 0.2, "step_size_up": 2, "step_size_down": 3, "mode": "exp_range", "gamma": 0.9}]})
     yield run("schedule/OneCycleLR within a sequence", MOMENTUM, scheduler={"type": "SequentialLR", "schedulers": [{"type": "OneCycleLR", "max_lr": 0.3, "total_steps": 4}, {"type": "OneCycleLR", "max_lr": 0.2, "total_steps": 8, "three_phase": True}], "milestones": [5]})
