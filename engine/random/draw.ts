@@ -1,5 +1,6 @@
 /** PyTorch's draws on the CPU: the same numbers, in the same order, for the same generator. */
 import { Mt19937 } from './mt19937.ts'
+import { boxMuller32 } from './normal32.ts'
 
 export type FloatArray = Float32Array<ArrayBuffer> | Float64Array<ArrayBuffer>
 export type FloatType = 'float32' | 'float64'
@@ -63,18 +64,19 @@ export function normal(generator: Mt19937, type: FloatType, count: number, mean:
     return out
   }
   const unit = type === 'float32' ? unit32 : unit64
+  const pairs = (data: FloatArray, start: number): void => (data instanceof Float32Array ? boxMuller32(data, start, mean, std) : boxMuller(data, start, mean, std))
   for (let i = 0; i < count; i++) out[i] = unit(generator)
-  for (let i = 0; i + 16 <= count; i += 16) boxMuller(out, i, mean, std)
+  for (let i = 0; i + 16 <= count; i += 16) pairs(out, i)
   if (count % 16 !== 0) {
     const last = count - 16
     for (let i = last; i < count; i++) out[i] = unit(generator)
-    boxMuller(out, last, mean, std)
+    pairs(out, last)
   }
   return out
 }
 
 /** 16 uniform numbers become 16 normal ones (Box & Muller 1958): radius from the first eight, angle from the others. */
-function boxMuller(data: FloatArray, start: number, mean: number, std: number): void {
+function boxMuller(data: Float64Array, start: number, mean: number, std: number): void {
   for (let j = start; j < start + 8; j++) {
     const radius = Math.sqrt(-2 * Math.log(1 - data[j]!))
     const angle = 2 * Math.PI * data[j + 8]!
