@@ -215,6 +215,7 @@ export class ModuleBuilder {
   readonly #exports: [string, number][] = []
   readonly #signatures: { readonly key: string; readonly params: readonly ValType[]; readonly results: readonly ValType[] }[] = []
   readonly #table: number[] = []
+  readonly #byKey = new Map<string, number>()
 
   constructor(shared?: SharedMemory) {
     this.#shared = shared
@@ -223,6 +224,15 @@ export class ModuleBuilder {
   /** Adds a function and gives its index. Bodies may still grow until `encode`. */
   add(body: FunctionBody): number {
     return this.#functions.push(body) - 1
+  }
+
+  /** The function of that key, made when it is first asked for. */
+  once(key: string, make: () => FunctionBody): number {
+    const known = this.#byKey.get(key)
+    if (known !== undefined) return known
+    const index = this.add(make())
+    this.#byKey.set(key, index)
+    return index
   }
 
   export(name: string, index: number): void {

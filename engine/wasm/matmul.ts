@@ -263,23 +263,25 @@ class MatmulEmitter {
   #tile(height: number, columns: number, { depth, continues }: Slab): number {
     const { plan } = this
     const { packsA, packsB } = this.blocking
-    const a = packsA ? { row: 1, column: height } : plan.a
+    const a = packsA ? { row: 1, column: height } : { row: plan.a.row, column: plan.a.column }
     const bRow = packsB ? this.columns : plan.b.row
-    return this.#once(`tile ${height} ${columns} ${depth} ${continues}`, () =>
-      tileBody({ dtype: plan.dtype, height, columns, depth, a, bRow, cRow: plan.n, continues }))
+    // Operands come as addresses, so products of one form share their tiles.
+    const tile = { dtype: plan.dtype, height, columns, depth, a, bRow, cRow: plan.n, continues }
+    return this.module.once(`tile ${JSON.stringify(tile)}`, () => tileBody(tile))
   }
 
   /** A function of the address of a panel of B and the address to copy it to. */
   #panelPacker(columns: number, depth: number): number {
     const { plan, bytes } = this
-    return this.#once(`pack panel ${columns} ${depth}`, () =>
-      packPanel({ k: depth, row: plan.b.row, column: plan.b.column, columns, stride: this.columns, bytes }))
+    const panel = { k: depth, row: plan.b.row, column: plan.b.column, columns, stride: this.columns, bytes }
+    return this.module.once(`panel ${JSON.stringify(panel)}`, () => packPanel(panel))
   }
 
   /** A function of the address of a block of rows of A and the address to copy it to. */
   #rowPacker(rows: number, depth: number): number {
     const { plan, bytes } = this
-    return this.#once(`pack rows ${rows} ${depth}`, () => packRows({ depth, stride: plan.a.column, tiles: rowTiles(rows), bytes }))
+    const packed = { depth, stride: plan.a.column, tiles: rowTiles(rows), bytes }
+    return this.module.once(`rows ${JSON.stringify(packed)}`, () => packRows(packed))
   }
 }
 
