@@ -148,6 +148,7 @@ define({ names: 'floor_divide', homes: everywhere, doc: 'Quotient rounded down' 
 function pairwise(name: string, doc: string, gradFn: string, op: Binary): void {
   define({ names: name, homes: everywhere, doc, gradFn }, two((ctx, a, b) => {
     const [x, y] = broadcast(ctx, [a, b]) as [Value, Value]
+    if (x.dtype === 'bool') return op === ew.maximum || op === ew.fmax ? ew.logicalOr(x, y) : ew.logicalAnd(x, y)
     return op(x, y)
   }))
 }
@@ -190,6 +191,7 @@ export function lerp(x: Value, y: Value, w: Value): Value {
 
 function numeric(names: string | readonly string[], doc: string, gradFn: string, op: Unary): void {
   define({ names, homes: everywhere, doc, gradFn }, signature({ input: tensor }, ({ input }, ctx) => {
+    if (input.dtype === 'bool' && op === ew.sign) return input
     if (input.dtype === 'bool') fail(ctx, 'dtype_mismatch', `${op.op.name} of a bool tensor; use ~ or torch.logical_not`)
     return op(input)
   }))
@@ -225,7 +227,7 @@ floatFunction('sigmoid', '1 / (1 + exp(-input))', 'SigmoidBackward0', ew.sigmoid
 floatFunction('rad2deg', 'Degrees of an angle in radians', 'Rad2DegBackward0', (x) => ew.mul(x, 180 / Math.PI))
 floatFunction('deg2rad', 'Radians of an angle in degrees', 'Deg2RadBackward0', (x) => ew.mul(x, Math.PI / 180))
 floatFunction('angle', 'pi for numbers below 0, else 0', 'AngleBackward0', (x) => ew.where(ew.eq(x, x), ew.where(ew.lt(x, 0), ew.fullLike(x, Math.PI), ew.fullLike(x, 0)), ew.detach(x)))
-define({ names: 'square', homes: everywhere, doc: 'input ** 2', gradFn: 'PowBackward0' }, signature({ input: tensor }, ({ input }) => ew.mul(input, input)))
+define({ names: 'square', homes: everywhere, doc: 'input ** 2', gradFn: 'PowBackward0' }, signature({ input: tensor }, ({ input }, ctx) => mul(ctx, input.dtype === 'bool' ? ew.cast(input, 'int64') : input, input)))
 
 function rounding(names: string | readonly string[], doc: string, gradFn: string, op: Unary): void {
   define({ names, homes: everywhere, doc, gradFn }, signature({ input: tensor }, ({ input }) => (isFloat(input.dtype) ? op(input) : input)))
