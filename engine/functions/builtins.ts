@@ -1,11 +1,13 @@
 /** Python's built-in functions, over values that are known while tracing. */
-import { numel } from '../ir/value.ts'
+import type { Value } from '../ir/value.ts'
+import { isFloat, numel } from '../ir/value.ts'
 import { dictionary } from '../lang/collections.ts'
-import { binary, compareOrder } from '../lang/operators.ts'
+import { binary, compareOrder, comparison } from '../lang/operators.ts'
 import { itemsOneByOne } from '../lang/sequences.ts'
 import type { Callable, Dynamic, Num, TraceContext } from '../lang/values.ts'
 import { Tensor, bool, describe, fail, float, int, itemsOf, list, none, rangeLength, tuple } from '../lang/values.ts'
 import * as ew from '../ops/elementwise.ts'
+import { reshape } from '../ops/view.ts'
 import { knownNumber } from './constants.ts'
 import { apply, family, signature } from './define.ts'
 import { add } from './elementwise.ts'
@@ -121,8 +123,10 @@ for (const [name, sign] of [['min', 1], ['max', -1]] as const) {
       const [first, ...rest] = keyed(ctx, name, items, key)
       if (!first) return { static: otherwise ?? fail(ctx, 'bad_argument', `${name}() of nothing`) }
       // The first of equal ones, and Python's ways with NaN: it is never before another.
-      const best = rest.reduce((found, other) => (sign * orderOf(ctx, name, other.by, found.by) < 0 ? other : found), first)
-      orderOf(ctx, name, best.by, best.by)
+      const before = (a: Dynamic, b: Dynamic): boolean =>
+        a instanceof Tensor || b instanceof Tensor ? truthOf(ctx, comparison(ctx, sign > 0 ? '<' : '>', a, b)) : sign * orderOf(ctx, name, a, b) < 0
+      const best = rest.reduce((found, other) => (before(other.by, found.by) ? other : found), first)
+      if (!(best.by instanceof Tensor)) orderOf(ctx, name, best.by, best.by)
       return { static: best.item }
     }))
 }
@@ -199,8 +203,18 @@ function toFloat(ctx: TraceContext, x: Dynamic, name: string): number {
   return fail(ctx, 'bad_argument', `${name}() takes a number${name === 'float' ? " or a text such as '-inf'" : ''}, got ${describe(x)}`)
 }
 
-builtin('float', 'A Python float', signature({ x: anything }, ({ x }, ctx) => ({ static: float(toFloat(ctx, x, 'float')) })))
+/** A number that is only known when the program runs stays a 0-d tensor, through which no gradient flows. */
+function unknownNumber(x: Dynamic): Value | undefined {
+  return x instanceof Tensor && numel(x.value.shape) === 1 && knownNumber(x.value) === undefined ? ew.detach(reshape(x.value, [])) : undefined
+}
+
+builtin('float', 'A Python float', signature({ x: anything }, ({ x }, ctx) => {
+  const unknown = unknownNumber(x)
+  return unknown ? (isFloat(unknown.dtype) ? unknown : ew.cast(unknown, ctx.dtype)) : { static: float(toFloat(ctx, x, 'float')) }
+}))
 builtin('int', 'A Python int, rounded toward 0', signature({ x: anything }, ({ x }, ctx) => {
+  const unknown = unknownNumber(x)
+  if (unknown) return ew.cast(unknown, 'int64')
   const value = Math.trunc(toFloat(ctx, x, 'int'))
   if (!Number.isSafeInteger(value)) fail(ctx, 'bad_argument', `int() of ${value}`)
   return { static: int(value + 0) }

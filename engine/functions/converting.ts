@@ -5,10 +5,14 @@ import { isFloat, numel } from '../ir/value.ts'
 import type { Dynamic, TraceContext } from '../lang/values.ts'
 import { Tensor, bool, fail, int, tuple } from '../lang/values.ts'
 import * as ew from '../ops/elementwise.ts'
-import { asPythonNumber, knownNumbers } from './constants.ts'
+import { isRowMajor } from '../lang/memory.ts'
+import { reshape } from '../ops/view.ts'
+import { asPythonNumber, knownNumber, knownNumbers } from './constants.ts'
 import type { Home } from './define.ts'
 import { family, signature } from './define.ts'
-import { anything, boolean, device, dtype, integer, optional, resolveDim, tensor, withDefault } from './parameters.ts'
+import type { Kind } from './parameters.ts'
+import { anything, boolean, device, dtype, integer, integers, operand, optional, resolveDim, tensor, tensorItself, withDefault } from './parameters.ts'
+import { broadcastShapes, promoted, resultType } from './promote.ts'
 import { requireDimensions } from './shaping.ts'
 
 const { define, refuse } = family('conversions and questions')
@@ -18,6 +22,9 @@ const everywhere: readonly Home[] = ['torch', 'Tensor']
 for (const [name, target] of [['float', 'float32'], ['double', 'float64'], ['long', 'int64'], ['bool', 'bool'], ['int', 'int64']] as const) {
   define({ names: name, homes: ['Tensor'], doc: `Converts to ${target}`, gradFn: 'ToCopyBackward0' }, signature({ input: tensor }, ({ input }) => ew.cast(input, target)))
 }
+
+/** Shapes, or single sizes, one after the other. */
+const everyShape: Kind<readonly (readonly number[])[]> = { type: '*int | tuple of ints', fits: () => true, variadic: true, convert: (value, ctx, what) => [integers.convert(value, ctx, what)], convertAll: (values, ctx, what) => values.map((value) => integers.convert(value, ctx, what)) }
 
 const flag = withDefault(boolean, false, 'False')
 const copying = { non_blocking: flag, copy: flag }
@@ -43,7 +50,7 @@ refuse(['half', 'bfloat16'], ['Tensor'], 'floating-point tensors are float32 or 
 refuse(['short', 'char', 'byte'], ['Tensor'], 'whole numbers are int64 here; use .long()', 'not_in_language')
 refuse(['cuda'], ['Tensor'], 'there is one device, the CPU', 'not_in_language')
 refuse(['numpy'], ['Tensor'], 'there are no arrays beside tensors', 'not_in_language')
-refuse(['stride', 'is_contiguous', 'data_ptr', 'storage'], ['Tensor'], 'a tensor has no place in memory here; reshape works on every tensor', 'not_in_language')
+refuse(['stride', 'data_ptr', 'storage'], ['Tensor'], 'a tensor has no place in memory here; reshape works on every tensor', 'not_in_language')
 
 // ---- questions
 
@@ -66,6 +73,18 @@ define({ names: 'size', homes: ['Tensor'], doc: 'The shape, or one size of it' }
     requireDimensions(ctx, 'size', input)
     return { static: int(input.shape[resolveDim(ctx, dim, input.shape.length)]!) }
   }))
+define({ names: 'is_contiguous', homes: ['Tensor'], doc: "Whether the elements lie in PyTorch's memory one after the other" },
+  signature({ input: tensorItself }, ({ input }, ctx) => ({ static: bool(isRowMajor(input) ?? fail(ctx, 'not_in_language', 'is_contiguous(): how PyTorch would lay out this tensor is not known here; reshape works on every tensor')) })))
+
+/** torch.result_type and its like speak of dtypes only. */
+define({ names: 'result_type', homes: ['torch'], doc: 'The dtype that an operation on two tensors or numbers gives' },
+  signature({ tensor1: operand, tensor2: operand }, ({ tensor1, tensor2 }, ctx) => ({ static: { kind: 'dtype', dtype: resultType(ctx, [tensor1, tensor2]) } })))
+define({ names: 'promote_types', homes: ['torch'], doc: 'The smaller dtype that holds both' },
+  signature({ type1: dtype, type2: dtype }, ({ type1, type2 }) => ({ static: { kind: 'dtype', dtype: promoted(type1, type2) } })))
+define({ names: 'broadcast_shapes', homes: ['torch'], doc: 'The shape that shapes are broadcast to' },
+  signature({ shapes: everyShape }, ({ shapes }, ctx) => ({ static: tuple(broadcastShapes(ctx, shapes).map(int)) })))
+define({ names: 'Size', homes: ['torch'], doc: 'A shape, as a tuple' }, signature({ sizes: optional(integers) }, ({ sizes }) => ({ static: tuple((sizes ?? []).map(int)) })))
+
 define({ names: 'is_tensor', homes: ['torch'], doc: 'Whether an object is a tensor' }, signature({ obj: anything }, ({ obj }) => ({ static: bool(obj instanceof Tensor) })))
 define({ names: 'device', homes: ['torch'], doc: "The one device, 'cpu'" }, signature({ type: device }, () => ({ static: { kind: 'string', value: 'cpu' } })))
 
@@ -75,10 +94,11 @@ function requireKnown(ctx: TraceContext, name: string, x: Value): readonly numbe
   return knownNumbers(x) ?? fail(ctx, 'value_dependent', `${name}(): the numbers are only known when the program runs; a 0-d tensor takes part in arithmetic as a number does, and torch.where(condition, a, b) chooses by it`)
 }
 
-define({ names: 'item', homes: ['Tensor'], doc: 'The number of a tensor of one element, where the program itself has it' },
+define({ names: 'item', homes: ['Tensor'], doc: 'The number of a tensor of one element; where it is only known when the program runs, a 0-d tensor without a gradient' },
   signature({ input: tensor }, ({ input }, ctx) => {
     if (numel(input.shape) !== 1) fail(ctx, 'shape_mismatch', `item(): a tensor of one element expected, got shape ${showShape(input.shape)}`)
-    return { static: asPythonNumber(input, requireKnown(ctx, 'item', input)[0]!) }
+    const known = knownNumber(input)
+    return known === undefined ? ew.detach(reshape(input, [])) : { static: asPythonNumber(input, known) }
   }))
 define({ names: 'tolist', homes: ['Tensor'], doc: 'The numbers as nested lists, where the program itself has them' },
   signature({ input: tensor }, ({ input }, ctx) => {

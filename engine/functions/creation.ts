@@ -77,6 +77,17 @@ define({ names: 'full_like', homes: ['torch'], doc: 'A tensor of one number of t
 define({ names: 'new_full', homes: ['Tensor'], doc: 'A tensor of one number of the dtype of input' },
   signature({ input: tensor, size: sizesThen(), fill_value: filling, dtype: optional(dtype), ...placement }, ({ input, size, fill_value, dtype: type, requires_grad }, ctx) => asLeaf(ctx, filledWith(ctx, 'new_full', size, fill_value, type, input.dtype), requires_grad)))
 
+const numbersGiven: Kind<Dynamic> = { ...anything, type: 'list | Tensor', fits: (value) => value instanceof Tensor || itemsOf(value) !== undefined }
+
+/** `torch.FloatTensor([1, 2])`, or a shape to be filled. */
+for (const [name, type] of [['Tensor', undefined], ['FloatTensor', 'float32'], ['DoubleTensor', 'float64'], ['LongTensor', 'int64'], ['IntTensor', 'int64'], ['BoolTensor', 'bool']] as const) {
+  define({ names: name, homes: ['torch'], doc: `A tensor of ${type ?? 'the default dtype'}, of the numbers or of the shape that are given` },
+    signature({ data: numbersGiven }, ({ data }, ctx) => (data instanceof Tensor ? ew.cast(data.value, type ?? ctx.dtype) : tensorOf(ctx, data, type ?? ctx.dtype))),
+    signature({ size: { ...sizes, default: { value: [0], shown: '0' } } }, ({ size }, ctx) => full(ctx, size, 0, type ?? ctx.dtype)))
+}
+define({ names: 'scalar_tensor', homes: ['torch'], doc: 'A 0-d tensor of one number' },
+  signature({ s: number, dtype: optional(dtype), ...placement }, ({ s, dtype: type, requires_grad }, ctx) => asLeaf(ctx, full(ctx, [], s, type ?? ctx.dtype), requires_grad)))
+
 refuse(['empty_strided'], ['torch'], 'a tensor has no strides here; use torch.zeros', 'not_in_language')
 refuse(['new_empty_strided'], ['Tensor'], 'a tensor has no strides here; use new_zeros', 'not_in_language')
 

@@ -37,6 +37,8 @@ export function pad(ctx: TraceContext, x: Value, pads: readonly number[], mode: 
     const [before, after] = [pads[2 * i]!, pads[2 * i + 1]!]
     const size = y.shape[axis]!
     if (size + before + after < 0) fail(ctx, 'bad_argument', `pad(): pad: ${before} and ${after} leave less than nothing of the ${size} elements of dimension ${axis}`)
+    // What goes around goes around what is left after the cut.
+    if (mode === 'circular') return widen(ctx, slice(y, axis, Math.max(0, -before), size + Math.min(0, before) + Math.min(0, after)), axis, Math.max(0, before), Math.max(0, after), mode, value)
     // Elements of the input that the edges are made of are those of the whole input: what is cut is cut afterwards.
     const widened = widen(ctx, y, axis, Math.max(0, before), Math.max(0, after), mode, value)
     return slice(widened, axis, Math.max(0, -before), size + before + after)

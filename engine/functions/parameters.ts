@@ -3,9 +3,10 @@
  */
 import { showShape } from '../errors.ts'
 import type { DType, Value } from '../ir/value.ts'
-import { isFloat } from '../ir/value.ts'
+import { isFloat, numel } from '../ir/value.ts'
 import type { Dynamic, Num, TraceContext } from '../lang/values.ts'
 import { Tensor, describe, fail, itemsOf } from '../lang/values.ts'
+import { knownNumber } from './constants.ts'
 
 /** Converts an argument; throws a SpecError that says what was expected. */
 export interface Kind<T> {
@@ -23,6 +24,9 @@ export interface Kind<T> {
 }
 
 function expected(ctx: TraceContext, what: string, type: string, got: Dynamic): never {
+  if (got instanceof Tensor && /^(an int|a number)$/.test(type)) {
+    fail(ctx, numel(got.value.shape) === 1 ? 'value_dependent' : 'bad_argument', `${what}: ${type} expected, got a ${describe(got)}, whose number is only known when the program runs`)
+  }
   return fail(ctx, 'bad_argument', `${what}: ${type} expected, got ${describe(got)}`)
 }
 
@@ -80,10 +84,21 @@ export const tensors: Kind<readonly Value[]> = {
   },
 }
 
-export const integer: Kind<number> = kind('int', 'an int', wholeOf)
+/** An int, or a tensor of one whole number that the program itself has. */
+function orTensor(inner: Kind<number>, whole: boolean): Kind<number> {
+  return {
+    ...inner,
+    convert: (value, ctx, what) => {
+      const known = value instanceof Tensor && value.value.dtype !== 'bool' && !(whole && isFloat(value.value.dtype)) ? knownNumber(value.value) : undefined
+      return known ?? inner.convert(value, ctx, what)
+    },
+  }
+}
+
+export const integer: Kind<number> = orTensor(kind('int', 'an int', wholeOf), true)
 /** Python's ints, of which True and False are two. */
-export const pythonInteger: Kind<number> = kind('int', 'an int', (value) => (numberOf(value)?.whole ? numberOf(value)?.value : undefined))
-export const number: Kind<number> = kind('float', 'a number', (value) => numberOf(value)?.value)
+export const pythonInteger: Kind<number> = orTensor(kind('int', 'an int', (value) => (numberOf(value)?.whole ? numberOf(value)?.value : undefined)), true)
+export const number: Kind<number> = orTensor(kind('float', 'a number', (value) => numberOf(value)?.value), false)
 export const boolean: Kind<boolean> = kind('bool', 'True or False', (value) => tagged(value, 'boolean')?.value)
 export const dtype: Kind<DType> = kind('torch.dtype', 'a dtype such as torch.float64', (value) => tagged(value, 'dtype')?.dtype)
 

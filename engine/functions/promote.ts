@@ -20,6 +20,11 @@ function category(dtype: DType): number {
   return Math.min(rank[dtype], 2)
 }
 
+/** The smaller dtype that holds numbers of both. */
+export function promoted(a: DType, b: DType): DType {
+  return rank[b] > rank[a] ? b : a
+}
+
 /** torch.result_type: of tensors with dimensions, 0-d tensors and Python numbers, in this order of weight. */
 export function resultType(ctx: TraceContext, operands: readonly TensorOrNumber[]): DType {
   const levels: DType[][] = [[], [], []]

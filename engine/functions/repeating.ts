@@ -4,7 +4,11 @@ import type { Shape, Value } from '../ir/value.ts'
 import { numel } from '../ir/value.ts'
 import type { TraceContext } from '../lang/values.ts'
 import { fail } from '../lang/values.ts'
+import * as ew from '../ops/elementwise.ts'
+import { checkIndex, gather } from '../ops/indexing.ts'
+import { constant, iota, literal } from '../ops/source.ts'
 import { concat, expand, permute, reshape, slice } from '../ops/view.ts'
+import { knownNumbers } from './constants.ts'
 import type { Home } from './define.ts'
 import { family, signature } from './define.ts'
 import { integer, integers, optional, resolveDim, resolveDims, sizes, tensor, withDefault } from './parameters.ts'
@@ -46,8 +50,28 @@ define({ names: 'repeat_interleave', homes: everywhere, doc: 'Each element (of a
     const copies = expand(reshape(x, x.shape.toSpliced(axis + 1, 0, 1)), x.shape.toSpliced(axis + 1, 0, repeats))
     return reshape(copies, x.shape.with(axis, size))
   }),
-  signature({ input: tensor, repeats: tensor, dim: optional(integer), output_size: optional(integer) }, (_args, ctx) =>
-    fail(ctx, 'value_dependent', 'repeat_interleave() takes one number of repeats here: with a tensor of them the shape depends on values; index_select(dim, index) takes a list of places')))
+  signature({ input: tensor, repeats: tensor, dim: optional(integer), output_size: optional(integer) }, ({ input, repeats, dim }, ctx) => {
+    const x = dim === undefined ? reshape(input, [numel(input.shape)]) : input
+    if (dim !== undefined) requireDimensions(ctx, 'repeat_interleave', input)
+    return eachRepeated(ctx, x, repeats, dim === undefined ? 0 : resolveDim(ctx, dim, x.shape.length))
+  }),
+  signature({ repeats: tensor, output_size: optional(integer) }, ({ repeats }, ctx) => eachRepeated(ctx, ew.cast(iota(repeats.graph, numel(repeats.shape)), 'int64'), repeats, 0)))
+
+/** Each element along `axis` as often as `repeats`, which the program itself has, says. */
+function eachRepeated(ctx: TraceContext, x: Value, repeats: Value, axis: number): Value {
+  const given = knownNumbers(repeats)
+  if (!given) return fail(ctx, 'value_dependent', 'repeat_interleave(): with repeats that are only known when the program runs the shape depends on values; index_select(dim, index) takes a list of places')
+  const size = x.shape[axis]!
+  const times = given.length === 1 ? Array.from({ length: size }, () => given[0]!) : given
+  if (repeats.shape.length > 1 || times.length !== size) fail(ctx, 'shape_mismatch', `repeat_interleave(): repeats: a number for each of the ${size} elements along dimension ${axis} expected, got shape ${showShape(repeats.shape)}`)
+  const negative = times.find((n) => n < 0)
+  if (negative !== undefined) fail(ctx, 'bad_argument', `repeat_interleave(): a number of repeats expected, got ${negative}`)
+  const places = times.flatMap((n, at) => Array.from({ length: n }, () => at))
+  const shape = x.shape.with(axis, places.length)
+  if (numel(shape) === 0) return expand(constant(x.graph, 0, x.dtype), shape)
+  const index = literal(x.graph, places, [places.length], 'int64')
+  return gather(x, expand(reshape(checkIndex(index, size, 'index'), shape.map((n, i) => (i === axis ? n : 1))), shape), axis)
+}
 
 // ---- reversed
 

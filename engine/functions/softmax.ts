@@ -1,5 +1,6 @@
 /** softmax, softmin and log_softmax under all their names. The formulas are in reductions.ts. */
 import type { DType, Value } from '../ir/value.ts'
+import { numel } from '../ir/value.ts'
 import type { TraceContext } from '../lang/values.ts'
 import * as ew from '../ops/elementwise.ts'
 import { reshape } from '../ops/view.ts'
@@ -20,6 +21,7 @@ export function implicitDim(rank: number): number {
 function along(ctx: TraceContext, formula: Formula, input: Value, dim: number, to: DType | undefined): Value {
   const x = toFloat(ctx, to === undefined ? input : ew.cast(input, to))
   const axis = resolveDim(ctx, dim, x.shape.length)
+  if (numel(x.shape) === 0) return x
   return x.shape.length === 0 ? reshape(formula(reshape(x, [1]), 0), []) : formula(x, axis)
 }
 

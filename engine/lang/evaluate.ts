@@ -1,6 +1,9 @@
 /** What expressions of a program evaluate to, with the values at hand. */
 import { SpecError, suggestion } from '../errors.ts'
+import { knownNumber } from '../functions/constants.ts'
+import { callFunction, findFunction } from '../functions/define.ts'
 import { truthOf } from '../functions/truth.ts'
+import { numel } from '../ir/value.ts'
 import type { Argument, Entry, Expression, Generator, Parameter, Position, Target } from './ast.ts'
 import { dictionary, setItem } from './collections.ts'
 import { changeElements } from './elements.ts'
@@ -207,6 +210,9 @@ export class Evaluator {
       if (value === undefined || (!(value instanceof Tensor) && value.kind === 'none')) return undefined
       if (!(value instanceof Tensor) && value.kind === 'number' && value.whole) return value.value
       this.state.at(expression.at)
+      if (value instanceof Tensor && value.value.dtype === 'int64' && numel(value.value.shape) === 1) {
+        return knownNumber(value.value) ?? fail(this.#ctx, 'value_dependent', 'a slice up to a number that is only known when the program runs has a shape that depends on it; use index_select with torch.arange, or a mask in torch.where')
+      }
       return fail(this.#ctx, 'bad_index', `a slice takes ints, got ${describe(value)}`)
     }
     return { kind: 'slice', start: bound(expression.start), stop: bound(expression.stop), step: bound(expression.step) ?? 1 }
@@ -236,6 +242,9 @@ export class Evaluator {
     const callee = this.#callee(expression.callee, scope)
     const args = this.#arguments(expression.args, scope)
     this.state.at(expression.at)
+    // torch.Tensor is a class: its methods are functions, and it makes tensors.
+    const made = !(callee instanceof Tensor) && callee.kind === 'namespace' && callee.name === 'torch.Tensor' ? findFunction('torch', 'Tensor') : undefined
+    if (made) return callFunction(made, args, this.#ctx, 'torch.Tensor')
     if (callee instanceof Tensor || callee.kind !== 'function') return fail(this.#ctx, 'unknown_function', `${describe(callee)} cannot be called`)
     try {
       return callee.call(args)

@@ -71,7 +71,7 @@ function known(ctx: TraceContext, answer: boolean | undefined): boolean {
 }
 
 /** Whether the elements lie one after the other, so that contiguous() has nothing to do. */
-function isRowMajor(tensor: Tensor): boolean | undefined {
+export function isRowMajor(tensor: Tensor): boolean | undefined {
   const layout = layoutOf(tensor)
   if (!layout) return undefined
   const dims = flatDims(layout)
