@@ -38,6 +38,12 @@ builtin('range', 'Whole numbers from start up to, not including, stop',
     return { static: { kind: 'range', start, stop, step } }
   }))
 
+const bound: Kind<number | undefined> = optional(integer)
+const sliceOf = (start: number | undefined, stop: number | undefined, step: number | undefined): { readonly static: Dynamic } => ({ static: { kind: 'slice', start, stop, step: step ?? 1 } })
+builtin('slice', 'A slice as an object: x[slice(1, 3)] is x[1:3]',
+  signature({ stop: bound }, ({ stop }) => sliceOf(undefined, stop, undefined)),
+  signature({ start: bound, stop: bound, step: bound }, ({ start, stop, step }) => sliceOf(start, stop, step)))
+
 builtin('len', 'Number of items, or the first size of a tensor', signature({ obj: anything }, ({ obj }, ctx) => {
   if (obj instanceof Tensor) return { static: int(obj.value.shape[0] ?? fail(ctx, 'bad_argument', 'len() of a 0-d tensor')) }
   if (obj.kind === 'range') return { static: int(rangeLength(obj)) }

@@ -137,7 +137,7 @@ define({ names: 'arange', homes: ['torch'], doc: 'Numbers from start up to, not 
   signature({ start: operand, end: operand, step: one, dtype: optional(dtype), ...placement }, ({ start, end, step, dtype: type, requires_grad }, ctx) => asLeaf(ctx, arange(ctx, [start, end, step], type), requires_grad)))
 define({ names: 'range', homes: ['torch'], doc: 'Numbers from start to end, both included where a whole number of steps leads there' },
   signature({ start: withDefault(number, 0), end: number, step: withDefault(number, 1), dtype: optional(dtype), ...placement }, ({ start, end, step, dtype: type, requires_grad }, ctx) =>
-    asLeaf(ctx, progression(ctx, start, step, Math.floor(stepsBetween(ctx, 'range', start, end, step)) + 1, type ?? ctx.dtype), requires_grad)))
+    asLeaf(ctx, progression(ctx, start, step, Math.floor(type === 'int64' ? stepsBetween(ctx, 'range', Math.trunc(start), Math.trunc(end), Math.trunc(step)) : stepsBetween(ctx, 'range', start, end, step)) + 1, type ?? ctx.dtype), requires_grad)))
 
 function requireSteps(ctx: TraceContext, name: string, steps: number): void {
   if (steps < 0) fail(ctx, 'bad_argument', `${name}(): a number of steps expected, got ${steps}`)

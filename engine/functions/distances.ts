@@ -95,12 +95,6 @@ export function pairwiseDistance(ctx: TraceContext, a: Value, b: Value, p: numbe
   return keep(vectorNorm(ew.add(ew.sub(x, y), eps), p, axes), x, axes, keepdim)
 }
 
-define({ names: 'dist', homes: ['torch', 'Tensor'], doc: 'Norm of order p of input - other', gradFn: 'DistBackward0' },
-  signature({ input: tensor, other: tensor, p: withDefault(number, 2) }, ({ input, other, p }, ctx) => {
-    requireFloat(ctx, 'dist', input)
-    const [x, y] = broadcastFloats(ctx, [input, other]) as [Value, Value]
-    return vectorNorm(ew.sub(x, y), p, [...x.shape.keys()])
-  }))
 define({ names: 'pairwise_distance', homes, doc: 'Norm of order p of x1 - x2 + eps along the last dimension', gradFn: 'NormBackward1' },
   signature({ x1: tensor, x2: tensor, p: withDefault(number, 2), eps: withDefault(number, 1e-6), keepdim: withDefault(boolean, false, 'False') }, ({ x1, x2, p, eps, keepdim }, ctx) =>
     pairwiseDistance(ctx, x1, x2, p, eps, keepdim)))

@@ -63,7 +63,8 @@ export function pow(ctx: TraceContext, a: TensorOrNumber, b: TensorOrNumber): Va
 
 /** Whole powers of integer tensors, by squaring. */
 function integerPower(ctx: TraceContext, a: TensorOrNumber, b: TensorOrNumber): Value {
-  if (isTensor(b) || b.value < 0 || b.value > 64) {
+  if (isTensor(b)) return powerByBits(...(broadcast(ctx, [a, b], 'int64') as [Value, Value]))
+  if (b.value < 0 || b.value > 64) {
     fail(ctx, 'bad_argument', 'an integer tensor takes a whole number from 0 to 64 as exponent; make it floating point first, as in a.float() ** b')
   }
   const x = asTensor(ctx, a, 'int64')
@@ -87,6 +88,19 @@ function floorMod(x: Value, y: Value): Value {
   const rest = ew.fmod(x, y)
   const wrongSign = ew.logicalAnd(ew.ne(rest, 0), ew.ne(ew.lt(rest, 0), ew.lt(y, 0)))
   return ew.where(wrongSign, ew.add(rest, y), rest)
+}
+
+/** x to the power of y, bit by bit of y, of which ten are read. Negative powers: 0, but for those of 1 and -1. */
+function powerByBits(x: Value, y: Value): Value {
+  const one = ew.fullLike(x, 1)
+  let [result, square, rest] = [one, x, ew.abs(y)]
+  for (let bit = 0; bit < 10; bit++) {
+    result = ew.where(ew.eq(ew.fmod(rest, 2), 1), ew.mul(result, square), result)
+    square = ew.mul(square, square)
+    rest = ew.quotient(rest, 2)
+  }
+  const unit = ew.eq(ew.mul(x, x), 1)
+  return ew.where(ew.logicalOr(ew.ge(y, 0), unit), result, ew.fullLike(x, 0))
 }
 
 /** Quotient rounded down, as Python's //. */
@@ -130,7 +144,8 @@ function scaled(formula: Two): Signature {
 
 define({ names: 'add', homes: everywhere, doc: 'input + alpha * other', gradFn: 'AddBackward0' }, scaled(add))
 define({ names: ['sub', 'subtract'], homes: everywhere, doc: 'input - alpha * other', gradFn: 'SubBackward0' }, scaled(sub))
-define({ names: 'rsub', homes: everywhere, doc: 'other - alpha * input', gradFn: 'RsubBackward1' }, signature({ input: operand, other: operand }, ({ input, other }, ctx) => sub(ctx, other, input)))
+define({ names: 'rsub', homes: everywhere, doc: 'other - alpha * input', gradFn: 'RsubBackward1' }, signature({ input: operand, other: operand, alpha: withDefault(operand, { kind: 'number', value: 1, whole: true }, '1') }, ({ input, other, alpha }, ctx) =>
+  sub(ctx, other, isTensor(alpha) || alpha.value !== 1 ? mul(ctx, input, alpha) : input)))
 define({ names: ['mul', 'multiply'], homes: everywhere, doc: 'input * other', gradFn: 'MulBackward0' }, two(mul))
 define({ names: ['div', 'divide', 'true_divide'], homes: everywhere, doc: 'input / other, rounded as rounding_mode says', gradFn: 'DivBackward0' },
   signature({ input: operand, other: operand, rounding_mode: optional(oneOf('trunc', 'floor')) }, ({ input, other, rounding_mode }, ctx) => {

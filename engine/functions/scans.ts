@@ -108,6 +108,7 @@ define({ names: 'diff', homes: everywhere, doc: 'Differences of neighbours along
     if (input.shape.length === 0) fail(ctx, 'shape_mismatch', 'diff(): a tensor of at least 1 dimension expected, got a 0-d tensor')
     if (n < 0) fail(ctx, 'bad_argument', `diff(): n: a number of times expected, got ${n}`)
     const axis = resolveDim(ctx, dim, input.shape.length)
+    if (n === 0) return ew.copy(input)
     const parts = [prepend, input, append].filter((part) => part !== undefined)
     let x = parts.length > 1 ? cat(ctx, parts, axis) : input
     for (let i = 0; i < n && x.shape[axis] !== 0; i++) {

@@ -7,6 +7,7 @@ import { matmul } from '../functions/products.ts'
 import type { TensorOrNumber } from '../functions/parameters.ts'
 import { truthOf } from '../functions/truth.ts'
 import * as ew from '../ops/elementwise.ts'
+import { constant } from '../ops/source.ts'
 import { keyOf } from './collections.ts'
 import type { BinaryOperator, CompareOperator } from './ast.ts'
 import type { Call, Dynamic, Num, TraceContext } from './values.ts'
@@ -72,14 +73,20 @@ function refuse(ctx: TraceContext, operator: string, a: Dynamic, b: Dynamic): ne
 }
 
 function tensorBinary(ctx: TraceContext, operator: BinaryOperator, a: Dynamic, b: Dynamic): Dynamic {
-  const x = a instanceof Tensor ? a.value : asNumber(a)
-  const y = b instanceof Tensor ? b.value : asNumber(b)
+  const x = operandOf(ctx, a, b)
+  const y = operandOf(ctx, b, a)
   if (!x || !y) return refuse(ctx, operator, a, b)
   const [name, usual] = functions[operator]
   const call = operation(name, usual, a, b)
   // Where a number stands on the left Python asks the tensor, which has its own ways.
   const gradFn = (a instanceof Tensor ? undefined : reflected[operator]) ?? gradFnOf(name, usual, new Map(call.inputs))
   return apply(ctx, { ...call, gradFn }, () => tensorFormula(ctx, operator, x, y, a, b))
+}
+
+/** True beside a bool tensor stays a bool. */
+function operandOf(ctx: TraceContext, x: Dynamic, other: Dynamic): TensorOrNumber | undefined {
+  if (x instanceof Tensor) return x.value
+  return x.kind === 'boolean' && other instanceof Tensor && other.value.dtype === 'bool' ? constant(ctx.graph, Number(x.value), 'bool') : asNumber(x)
 }
 
 function tensorFormula(ctx: TraceContext, operator: BinaryOperator, x: TensorOrNumber, y: TensorOrNumber, a: Dynamic, b: Dynamic): ReturnType<typeof add> {
