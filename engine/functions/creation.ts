@@ -115,6 +115,11 @@ function numberOf(ctx: TraceContext, name: string, x: TensorOrNumber): Num {
   return { kind: 'number', value, whole: !isFloat(x.dtype) }
 }
 
+/** A bound of a sequence: of whole numbers it is made whole before anything is computed. */
+function inType(x: number, type: DType): number {
+  return type === 'int64' ? Math.trunc(x) + 0 : x
+}
+
 /** How many steps lead from `start` to `end`, or past it. */
 function stepsBetween(ctx: TraceContext, name: string, start: number, end: number, step: number): number {
   const count = (end - start) / step
@@ -125,9 +130,10 @@ function stepsBetween(ctx: TraceContext, name: string, start: number, end: numbe
 
 function arange(ctx: TraceContext, given: readonly [TensorOrNumber, TensorOrNumber, TensorOrNumber], type: DType | undefined): Value {
   const numbers = given.map((x) => numberOf(ctx, 'arange', x))
-  const [start, end, step] = numbers.map(({ value }) => value) as [number, number, number]
+  const target = type ?? typeOfNumber(ctx, numbers.every(({ whole }) => whole))
+  const [start, end, step] = numbers.map(({ value }) => inType(value, target)) as [number, number, number]
   const count = Math.ceil(stepsBetween(ctx, 'arange', start, end, step))
-  return progression(ctx, start, step, count, type ?? typeOfNumber(ctx, numbers.every(({ whole }) => whole)))
+  return progression(ctx, start, step, count, target)
 }
 
 const one = withDefault(operand, int(1), '1')
@@ -137,7 +143,12 @@ define({ names: 'arange', homes: ['torch'], doc: 'Numbers from start up to, not 
   signature({ start: operand, end: operand, step: one, dtype: optional(dtype), ...placement }, ({ start, end, step, dtype: type, requires_grad }, ctx) => asLeaf(ctx, arange(ctx, [start, end, step], type), requires_grad)))
 define({ names: 'range', homes: ['torch'], doc: 'Numbers from start to end, both included where a whole number of steps leads there' },
   signature({ start: withDefault(number, 0), end: number, step: withDefault(number, 1), dtype: optional(dtype), ...placement }, ({ start, end, step, dtype: type, requires_grad }, ctx) =>
-    asLeaf(ctx, progression(ctx, start, step, Math.floor(type === 'int64' ? stepsBetween(ctx, 'range', Math.trunc(start), Math.trunc(end), Math.trunc(step)) : stepsBetween(ctx, 'range', start, end, step)) + 1, type ?? ctx.dtype), requires_grad)))
+    asLeaf(ctx, rangeOf(ctx, [start, end, step], type ?? ctx.dtype), requires_grad)))
+
+function rangeOf(ctx: TraceContext, given: readonly [number, number, number], type: DType): Value {
+  const [start, end, step] = given.map((x) => inType(x, type)) as [number, number, number]
+  return progression(ctx, start, step, Math.floor(stepsBetween(ctx, 'range', start, end, step)) + 1, type)
+}
 
 function requireSteps(ctx: TraceContext, name: string, steps: number): void {
   if (steps < 0) fail(ctx, 'bad_argument', `${name}(): a number of steps expected, got ${steps}`)
@@ -158,13 +169,14 @@ function linspace(ctx: TraceContext, start: number, end: number, steps: number, 
 define({ names: 'linspace', homes: ['torch'], doc: 'steps numbers from start to end, both included' },
   signature({ start: number, end: number, steps: integer, dtype: optional(dtype), ...placement }, ({ start, end, steps, dtype: type, requires_grad }, ctx) => {
     requireSteps(ctx, 'linspace', steps)
-    return asLeaf(ctx, linspace(ctx, start, end, steps, type ?? ctx.dtype), requires_grad)
+    const target = type ?? ctx.dtype
+    return asLeaf(ctx, linspace(ctx, inType(start, target), inType(end, target), steps, target), requires_grad)
   }))
 define({ names: 'logspace', homes: ['torch'], doc: 'base to the power of steps numbers from start to end' },
   signature({ start: number, end: number, steps: integer, base: withDefault(number, 10), dtype: optional(dtype), ...placement }, ({ start, end, steps, base, dtype: given, requires_grad }, ctx) => {
     requireSteps(ctx, 'logspace', steps)
     const type = given ?? ctx.dtype
-    const exponents = linspace(ctx, start, end, steps, isFloat(type) ? type : 'float64')
+    const exponents = linspace(ctx, inType(start, type), inType(end, type), steps, isFloat(type) ? type : 'float64')
     return asLeaf(ctx, ew.cast(ew.pow(base, exponents), type), requires_grad)
   }))
 
