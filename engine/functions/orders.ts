@@ -2,20 +2,17 @@
  * Sorting and what is found by it. The routine gives places only; values and their gradients are gathered. Equal
  * elements keep their order, NaN counts as the largest number.
  */
-import { showShape } from '../errors.ts'
 import type { Value } from '../ir/value.ts'
-import { sameShape } from '../ir/value.ts'
 import type { TraceContext } from '../lang/values.ts'
 import { fail } from '../lang/values.ts'
 import * as ew from '../ops/elementwise.ts'
 import { checkIndex, gather } from '../ops/indexing.ts'
 import { argsort } from '../ops/sorting.ts'
-import { expand, permute, reshape, slice, sum } from '../ops/view.ts'
+import { permute, reshape, slice } from '../ops/view.ts'
 import type { Home, Result } from './define.ts'
 import { family, signature } from './define.ts'
 import { extremePlace, onlyElement, placesAlong, requireElements, valuesAt } from './extremes.ts'
-import { boolean, integer, oneOf, operand, optional, resolveDim, tensor, withDefault } from './parameters.ts'
-import { asTensor, resultType } from './promote.ts'
+import { boolean, integer, optional, resolveDim, tensor, withDefault } from './parameters.ts'
 import { runningMaximum } from './scans.ts'
 
 const { define } = family('sorting')
@@ -107,40 +104,3 @@ define({ names: 'mode', homes: everywhere, doc: 'The most frequent element along
     requireElements(ctx, 'mode', input, axis)
     return input.shape.length === 0 ? onlyElement(input) : valuesAt(input, axis, modePlace(input, axis), keepdim)
   }))
-
-// ---- places in what is sorted
-
-/** How many of the limits, in the last axis of `limits`, lie below each element (or at it, with `right`). */
-function placesIn(limits: Value, x: Value, right: boolean): Value {
-  const [count, rank] = [limits.shape.at(-1)!, x.shape.length]
-  const shape = [...x.shape, count]
-  const spread = (value: Value, at: readonly number[]): Value => expand(reshape(value, at), shape)
-  const edges = spread(limits, limits.shape.length === 1 ? [...Array<number>(rank).fill(1), count] : [...limits.shape.slice(0, -1), 1, count])
-  const element = spread(x, [...x.shape, 1])
-  // NaN is behind all.
-  const below = ew.logicalOr(right ? ew.le(edges, element) : ew.lt(edges, element), ew.ne(element, element))
-  return sum(ew.cast(below, 'int64'), [rank])
-}
-
-const rightEdge = withDefault(boolean, false, 'False')
-
-define({ names: 'bucketize', homes: ['torch'], doc: 'The number of the interval between sorted boundaries that each element lies in' },
-  signature({ input: operand, boundaries: tensor, out_int32: rightEdge, right: rightEdge }, ({ input, boundaries, right }, ctx) => {
-    if (boundaries.shape.length !== 1) fail(ctx, 'shape_mismatch', `bucketize(): boundaries: 1 dimension expected, got shape ${showShape(boundaries.shape)}`)
-    const [x, limits] = together(ctx, asTensor(ctx, input, resultType(ctx, [input])), boundaries)
-    return placesIn(limits, x, right)
-  }))
-define({ names: 'searchsorted', homes: ['torch'], doc: 'Where elements would have to be inserted in a sorted sequence to keep it sorted' },
-  signature({ sorted_sequence: tensor, input: operand, out_int32: rightEdge, right: rightEdge, side: optional(oneOf('left', 'right')) }, ({ sorted_sequence: sequence, input, right, side }, ctx) => {
-    const given = asTensor(ctx, input, resultType(ctx, [input]))
-    const batch = sequence.shape.slice(0, -1)
-    if (sequence.shape.length !== 1 && !sameShape(batch, given.shape.slice(0, -1))) fail(ctx, 'shape_mismatch', `searchsorted(): shapes ${showShape(sequence.shape)} and ${showShape(given.shape)} differ before the last dimension`)
-    const [x, limits] = together(ctx, given, sequence)
-    return placesIn(limits, x, right || side === 'right')
-  }))
-
-/** In one dtype. */
-function together(ctx: TraceContext, x: Value, limits: Value): [Value, Value] {
-  const type = resultType(ctx, [x, limits])
-  return [ew.cast(x, type), ew.cast(limits, type)]
-}
