@@ -31,16 +31,16 @@ function requestOf(i: number): { readonly path: string; readonly body: string; r
     case 6:
       return { path: 'backward', body: '{"model": {' }
     case 7:
-      // A structure of its own in most of them.
+      // Structures of their own, as in two cases below: the cache of programs is full after the first thousand requests.
       return { path: 'backward', body: JSON.stringify({ ...program, loss: `((y_hat - y).pow(2) * ${i % 5000}).mean()` }) }
     case 8:
       return { path: 'forward', body: JSON.stringify({ model: { forward: 'y_hat = x * 2' }, data: { x: Array.from({ length: i % 96 === 8 ? 30_000 : 300 }, (_, k) => k / 7) } }) }
     case 9:
-      return { path: 'hessian', body: JSON.stringify(program) }
+      return { path: 'hessian', body: JSON.stringify({ ...program, loss: `(y_hat - y).pow(2).mean() * ${i % 5000}` }) }
     case 10:
       return { path: 'train', body: JSON.stringify({ ...layers, optimizer: { type: 'SGD', lr: 0.01 }, steps: 5, report: { state: 'safetensors', gradients: 'norms' } }) }
     default:
-      return { path: 'backward', body: JSON.stringify({ ...notebook, optimizer: undefined }) }
+      return { path: 'backward', body: JSON.stringify({ ...notebook, loss: `(y_hat - y)**2 / ${1 + (i % 5000)}`, optimizer: undefined }) }
   }
 }
 
