@@ -1,6 +1,6 @@
 /** Weights that come in and go out: states as safetensors files, and all that does not fit a model. */
 import { readFileSync } from 'node:fs'
-import { safetensors } from '@jax-js/loaders'
+import { safetensors as reader } from '@jax-js/loaders'
 import { describe, expect, it } from 'vitest'
 import { trainResponse } from '../../src/responses.ts'
 import { bytesOf, expectProblem, notebook, useService, untimed } from '../service.ts'
@@ -70,7 +70,7 @@ describe('a state that goes out', () => {
     it(`${dtype}: a reader that is not ours finds the same tensors in the file`, async () => {
       const { body: bytes } = await service.post('/v1/train', run(dtype), { accept: 'application/octet-stream' }).buffer(true).parse(bytesOf)
       const { body: json } = await service.post('/v1/train', run(dtype, { report: { tensors: 'flat' } }))
-      const { tensors } = safetensors.parse(new Uint8Array(bytes as Buffer))
+      const { tensors } = reader.parse(new Uint8Array(bytes as Buffer))
       const read = Object.fromEntries(Object.entries(tensors).map(([name, { dtype: type, shape, data }]) => [name, { data: Array.from(data as Float32Array, Number), shape, dtype: { F32: 'float32', F64: 'float64' }[type as 'F32' | 'F64'] }]))
       const written = (json as { state: Record<string, { data: number[] }> }).state
       // A float32 is written as the shortest decimal that reads back the same.
