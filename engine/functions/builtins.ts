@@ -99,7 +99,8 @@ function keyed(ctx: TraceContext, name: string, items: readonly Dynamic[], key: 
 }
 
 function orderOf(ctx: TraceContext, name: string, a: Dynamic, b: Dynamic): number {
-  return compareOrder(a, b) ?? fail(ctx, 'bad_argument', `${name}() takes what has an order while the program is followed, got ${describe(a)} and ${describe(b)}; for tensors use torch.${name === 'sorted' ? 'sort' : name}`)
+  const known = !(a instanceof Tensor || b instanceof Tensor)
+  return compareOrder(a, b) ?? fail(ctx, 'bad_argument', `${name}(): ${describe(a)} and ${describe(b)} have no order${known ? '' : ' while the program is followed; torch.sort orders the numbers of a tensor'}`)
 }
 
 builtin('sorted', 'The items in order, as a list', signature({ iterable: sequence, key: withDefault<Dynamic>(anything, none, 'None'), reverse: withDefault(boolean, false, 'False') }, ({ iterable, key, reverse }, ctx) => {
@@ -190,13 +191,14 @@ builtin('round', 'A number rounded to so many digits, halves to even', signature
   return { static: ndigits === undefined || whole ? int(result + 0) : float(result) }
 }))
 
-function numberOfTensor(ctx: TraceContext, name: string, x: Tensor): number {
+/** The number, or, where it is only known when the program runs, a 0-d tensor through which no gradient flows. */
+function numberOfTensor(ctx: TraceContext, name: string, x: Tensor): number | Value {
   if (numel(x.value.shape) !== 1) fail(ctx, 'bad_argument', `${name}() of a tensor: one element expected, got ${describe(x)}`)
-  return knownNumber(x.value) ?? fail(ctx, 'value_dependent', `${name}() of a tensor: its number is only known when the program runs; a 0-d tensor takes part in arithmetic as a number does`)
+  return knownNumber(x.value) ?? ew.detach(reshape(x.value, []))
 }
 
-/** A number, or the word for an infinity or NaN. */
-function toFloat(ctx: TraceContext, x: Dynamic, name: string): number {
+/** A number, the number of a tensor, or the word for an infinity or NaN. */
+function toFloat(ctx: TraceContext, x: Dynamic, name: string): number | Value {
   if (x instanceof Tensor) return numberOfTensor(ctx, name, x)
   if (x.kind === 'number') return x.value
   if (x.kind === 'boolean') return Number(x.value)
@@ -209,19 +211,15 @@ function toFloat(ctx: TraceContext, x: Dynamic, name: string): number {
   return fail(ctx, 'bad_argument', `${name}() takes a number${name === 'float' ? " or a text such as '-inf'" : ''}, got ${describe(x)}`)
 }
 
-/** A number that is only known when the program runs stays a 0-d tensor, through which no gradient flows. */
-function unknownNumber(x: Dynamic): Value | undefined {
-  return x instanceof Tensor && numel(x.value.shape) === 1 && knownNumber(x.value) === undefined ? ew.detach(reshape(x.value, [])) : undefined
-}
-
 builtin('float', 'A Python float', signature({ x: anything }, ({ x }, ctx) => {
-  const unknown = unknownNumber(x)
-  return unknown ? (isFloat(unknown.dtype) ? unknown : ew.cast(unknown, ctx.dtype)) : { static: float(toFloat(ctx, x, 'float')) }
+  const found = toFloat(ctx, x, 'float')
+  if (typeof found === 'number') return { static: float(found) }
+  return isFloat(found.dtype) ? found : ew.cast(found, ctx.dtype)
 }))
 builtin('int', 'A Python int, rounded toward 0', signature({ x: anything }, ({ x }, ctx) => {
-  const unknown = unknownNumber(x)
-  if (unknown) return ew.cast(unknown, 'int64')
-  const value = Math.trunc(toFloat(ctx, x, 'int'))
+  const found = toFloat(ctx, x, 'int')
+  if (typeof found !== 'number') return ew.cast(found, 'int64')
+  const value = Math.trunc(found)
   if (!Number.isSafeInteger(value)) fail(ctx, 'bad_argument', `int() of ${value}`)
   return { static: int(value + 0) }
 }))

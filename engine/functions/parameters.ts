@@ -24,8 +24,8 @@ export interface Kind<T> {
 }
 
 function expected(ctx: TraceContext, what: string, type: string, got: Dynamic): never {
-  if (got instanceof Tensor && /^(an int|a number)$/.test(type)) {
-    fail(ctx, numel(got.value.shape) === 1 ? 'value_dependent' : 'bad_argument', `${what}: ${type} expected, got a ${describe(got)}, whose number is only known when the program runs`)
+  if (/^(an int|a number)$/.test(type) && got instanceof Tensor && numel(got.value.shape) === 1 && knownNumber(got.value) === undefined) {
+    fail(ctx, 'value_dependent', `${what}: ${type} expected, got ${describe(got)}, whose number is only known when the program runs`)
   }
   return fail(ctx, 'bad_argument', `${what}: ${type} expected, got ${describe(got)}`)
 }

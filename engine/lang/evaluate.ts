@@ -211,7 +211,7 @@ export class Evaluator {
       if (!(value instanceof Tensor) && value.kind === 'number' && value.whole) return value.value
       this.state.at(expression.at)
       if (value instanceof Tensor && value.value.dtype === 'int64' && numel(value.value.shape) === 1) {
-        return knownNumber(value.value) ?? fail(this.#ctx, 'value_dependent', 'a slice up to a number that is only known when the program runs has a shape that depends on it; use index_select with torch.arange, or a mask in torch.where')
+        return knownNumber(value.value) ?? fail(this.#ctx, 'value_dependent', 'the bound of a slice is only known when the program runs, and the shape would depend on it; use index_select with torch.arange, or a mask in torch.where')
       }
       return fail(this.#ctx, 'bad_index', `a slice takes ints, got ${describe(value)}`)
     }

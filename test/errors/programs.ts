@@ -145,6 +145,7 @@ export const programs: readonly (readonly string[])[] = [
   ['y = x[::-1]'],
   ['y = [1, 2][::0]'],
   ['y = x[1.5:]'],
+  ['y = v[:n]'],
   ['y = x[[0.5]]'],
   ['y = x[[5]]'],
   ['y = x[[[0, 1]]]'],
