@@ -147,6 +147,6 @@ function change(ctx: TraceContext, tensor: Tensor, value: Value, flows: boolean,
 
 /** What a layer gives, which with `inplace` takes the place of its input. */
 export function changedByLayer(ctx: TraceContext, options: Readonly<Record<string, unknown>>, given: Dynamic | undefined, result: Dynamic, shown: string): Dynamic {
-  const changes = options['inplace'] === true && given instanceof Tensor && result instanceof Tensor && result !== given && !isLeaf(given) && fitsInto(given, result)
+  const changes = options['inplace'] === true && given instanceof Tensor && result instanceof Tensor && result !== given && (isLeaf(given) || fitsInto(given, result))
   return changes ? write(ctx, given, result, `${shown}(inplace=True)`) : result
 }

@@ -10,7 +10,7 @@ export interface Construct {
 export const statements: readonly Construct[] = [
   { name: 'assignment', example: ['a = b = x * 2'] },
   { name: 'unpacking', example: ['(a, b, c), *rest = x', 'n, m = x.shape'], note: 'of tuples, lists and tensors, also nested; one name may have a star' },
-  { name: 'augmented assignment', example: ['a = x * 2', 'a += 1'], note: 'changes a tensor under all its names, as PyTorch does; of a parameter it gives a new tensor' },
+  { name: 'augmented assignment', example: ['a = x', 'a += 1'], note: 'gives the name a new value: other names and views of the tensor keep theirs; a list changes under all its names' },
   { name: 'elements', example: ['a = torch.zeros(2, 3)', 'a[0] = x[1]', 'a[:, 1] += 1', 'a[a > 2] = 0', 'hs = [x, a]', 'hs[0] = x * 2'], note: 'of tensors, lists and dictionaries' },
   { name: 'changes in place', example: ['a = x * 2', 'row = a[0]', 'row.clamp_(0, 1).mul_(3)', 'b = a + row'], note: 'methods with an underscore; views and what they are views of follow: [changes in place](in-place.md)' },
   { name: 'if, elif, else', example: ['a = x', 'if x.shape[0] > 1:', '    a = x.mean(dim=0)', 'elif x.mean() > 0:', '    a = -x'], note: 'a condition is a number, a shape, or a tensor of one element' },

@@ -7,7 +7,6 @@ import type { BinaryOperator, Import, Program, Statement } from './ast.ts'
 import { setItem } from './collections.ts'
 import { Evaluator } from './evaluate.ts'
 import { changeElements } from './elements.ts'
-import { fitsInto, isLeaf, write } from './memory.ts'
 import { attributeOf, moduleNamed } from './names.ts'
 import { binary } from './operators.ts'
 import type { Scope, TraceLimits } from './state.ts'
@@ -212,12 +211,11 @@ class Tracer {
   }
 }
 
-/** What += and its like give: a list and a tensor keep their identity, where the result fits into them; all else is a new value. */
+/** What += and its like give: a list keeps its identity, all else is a new value, which other names and views do not see. */
 function updated(ctx: TraceContext, operator: BinaryOperator, before: Dynamic, value: Dynamic): Dynamic {
   if (!(before instanceof Tensor) && before.kind === 'list' && operator === '+') {
     before.items = [...before.items, ...(itemsOf(value) ?? fail(ctx, 'bad_operand', `the operator += does not take ${describe(before)} and ${describe(value)}`))]
     return before
   }
-  const made = binary(ctx, operator, before, value)
-  return before instanceof Tensor && made instanceof Tensor && !isLeaf(before) && fitsInto(before, made) ? write(ctx, before, made, `${operator}=`) : made
+  return binary(ctx, operator, before, value)
 }

@@ -16,7 +16,7 @@ describe('what is refused', () => {
     ['F.group_norm(x, 4)', 'shape_mismatch', /the number of channels must be divisible by num_groups, got an input of shape \[5, 6\] and num_groups=4/],
     ['F.group_norm(x, 0)', 'bad_argument', /num_groups: at least 1 expected, got 0/],
     ['F.group_norm(w, 1)', 'shape_mismatch', /input needs at least 2 dimensions \(samples and channels\), got shape \[6\]/],
-    ['F.group_norm(x, 6)', 'shape_mismatch', /more than 1 value per channel expected when training, got an input of shape \[5, 6\]/],
+    ['F.group_norm(one, 6)', 'shape_mismatch', /more than 1 value per channel expected when training, got an input of shape \[1, 6\]/],
     ['F.group_norm(x, 2, five)', 'shape_mismatch', /weight: shape \[6\] expected/],
     ['F.batch_norm(one, None, None, training=True)', 'shape_mismatch', /batch_norm\(\): more than 1 value per channel expected when training, got an input of shape \[1, 6\]/],
     ['F.batch_norm(x, None, None)', 'bad_argument', /running_mean and running_var are needed when training=False/],

@@ -107,6 +107,7 @@ export const functionCalls: readonly string[] = [
   'round(x)',
   'str()',
   'torch.Generator()',
+  'F.softmax(i, 0)',
   'torch.addcdiv(i, i, i)',
   'torch.arange(-1.5)',
   "torch.arange(float('inf'))",

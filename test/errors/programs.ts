@@ -165,6 +165,7 @@ export const programs: readonly (readonly string[])[] = [
   // changes in place
   ['w.add_(1)'],
   ['w[0] = 1'],
+  ['F.relu(w, inplace=True)'],
   ['a = x.T * 2', 'b = a.contiguous()', 'a.add_(1)', 'y = b * 2'],
   ['torch.relu_(1)'],
   ['y = w * 2', 'torch.add(x, 1, out=y)'],

@@ -49,11 +49,11 @@ export function part(x: Name, w: LayerWriter, axis: number, from: number, to: nu
   return w.node('Slice', [x, w.integers([from]), w.integers([to]), w.integers([axis])])
 }
 
-/** Elements of the other end. ONNX has the mode `wrap` from operator set 19 on. */
+/** Elements of the other end of what is left after a cut. ONNX has the mode `wrap` from operator set 19 on. */
 function wrapped(x: Name, w: LayerWriter, axis: number, before: number, after: number): Name {
-  const pieces = [...(before > 0 ? [part(x, w, axis, -before, endOfAxis)] : []), x, ...(after > 0 ? [part(x, w, axis, 0, after)] : [])]
-  const whole = pieces.length === 1 ? x : w.node('Concat', pieces, { axis: int(axis) })
-  return cropped(whole, w, axis, Math.max(-before, 0), Math.max(-after, 0))
+  const left = cropped(x, w, axis, Math.max(-before, 0), Math.max(-after, 0))
+  const pieces = [...(before > 0 ? [part(left, w, axis, -before, endOfAxis)] : []), left, ...(after > 0 ? [part(left, w, axis, 0, after)] : [])]
+  return pieces.length === 1 ? left : w.node('Concat', pieces, { axis: int(axis) })
 }
 
 /** Attributes of a window. */
