@@ -61,7 +61,9 @@ export function forwardSide({ input, output, kernel, stride, dilation, before }:
 
 /** From the result back to the input. */
 export function backwardSide({ input, output, kernel, stride, dilation, before }: ConvAxis): Side {
-  const parts = range(stride).flatMap((remainder) => {
+  // Of a stride beyond the input, the remainders that there are.
+  const remainders = stride <= input ? range(stride) : range(input).map((q) => (((q + before) % stride) + stride) % stride).toSorted((a, b) => a - b)
+  const parts = remainders.flatMap((remainder) => {
     const start = (((remainder - before) % stride) + stride) % stride
     const count = start < input ? Math.floor((input - 1 - start) / stride) + 1 : 0
     const first = (start + before - remainder) / stride
