@@ -1,14 +1,66 @@
-/** Memory outside the JavaScript heap, such as arrays of numbers, that V8 would give back much later by itself. */
-import { setFlagsFromString } from 'node:v8'
+/** Memory that V8 would give back much later by itself: what is collected in time does not add up from request to request. */
+import { getHeapStatistics, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
-let collect: (() => void) | undefined
+interface Collection {
+  readonly type: 'major'
+  readonly execution: 'sync'
+  readonly flavor: 'regular' | 'last-resort'
+}
 
-/** Collects garbage: after something large. Takes tens of milliseconds of the calling thread. */
-export function reclaim(): void {
+let collect: ((how: Collection) => void) | undefined
+
+/** Collects the calling thread's garbage: after something large. Takes tens of milliseconds; `thorough`: twice that, and gives more back. */
+export function reclaim(thorough = false): void {
   if (!collect) {
     setFlagsFromString('--expose-gc')
-    collect = runInNewContext('gc') as () => void
+    collect = runInNewContext('gc') as (how: Collection) => void
   }
-  collect()
+  collect({ type: 'major', execution: 'sync', flavor: thorough ? 'last-resort' : 'regular' })
+}
+
+/** A thread that has had nothing to do for so long may collect. */
+const idleMs = 300
+/** Work that took longer leaves so much that it is collected at once. */
+const longMs = 100
+/** Bytes by which its heap must have grown since the last time. */
+const worthwhile = 16 * 2 ** 20
+
+/** Collects garbage when a thread's heap has grown: after work that took long, and when it has been idle for a moment. */
+export class IdleCollector {
+  readonly #isIdle: () => boolean
+  #timer: NodeJS.Timeout | undefined
+  #settled = 0
+
+  constructor(isIdle: () => boolean) {
+    this.#isIdle = isIdle
+    this.#watch()
+  }
+
+  /** Something has ended that took so long: the thread may be idle from now on. */
+  ended(ms: number): void {
+    if (ms > longMs) setImmediate(() => this.#collect(false))
+    this.#watch()
+  }
+
+  #watch(): void {
+    if (this.#timer) this.#timer.refresh()
+    else this.#timer = setTimeout(() => this.#look(), idleMs).unref()
+  }
+
+  #look(): void {
+    if (this.#isIdle()) this.#collect(true)
+  }
+
+  #collect(thorough: boolean): void {
+    if (held() < this.#settled + worthwhile) return
+    reclaim(thorough)
+    this.#settled = held()
+  }
+}
+
+/** Bytes that the thread's heap has, and those of arrays outside it. */
+function held(): number {
+  const { total_heap_size: heap, external_memory: outside } = getHeapStatistics()
+  return heap + outside
 }

@@ -1,6 +1,7 @@
 /** The process: settings, listening, signals, closing. */
 import { buildApp } from './app.ts'
 import { readConfig } from './config.ts'
+import { reclaim } from './reclaim.ts'
 
 const [major] = process.versions.node.split('.').map(Number)
 if (major! < 26) {
@@ -32,6 +33,8 @@ async function main(): Promise<void> {
 curl -s ${address}/v1/train -H 'content-type: application/json' -d '{"model":{"parameters":{"w":{"value":1.0}},"forward":"y_hat = w * x"},"loss":"(y_hat - y)**2","data":{"x":1.0,"y":2.0},"optimizer":{"type":"SGD","lr":0.01},"steps":3}'
 
 `)
+  // What the start needed is not needed any more.
+  setTimeout(() => reclaim(true), 1000).unref()
 }
 
 main().catch((error: unknown) => {

@@ -36,6 +36,11 @@ export class Turns {
     return taken === 0 || taken + bytes <= this.#maxBytes
   }
 
+  /** Whether nothing runs and nothing waits. */
+  get none(): boolean {
+    return this.#runs.size === 0
+  }
+
   /** Resolves when another run has ended, or to see whether the one that waits is cancelled. */
   change(): Promise<void> {
     return new Promise((resolve) => this.#watching.push(resolve))

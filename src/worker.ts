@@ -10,7 +10,7 @@ import { runBackward, runExport, runForward, runGraph, runHessian } from './jobs
 import { Outbox } from './outbox.ts'
 import { runValidate } from './preview.ts'
 import type { FromWorker, Head, Job, ToWorker, WorkerSetup } from './protocol.ts'
-import { reclaim } from './reclaim.ts'
+import { IdleCollector, reclaim } from './reclaim.ts'
 import { selfTest } from './self-test.ts'
 import type { BackwardRequest, ExportRequest, ForwardRequest, GraphRequest, HessianRequest, TrainRequest, ValidateRequest } from './spec.ts'
 import { Helpers } from './team.ts'
@@ -163,6 +163,7 @@ async function run(job: Job, bytes: Uint8Array, ctx: Course): Promise<JobResult>
 /** Jobs that wait for the one that is under way to end, or to let others in. */
 const posted: Job[] = []
 let busy = false
+const collector = new IdleCollector(() => !busy && posted.length === 0 && turns.none)
 
 function takeUp(): void {
   const job = busy ? undefined : posted.shift()
@@ -195,8 +196,9 @@ async function handle(job: Job, release: () => void): Promise<void> {
     else outbox.end({ type: 'failed', id, message: String(error), stack: error instanceof Error ? error.stack : undefined })
   } finally {
     ctx.end()
-    if (size > reclaimBytes) setImmediate(reclaim)
+    if (size > reclaimBytes) setImmediate(() => reclaim())
     release()
+    collector.ended(performance.now() - ctx.began)
   }
 }
 
