@@ -269,6 +269,10 @@ export function clamp(ctx: TraceContext, input: Value, min: TensorOrNumber | und
   const given = [input, min, max].filter((x) => x !== undefined)
   const [x, ...limits] = broadcast(ctx, given)
   let result = x!
+  if (result.dtype === 'bool') {
+    if (min !== undefined) result = ew.logicalOr(result, limits.shift()!)
+    return max === undefined ? result : ew.logicalAnd(result, limits.shift()!)
+  }
   if (min !== undefined) {
     const low = limits.shift()!
     result = ew.where(ew.ge(result, low), result, ew.where(ew.lt(result, low), low, ew.detach(ew.maximum(result, low))))
