@@ -9,6 +9,11 @@ export function repeat(f: FunctionBody, count: number, body: () => void): void {
   const counter = f.local('i32')
   f.i32(count)
   f.set(counter)
+  countDown(f, counter, body)
+}
+
+/** A loop of as many rounds as the counter says, at least one. */
+function countDown(f: FunctionBody, counter: Local, body: () => void): void {
   f.loop()
   body()
   f.get(counter)
@@ -55,14 +60,7 @@ export function repeatRange(f: FunctionBody, body: () => void, most?: number): v
   f.op('i32.sub')
   f.tee(counter)
   f.if()
-  f.loop()
-  body()
-  f.get(counter)
-  f.i32(1)
-  f.op('i32.sub')
-  f.tee(counter)
-  f.brIf(0)
-  f.op('end')
+  countDown(f, counter, body)
   f.op('end')
 }
 
