@@ -3,6 +3,7 @@ import { showShape } from '../errors.ts'
 import { printValue } from '../ir/print.ts'
 import type { Value } from '../ir/value.ts'
 import { byteSize, numel } from '../ir/value.ts'
+import type { Access, LoopKernel } from './lower.ts'
 import type { MemoryPlan } from './memory.ts'
 import type { Kernel } from './schedule.ts'
 
@@ -10,13 +11,12 @@ export interface KernelInfo {
   readonly title: string
   /** Arithmetic operations of a run; a function like exp counts as one. */
   readonly operations: number
-  /** Bytes of the buffers that it reads and writes, each once. */
+  /** Bytes that it reads and writes, each once. */
   readonly bytes: number
 }
 
 export function kernelInfo(kernel: Kernel): KernelInfo {
-  const buffers = new Set([...kernel.reads.keys(), ...kernel.writes])
-  const bytes = [...buffers].reduce((sum, { shape, dtype }) => sum + numel(shape) * byteSize[dtype], 0)
+  const bytes = bytesOf(kernel)
   if (kernel.kind === 'matmul') {
     const { m, n, k, value } = kernel
     return { title: `product ${m}x${k} @ ${k}x${n}${batchOf(value)}`, operations: 2 * numel(kernel.value.shape) * k, bytes }
@@ -27,6 +27,41 @@ export function kernelInfo(kernel: Kernel): KernelInfo {
   const operations = kernel.steps.reduce((sum, { value }) => sum + (value.op.kind === 'map' && value.op.cost === 0 ? 0 : workOf(value)), 0)
   const sizes = kernel.sizes.map((size, i) => `${size}${kernel.reduced[i] ? ' folded' : ''}`).join(' x ')
   return { title: `loop ${sizes === '' ? '1' : sizes}: ${summary(kernel.steps.map(({ value }) => value))}`, operations, bytes }
+}
+
+/** Of each buffer what is read and written: a part of it where all accesses are of parts. */
+function bytesOf(kernel: Kernel): number {
+  const counts = new Map<Value, number>()
+  const count = (base: Value, elements: number): void => {
+    counts.set(base, Math.min(numel(base.shape), (counts.get(base) ?? 0) + elements))
+  }
+  if (kernel.kind === 'loop') for (const { base, elements } of partsRead(kernel)) count(base, elements)
+  else if (kernel.kind === 'matmul') {
+    const { value, a, b, m, k, n } = kernel
+    const batch = numel(value.shape.slice(0, -2))
+    for (const [base, elements] of [[a.base, batch * m * k], [b.base, batch * k * n], [value, numel(value.shape)]] as const) count(base, elements)
+  } else for (const base of [...kernel.reads.keys(), ...kernel.writes]) count(base, numel(base.shape))
+  let bytes = 0
+  for (const [{ dtype }, elements] of counts) bytes += elements * byteSize[dtype]
+  return bytes
+}
+
+/** The different parts of buffers that a loop kernel reads or writes. */
+function partsRead({ steps, sizes }: LoopKernel): Iterable<{ readonly base: Value; readonly elements: number }> {
+  const parts = new Map<string, { base: Value; elements: number }>()
+  const see = ({ base, offset, strides }: Access, indexed = false): void => {
+    if ('scratch' in base) return
+    const elements = indexed ? numel(base.shape) : sizes.reduce((n, size, i) => (strides[i] === 0 ? n : n * size), 1)
+    parts.set(`${base.id} ${offset} ${strides.join()}`, { base, elements })
+  }
+  for (const { args, indexed, stores } of steps) {
+    for (const arg of args) if (arg.kind === 'load') see(arg.access)
+    for (const access of stores) see(access)
+    if (!indexed) continue
+    see(indexed.index)
+    see(indexed.target, true)
+  }
+  return parts.values()
 }
 
 /** What a kernel takes on one core, roughly: enough to say whether it is worth sharing. */

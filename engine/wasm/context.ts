@@ -19,13 +19,21 @@ export interface KernelContext {
   readonly own: ((f: FunctionBody) => void) | undefined
 }
 
-/** A kernel's function. One whose units of work do not depend on each other takes the first one and the one behind the last. */
+/** A kernel's function. One whose units of work do not depend on each other takes the first one and the one behind the last, before what else it takes. */
 export interface KernelCode {
   /** What is done once, before any unit. */
   readonly before?: FunctionBody
   readonly body: FunctionBody
-  /** 0: the function takes nothing and does all of the work. */
+  /** 0: the function does all of the work. */
   readonly units: number
+}
+
+/** A call of a kernel's function for all of its work: units, if there are any, and what else it takes. */
+export interface KernelCall {
+  readonly before: number | undefined
+  readonly index: number
+  readonly units: number
+  readonly arguments: readonly number[]
 }
 
 /** Vectors of a block, and how many lanes of the last one count (0: all). */

@@ -3,7 +3,7 @@ import type { DType } from '../ir/value.ts'
 import { byteSize } from '../ir/value.ts'
 import type { Access } from '../passes/lower.ts'
 import type { KernelBody } from './body.ts'
-import type { Block, KernelContext } from './context.ts'
+import type { Block } from './context.ts'
 import type { FunctionBody, Local } from './encode.ts'
 import type { Pointers } from './pointers.ts'
 
@@ -21,16 +21,14 @@ export class LaneMemory {
   readonly #f: FunctionBody
   readonly #body: KernelBody
   readonly #pointers: Pointers
-  readonly #context: KernelContext
   readonly #lanes: 2 | 4
   #vector: Local | undefined
   #address: Local | undefined
 
-  constructor(f: FunctionBody, body: KernelBody, pointers: Pointers, context: KernelContext) {
+  constructor(f: FunctionBody, body: KernelBody, pointers: Pointers) {
     this.#f = f
     this.#body = body
     this.#pointers = pointers
-    this.#context = context
     this.#lanes = body.kernel.lanes
   }
 
@@ -244,7 +242,7 @@ export class LaneMemory {
 
   #addressing(access: Access, unit: number): PushAddress {
     const f = this.#f
-    const base = this.#context.address(access.base) + access.offset * unit
+    const base = this.#pointers.constant(access, unit)
     const laneStride = this.#laneStride(access)
     if (this.#pointers.runsBackwards(access, unit) || laneStride < 0) {
       return (bytes) => {
@@ -274,7 +272,7 @@ export class LaneMemory {
       f.get(pointer)
       f.op('i32.add')
     }
-    f.i32(this.#context.address(indexed.target.base) + indexed.target.offset * unit + bytes)
+    f.i32(this.#pointers.constant(indexed.target, unit) + bytes)
     f.op('i32.add')
   }
 

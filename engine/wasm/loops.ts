@@ -14,6 +14,7 @@ import { repeatRange } from './control.ts'
 import type { Block, KernelCode, KernelContext } from './context.ts'
 import type { Local } from './encode.ts'
 import { FunctionBody } from './encode.ts'
+import type { Form } from './forms.ts'
 import { LocalPool } from './instruction.ts'
 import { LaneMemory } from './lanes.ts'
 import { Pointers } from './pointers.ts'
@@ -25,9 +26,12 @@ const endUnit: Local = 1
 /** Iterations after which a float sum moves on to fresh accumulators, so that long sums stay accurate. */
 const cascadeBlock = 256
 
-/** With `ranged` the work is cut into units where it can be: rounds of the outermost loop. */
-export function emitLoop(kernel: LoopKernel, context: KernelContext, ranged: boolean): KernelCode {
-  return new LoopEmitter(kernel, context, ranged).emit()
+/**
+ * With `ranged` the work is cut into units where it can be: rounds of the outermost loop. The function of a form has
+ * parameters behind those: how far the buffers lie.
+ */
+export function emitLoop(kernel: LoopKernel, context: KernelContext, ranged: boolean, form?: Form): KernelCode {
+  return new LoopEmitter(kernel, context, ranged, form).emit()
 }
 
 /** A sum's accumulators are emptied into totals now and then. */
@@ -49,15 +53,16 @@ class LoopEmitter {
   /** Rounds of the outermost loop that can be done in any order, by any thread; 0 where the kernel is one piece. */
   readonly units: number
 
-  constructor(kernel: LoopKernel, context: KernelContext, ranged: boolean) {
+  constructor(kernel: LoopKernel, context: KernelContext, ranged: boolean, form: Form | undefined) {
     this.kernel = kernel
     this.context = context
     this.body = new KernelBody(kernel)
     this.vectors = this.#chooseVectors()
     this.units = ranged && this.#divisible() ? this.#rounds() : 0
-    this.f = new FunctionBody(this.units > 0 ? ['i32', 'i32'] : [])
-    this.pointers = new Pointers(this.f, this.body, this.vectors, context.own)
-    const memory = new LaneMemory(this.f, this.body, this.pointers, context)
+    const range = this.units > 0 ? 2 : 0
+    this.f = new FunctionBody(Array.from({ length: range + (form?.parameters ?? 0) }, () => 'i32' as const))
+    this.pointers = new Pointers(this.f, this.body, this.vectors, context, form?.moves, range)
+    const memory = new LaneMemory(this.f, this.body, this.pointers)
     const pool = new LocalPool(this.f)
     this.accumulators = new Accumulators(this.f, pool, this.vectors, context)
     this.code = new BlockCode(this.f, this.body, memory, this.accumulators, pool, context)

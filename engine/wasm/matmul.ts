@@ -16,9 +16,7 @@ import { advance, increment, repeat, repeatRange } from './control.ts'
 import { packPanel, packRows } from './packing.ts'
 import { tileBody } from './tile.ts'
 
-/** Addresses in bytes. */
 export interface MatmulPlan extends ProductShape {
-  readonly addresses: { readonly a: number; readonly b: number; readonly c: number }
   /** Sizes of the batch axes, with the operands' strides over them. C is row-major. */
   readonly batch: readonly { readonly size: number; readonly a: number; readonly b: number }[]
   /** Room for what is packed, in each thread's own memory. */
@@ -29,8 +27,9 @@ export interface MatmulPlan extends ProductShape {
 }
 
 /**
- * Adds the functions of the product to `module`; gives the one that computes it. With `ranged` its units of work are
- * the rounds of the outermost batch axis, blocks of rows where A is packed, or else the panels of columns.
+ * Adds the functions of the product to `module`; gives the one that computes it, whose last parameters are the addresses
+ * of A, B and C. With `ranged` its units of work are the rounds of the outermost batch axis, blocks of rows where A is
+ * packed, or else the panels of columns.
  */
 export function emitMatmul(module: ModuleBuilder, plan: MatmulPlan, ranged: boolean): KernelCode {
   return new MatmulEmitter(module, plan, ranged).emit()
@@ -68,14 +67,8 @@ class MatmulEmitter {
 
   emit(): KernelCode {
     const { plan, ranged } = this
-    const f = new FunctionBody(ranged ? ['i32', 'i32'] : [])
-    const { a, b, c } = plan.addresses
-    const places = [a, b, c].map((address) => {
-      const local = f.local('i32')
-      f.i32(address)
-      f.set(local)
-      return local
-    }) as [Local, Local, Local]
+    const f = new FunctionBody(ranged ? ['i32', 'i32', 'i32', 'i32', 'i32'] : ['i32', 'i32', 'i32'])
+    const places: Places = ranged ? [2, 3, 4] : [0, 1, 2]
     const [outermost] = plan.batch
     if (outermost) {
       this.#batches(f, places)

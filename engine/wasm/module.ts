@@ -7,13 +7,16 @@ import type { MemoryPlan } from '../passes/memory.ts'
 import { bufferBytes, faultAddress } from '../passes/memory.ts'
 import type { MatmulKernel, MatrixOperand } from '../passes/product.ts'
 import type { Kernel, RoutineKernel, Schedule } from '../passes/schedule.ts'
-import type { KernelCode, KernelContext } from './context.ts'
+import type { KernelCall, KernelCode, KernelContext } from './context.ts'
 import { emitConvolution, emitPool, isConvolution, isPool } from './convolution.ts'
 import type { Local } from './encode.ts'
 import { FunctionBody, ModuleBuilder } from './encode.ts'
+import type { Form } from './forms.ts'
+import { formsOf } from './forms.ts'
 import { scalarBody } from './scalar.ts'
 import type { ScalarName } from './scalar.ts'
 import { emitLoop } from './loops.ts'
+import type { MatmulPlan } from './matmul.ts'
 import { emitMatmul } from './matmul.ts'
 import { emitRoutine } from './routine.ts'
 import { Threads, programShift } from './threads.ts'
@@ -61,11 +64,8 @@ export interface StepPlan {
 /** Most pages of a memory, as the specification has it. */
 export const maxPages = 65536
 
-/** One kernel: its function, and how many units it can be cut into; `shared` lets other threads do parts of it. */
-interface Call {
-  readonly before: number | undefined
-  readonly index: number
-  readonly units: number
+interface Call extends KernelCall {
+  /** A function that lets other threads do parts of it. */
   readonly shared: number | undefined
 }
 
@@ -93,13 +93,11 @@ export function emitStep(step: StepPlan): Uint8Array<ArrayBuffer> {
     pairAddress: step.memory.pairAddress,
     own: step.parts && ((f) => f.globalGet(0)),
   }
+  const functions = new KernelFunctions(module, context, step)
   const calls = step.plan.kernels.map((kernel, i): Call => {
-    const wanted = step.parts?.[i] ?? 1
-    const code = kernelCode(kernel, module, context, step, wanted > 1)
-    const index = module.add(code.body)
-    const parts = Math.min(wanted, code.units)
-    const before = code.before && module.add(code.before)
-    return { before, index, units: code.units, shared: threads && parts > 1 ? threads.share(code, index, parts) : undefined }
+    const call = functions.call(kernel)
+    const parts = Math.min(step.parts?.[i] ?? 1, call.units)
+    return { ...call, shared: threads && parts > 1 ? threads.share(call, parts) : undefined }
   })
   if (step.exportKernels) for (const [i, call] of calls.entries()) module.export(`kernel ${i}`, wholeKernel(module, call))
   module.export('run', module.add(runLoop(step, calls)))
@@ -112,40 +110,73 @@ function found(map: ReadonlyMap<Access['base'], number>, base: Access['base']): 
   return value
 }
 
-function kernelCode(kernel: Kernel, module: ModuleBuilder, context: KernelContext, step: StepPlan, ranged: boolean): KernelCode {
-  if (kernel.kind === 'loop') return emitLoop(kernel, context, ranged)
-  return kernel.kind === 'matmul' ? matmulCode(module, kernel, context, step, ranged) : routineCode(module, kernel, context, step, ranged)
+/** Adds the kernels' functions to a module; kernels of one form share theirs. */
+class KernelFunctions {
+  readonly #module: ModuleBuilder
+  readonly #context: KernelContext
+  readonly #step: StepPlan
+  readonly #ranged: ReadonlySet<Kernel>
+  readonly #forms: ReadonlyMap<Kernel, Form>
+  readonly #known = new Map<unknown, Omit<KernelCall, 'arguments'>>()
+
+  constructor(module: ModuleBuilder, context: KernelContext, step: StepPlan) {
+    this.#module = module
+    this.#context = context
+    this.#step = step
+    const { kernels } = step.plan
+    this.#ranged = new Set(kernels.filter((_, i) => (step.parts?.[i] ?? 1) > 1))
+    const loops = kernels.filter((kernel) => kernel.kind === 'loop')
+    this.#forms = formsOf(loops, (kernel) => (this.#ranged.has(kernel) ? 'ranged' : 'whole'), context.address)
+  }
+
+  call(kernel: Kernel): KernelCall {
+    const ranged = this.#ranged.has(kernel)
+    if (kernel.kind === 'routine') return { ...this.#once(kernel, () => this.#routine(kernel, ranged)), arguments: [] }
+    if (kernel.kind === 'matmul') return this.#product(kernel, ranged)
+    const form = this.#forms.get(kernel)
+    const code = this.#once(form ?? kernel, () => emitLoop(form?.first ?? kernel, this.#context, ranged, form))
+    return { ...code, arguments: form?.distances.get(kernel) ?? [] }
+  }
+
+  #product({ value, a, b, reads: _reads, writes: _writes, ...shape }: MatmulKernel, ranged: boolean): KernelCall {
+    const address = ({ base, offset }: MatrixOperand): number => this.#context.address(base) + offset * byteSize[shape.dtype]
+    const strides = ({ row, column }: MatrixOperand): MatmulPlan['a'] => ({ row, column })
+    const plan = { ...shape, a: strides(a), b: strides(b) }
+    const { memory, wide } = this.#step
+    const code = this.#once(JSON.stringify([ranged, plan]), () => emitMatmul(this.#module, { ...plan, workspace: memory.workspace, own: this.#context.own, wide }, ranged))
+    return { ...code, arguments: [address(a), address(b), this.#context.address(value)] }
+  }
+
+  #routine({ value, op, scratches }: RoutineKernel, ranged: boolean): KernelCode {
+    const bases = [...value.inputs.map((input) => this.#step.fusion.layouts.of(input).base), value, ...scratches.map(({ scratch }) => scratch)]
+    const addresses = bases.map((base) => this.#context.address(base))
+    if (isConvolution(op)) return emitConvolution(this.#module, value, op, addresses, { wide: this.#step.wide, own: this.#context.own }, ranged)
+    return { body: isPool(value, op) ? emitPool(value, op, addresses) : emitRoutine(value, op, addresses), units: 0 }
+  }
+
+  #once(key: unknown, make: () => KernelCode): Omit<KernelCall, 'arguments'> {
+    let known = this.#known.get(key)
+    if (!known) {
+      const { before, body, units } = make()
+      known = { index: this.#module.add(body), before: before && this.#module.add(before), units }
+      this.#known.set(key, known)
+    }
+    return known
+  }
 }
 
 /** The function that does all of a kernel. */
 function wholeKernel(module: ModuleBuilder, call: Call): number {
-  if (call.units === 0 && call.before === undefined) return call.index
+  if (call.units === 0 && call.before === undefined && call.arguments.length === 0) return call.index
   const f = new FunctionBody()
   callWhole(f, call)
   return module.add(f)
 }
 
-function callWhole(f: FunctionBody, { before, index, units }: Call): void {
+function callWhole(f: FunctionBody, { before, index, units, arguments: rest }: Call): void {
   if (before !== undefined) f.call(before)
-  if (units > 0) {
-    f.i32(0)
-    f.i32(units)
-  }
+  for (const argument of [...(units > 0 ? [0, units] : []), ...rest]) f.i32(argument)
   f.call(index)
-}
-
-function routineCode(module: ModuleBuilder, kernel: RoutineKernel, context: KernelContext, step: StepPlan, ranged: boolean): KernelCode {
-  const { value, op, scratches } = kernel
-  const bases = [...value.inputs.map((input) => step.fusion.layouts.of(input).base), value, ...scratches.map(({ scratch }) => scratch)]
-  const addresses = bases.map((base) => found(step.memory.addresses, base))
-  if (isConvolution(op)) return emitConvolution(module, value, op, addresses, { wide: step.wide, own: context.own }, ranged)
-  return { body: isPool(value, op) ? emitPool(value, op, addresses) : emitRoutine(value, op, addresses), units: 0 }
-}
-
-function matmulCode(module: ModuleBuilder, kernel: MatmulKernel, context: KernelContext, step: StepPlan, ranged: boolean): KernelCode {
-  const address = ({ base, offset }: MatrixOperand): number => context.address(base) + offset * byteSize[kernel.dtype]
-  const addresses = { a: address(kernel.a), b: address(kernel.b), c: context.address(kernel.value) }
-  return emitMatmul(module, { ...kernel, addresses, workspace: step.memory.workspace, own: context.own, wide: step.wide }, ranged)
 }
 
 function runLoop(step: StepPlan, calls: readonly Call[]): FunctionBody {

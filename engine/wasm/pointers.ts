@@ -1,18 +1,22 @@
 /**
  * Byte offsets that move with the loops. Accesses with the same strides share one pointer local per loop; the
- * address of a buffer is a constant offset of the instruction.
+ * address of a buffer is a constant offset of the instruction, or such a one and a parameter of the function.
  */
 import { byteSize } from '../ir/value.ts'
 import type { DType } from '../ir/value.ts'
 import type { Access } from '../passes/lower.ts'
 import type { KernelBody } from './body.ts'
+import type { KernelContext } from './context.ts'
 import type { FunctionBody, Local } from './encode.ts'
+import type { Move } from './forms.ts'
 
 interface PointerClass {
   /** Bytes per loop. */
   readonly strides: readonly number[]
   /** Whether the offsets begin at the thread's own memory. */
   readonly own: boolean
+  /** The parameter that they begin at. */
+  readonly parameter: Local | undefined
   readonly sections: Set<number>
   readonly locals: Local[]
 }
@@ -25,14 +29,18 @@ export class Pointers {
   readonly #byAccess = new Map<Access, Map<number, PointerClass>>()
   readonly #free: Local[] = []
 
-  /** Pushes where the thread's own memory lies, where there are threads. */
-  readonly #pushOwn: ((f: FunctionBody) => void) | undefined
+  readonly #context: KernelContext
+  readonly #moves: ReadonlyMap<Access, Move> | undefined
+  readonly #firstParameter: Local
 
-  constructor(f: FunctionBody, body: KernelBody, vectors: number, own: ((f: FunctionBody) => void) | undefined) {
+  /** `moves`: of the form that the function is for, whose parameters begin at `firstParameter`. */
+  constructor(f: FunctionBody, body: KernelBody, vectors: number, context: KernelContext, moves: ReadonlyMap<Access, Move> | undefined, firstParameter: Local) {
     this.#f = f
     this.#body = body
     this.#vectors = vectors
-    this.#pushOwn = own
+    this.#context = context
+    this.#moves = moves
+    this.#firstParameter = firstParameter
     for (const reg of body.builder.regs) {
       if (reg.instruction.kind !== 'extern') continue
       const extern = body.externs[reg.instruction.id]!
@@ -57,11 +65,13 @@ export class Pointers {
     const blocked = 'scratch' in access.base && !this.#body.sections.inner
     const bytes = blocked ? unit * this.#body.kernel.lanes * this.#vectors : unit
     const strides = access.strides.map((stride) => stride * bytes)
-    const own = 'scratch' in access.base && this.#pushOwn !== undefined
-    const key = `${own} ${strides.join()}`
+    const own = 'scratch' in access.base && this.#context.own !== undefined
+    const move = this.#moves?.get(access)
+    const parameter = move && this.#firstParameter + move.parameter
+    const key = `${own} ${parameter} ${strides.join()}`
     let found = this.#classes.get(key)
     if (!found) {
-      found = { strides, own, sections: new Set(), locals: [] }
+      found = { strides, own, parameter, sections: new Set(), locals: [] }
       this.#classes.set(key, found)
     }
     found.sections.add(section)
@@ -71,16 +81,29 @@ export class Pointers {
 
   /** The local that holds the moving part of the access's address here, or undefined where it does not move. */
   of(access: Access, unit: number): Local | undefined {
-    return this.#class(access, unit).locals.at(-1)
+    const { locals, parameter } = this.#class(access, unit)
+    return locals.at(-1) ?? parameter
   }
 
   /** Pushes the moving part of the access's address. */
   push(access: Access, unit: number): void {
-    const { locals, own } = this.#class(access, unit)
-    const local = locals.at(-1)
+    this.#push(this.#class(access, unit))
+  }
+
+  #push({ locals, own, parameter }: PointerClass): void {
+    const local = locals.at(-1) ?? parameter
     if (local !== undefined) this.#f.get(local)
-    else if (own) this.#pushOwn!(this.#f)
+    else if (own) this.#context.own!(this.#f)
     else this.#f.i32(0)
+    if (own && locals.length === 0 && parameter !== undefined) {
+      this.#context.own!(this.#f)
+      this.#f.op('i32.add')
+    }
+  }
+
+  /** The part that does not move: the address of the access's first element. */
+  constant(access: Access, unit: number): number {
+    return this.#context.address(access.base) + access.offset * unit + (this.#moves?.get(access)?.shift ?? 0)
   }
 
   /** Whether the offset can be negative, so that the address must be computed with wrap-around. */
@@ -102,11 +125,9 @@ export class Pointers {
     const moving = [...this.#classes.values()].filter(
       ({ strides, sections }) => strides[loop] !== 0 && [...sections].some((section) => section >= from && section <= to),
     )
-    for (const { locals, own, strides } of moving) {
-      const outer = locals.at(-1)
-      if (outer !== undefined) this.#f.get(outer)
-      else if (own) this.#pushOwn!(this.#f)
-      else this.#f.i32(0)
+    for (const pointers of moving) {
+      const { locals, strides } = pointers
+      this.#push(pointers)
       if (begin) {
         this.#f.get(begin.first)
         this.#f.i32(strides[loop]! * begin.step)

@@ -11,7 +11,7 @@
  *   finished  parts that helpers have done of the kernel that is offered
  */
 import { threadAddresses } from '../passes/memory.ts'
-import type { KernelCode } from './context.ts'
+import type { KernelCall } from './context.ts'
 import type { ModuleBuilder } from './encode.ts'
 import { FunctionBody } from './encode.ts'
 
@@ -36,7 +36,7 @@ export class Threads {
   }
 
   /** A function that does a kernel in `parts`; its parameter is the program, shifted to its place in the word. */
-  share({ units }: KernelCode, index: number, parts: number): number {
+  share({ index, units, arguments: rest }: KernelCall, parts: number): number {
     const part = new FunctionBody(['i32'])
     for (const next of [0, 1]) {
       part.get(0)
@@ -47,6 +47,7 @@ export class Threads {
       part.i32(parts)
       part.op('i32.div_u')
     }
+    for (const argument of rest) part.i32(argument)
     part.call(index)
     const kernel = this.#module.tabulate(this.#module.add(part))
     const f = new FunctionBody(['i64'])

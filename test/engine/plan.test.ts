@@ -202,6 +202,20 @@ describe('plans as text', () => {
   }
 })
 
+describe('functions of kernels', () => {
+  it('are shared where kernels differ in addresses only', () => {
+    const graph = new Graph()
+    const [a, b] = [input(graph, 'a', [40, 30], 'float32'), input(graph, 'b', [40, 30], 'float32')]
+    const [w, v] = [input(graph, 'w', [30, 30], 'float32'), input(graph, 'v', [40, 30], 'float32')]
+    const bytesOf = (steps: number): number => {
+      let x = a
+      for (let i = 0; i < steps; i++) x = ew.mul(ew.tanh(matmul(ew.add(x, i % 2 === 0 ? b : v), w)), ew.sigmoid(x))
+      return compile(stepOf([x])).wasmBytes
+    }
+    expect(bytesOf(40) - bytesOf(20)).toBeLessThan((bytesOf(2) - bytesOf(1)) / 2)
+  })
+})
+
 describe('the disassembler', () => {
   it('reads every instruction that the assembler writes', () => {
     for (let seed = 1; seed <= 40; seed++) {

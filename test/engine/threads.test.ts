@@ -77,6 +77,13 @@ const runs: Readonly<Record<string, object>> = {
     optimizer: { type: 'AdamW', lr: 0.001 },
     steps: 5,
   },
+  'a recurrent layer, whose steps share functions': {
+    model: { modules: { rnn: { type: 'LSTM', input_size: 5, hidden_size: 61, batch_first: true } }, forward: 'y_hat, (h, c) = rnn(x)' },
+    loss: '(y_hat**2).mean()',
+    data: { x: Array.from({ length: 70 }, (_, i) => rows(6, 5).map((row) => row.map((v) => v * (i + 1)))) },
+    optimizer: { type: 'Adam', lr: 0.01 },
+    steps: 4,
+  },
 }
 
 describe('threads that share the work of a step', () => {
