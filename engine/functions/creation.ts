@@ -81,8 +81,8 @@ const numbersGiven: Kind<Dynamic> = { ...anything, type: 'list | Tensor', fits: 
 
 /** `torch.FloatTensor([1, 2])`, or a shape to be filled. */
 for (const [name, type] of [['Tensor', undefined], ['FloatTensor', 'float32'], ['DoubleTensor', 'float64'], ['LongTensor', 'int64'], ['IntTensor', 'int64'], ['BoolTensor', 'bool']] as const) {
-  define({ names: name, homes: ['torch'], doc: `A tensor of ${type ?? 'the default dtype'}, of the numbers or of the shape that are given` },
-    signature({ data: numbersGiven }, ({ data }, ctx) => (data instanceof Tensor ? ew.cast(data.value, type ?? ctx.dtype) : tensorOf(ctx, data, type ?? ctx.dtype))),
+  define({ names: name, homes: ['torch'], doc: type === undefined ? 'A tensor of the default dtype, of the numbers or of the shape that are given; a tensor stays itself' : `A tensor of ${type}, of the numbers or of the shape that are given` },
+    signature({ data: numbersGiven }, ({ data }, ctx) => (data instanceof Tensor ? ew.cast(data.value, type ?? data.value.dtype) : tensorOf(ctx, data, type ?? ctx.dtype))),
     signature({ size: { ...sizes, default: { value: [0], shown: '0' } } }, ({ size }, ctx) => full(ctx, size, 0, type ?? ctx.dtype)))
 }
 define({ names: 'scalar_tensor', homes: ['torch'], doc: 'A 0-d tensor of one number' },

@@ -71,7 +71,7 @@ function isClose(ctx: TraceContext, input: Value, other: Value, { rtol, atol, eq
   const [a, b] = broadcast(ctx, [input, other]) as [Value, Value]
   const equal = ew.eq(a, b)
   const same = equal_nan && isFloat(a.dtype) ? ew.logicalOr(equal, ew.logicalAnd(ew.ne(a, a), ew.ne(b, b))) : equal
-  if (a.dtype === 'bool' || (rtol === 0 && atol === 0)) return same
+  if (rtol === 0 && atol === 0) return same
   const [x, y] = [toFloat(ctx, a), toFloat(ctx, b)]
   const gap = ew.abs(ew.sub(x, y))
   const allowed = ew.add(ew.abs(ew.mul(y, rtol)), atol)

@@ -127,14 +127,16 @@ function trapezoids(ctx: TraceContext, name: string, y: Value, x: TensorOrNumber
   return { areas: mul(ctx, heights, 'kind' in x ? x : distances(ctx, name, x, y, axis)), axis }
 }
 
-/** Of points in one dimension, which lie along `axis` of y, or in as many as y has. */
+/**
+ * Of points in one dimension, which lie along `axis` of y, or in several: then along `axis` of x, counted from the first
+ * dimension even where x has more than y, as PyTorch counts it.
+ */
 function distances(ctx: TraceContext, name: string, x: Value, y: Value, axis: number): Value {
-  if (x.shape.length === 0) fail(ctx, 'shape_mismatch', `${name}(): x: a tensor of at least 1 dimension expected, got a 0-d tensor`)
-  const rank = Math.max(x.shape.length, y.shape.length)
-  const along = axis + rank - y.shape.length
-  const points = x.shape.length === 1 ? reshape(x, Array.from({ length: rank }, (_, i) => (i === along ? x.shape[0]! : 1))) : reshape(x, [...Array<number>(rank - x.shape.length).fill(1), ...x.shape])
-  if (points.shape[along] !== y.shape[axis]) fail(ctx, 'shape_mismatch', `${name}(): x of shape ${showShape(x.shape)} has not as many points as y of shape ${showShape(y.shape)} along dimension ${axis}`)
-  const [left, right] = neighbours(points, along)
+  const [rank, points] = [y.shape.length, x.shape.length]
+  if (points === 0) fail(ctx, 'shape_mismatch', `${name}(): x: a tensor of at least 1 dimension expected, got a 0-d tensor`)
+  if (points === 1 && x.shape[0] !== y.shape[axis]) fail(ctx, 'shape_mismatch', `${name}(): x of shape ${showShape(x.shape)} has not as many points as y of shape ${showShape(y.shape)} along dimension ${axis}`)
+  const shape = points === 1 ? Array.from({ length: rank }, (_, i) => (i === axis ? x.shape[0]! : 1)) : [...Array<number>(Math.max(0, rank - points)).fill(1), ...x.shape]
+  const [left, right] = neighbours(reshape(x, shape), axis)
   return sub(ctx, right, left)
 }
 
@@ -143,7 +145,7 @@ function integral(names: readonly string[], doc: string, gradFn: string, total: 
   const name = names[0]!
   const integrate = (ctx: TraceContext, y: Value, x: TensorOrNumber, along: number): Value => {
     const { areas, axis } = trapezoids(ctx, name, y, x, along)
-    return total(areas, areas.shape.length - y.shape.length + axis)
+    return total(areas, axis)
   }
   define({ names, homes: ['torch'], doc, gradFn },
     signature({ y: tensor, x: tensor, dim }, ({ y, x, dim: along }, ctx) => integrate(ctx, y, x, along)),

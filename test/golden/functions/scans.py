@@ -56,4 +56,8 @@ family.add("trapezoid/one point", "out = torch.trapezoid(a) + a[:, 0]", {"a": un
 family.add("trapezoid/no point", "out = torch.trapezoid(x) + a", {"a": uniform(3)}, {"x": uniform(3, 0)})
 for name in ("cumsum(1)", "cumprod(1)", "logcumsumexp(1)", "cummax(1)[0]", "diff()"):
     family.add(f"gradient of a gradient/{name}", [f"u = a.{name}", "d, = torch.autograd.grad((u ** 3 + u).sum(), a, create_graph=True)", "out = d"], {"a": torch.tensor([[1.5, 0.0, -2.0], [0.5, 1.5, 1.0]])})
+for name in ("trapezoid", "cumulative_trapezoid"):
+    family.add(f"{name}/x of more dimensions", f"out = torch.{name}(a, b)", {"a": uniform(2, 3), "b": uniform(3, 3, 2)})
+    family.add(f"{name}/x of more dimensions, dim", f"out = torch.{name}(a, b, dim=0)", {"a": uniform(2, 3), "b": uniform(2, 3, 3)})
+    family.add(f"{name}/points broadcast", f"out = torch.{name}(a, b)", {"a": uniform(3), "b": uniform(5, 1)})
 family.write()
