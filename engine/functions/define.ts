@@ -212,7 +212,7 @@ function asTensors(ctx: TraceContext, call: Call, gradFns: string | readonly str
     const gradFn = flows && isFloat(value.dtype) ? (isList(gradFns) ? gradFns[i]! : gradFns) : null
     const tensor = new Tensor(recorder && gradFn !== null ? recorder.own(value) : value, gradFn, gradFn !== null)
     // What is computed element by element from a transposed tensor lies as that one does.
-    if (!call.inputs.every(([, input]) => isOrdered(input))) tensor.disorder()
+    tensor.ordered = call.inputs.every(([, input]) => isOrdered(input))
     return tensor
   })
   recorder?.called(call, tensors, ctx.graph.place)

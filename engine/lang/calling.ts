@@ -13,7 +13,7 @@ export function callTorch(entry: TorchFunction, written: CallArguments, ctx: Tra
   const result = callFunction(entry, args, ctx, shown)
   const first = args.positional[0] ?? args.named.get('input')
   if (out instanceof Tensor && result instanceof Tensor) return intoOut(ctx, out, result, shown)
-  if (disordering.has(entry.name) && result instanceof Tensor && !views.has(entry.name)) result.disorder()
+  if (disordering.has(entry.name) && result instanceof Tensor && !views.has(entry.name)) result.ordered = false
   if (!(first instanceof Tensor)) return result
   if (result instanceof Tensor && result !== first && asksInPlace(entry, args) && (isLeaf(first) || fitsInto(first, result))) return write(ctx, first, result, `${shown}(inplace=True)`)
   return related(ctx, entry.name, result, first, (base, quiet) => callFunction(entry, withFirst(args, base), quiet, shown))

@@ -52,7 +52,7 @@ function detached(ctx: TraceContext, target: Tensor): Tensor {
 function reshaped(ctx: TraceContext, target: Tensor, made: Tensor, again: (base: Tensor) => Tensor, name: string): Tensor {
   const before = new Tensor(target.value, target.gradFn, target.requiresGrad)
   if (target.sharing) before.share(target.sharing)
-  if (!target.ordered) before.disorder()
+  before.ordered = target.ordered
   target.become(made.value, made.requiresGrad, made.gradFn)
   if (target !== made) related(ctx, name, target, before, again)
   return target

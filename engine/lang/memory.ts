@@ -28,7 +28,7 @@ export const disordering: ReadonlySet<string> = new Set(
 /** `result`, a tensor or several, of a function of `base`: `again` calls it with another tensor in its place. */
 export function related(ctx: TraceContext, name: string, result: Dynamic, base: Tensor, again: (base: Tensor, ctx: TraceContext) => Dynamic): Dynamic {
   const copies = copyingViews.has(name)
-  if (!copies && !views.has(name)) return result
+  if (ctx.renews || (!copies && !views.has(name))) return result
   // A copy where the elements must move: never the tensor itself.
   if (name === 'contiguous' && result === base) {
     if (!base.sharing && base.ordered) return result
@@ -38,18 +38,17 @@ export function related(ctx: TraceContext, name: string, result: Dynamic, base: 
     own.share({ base, view, again: () => (known(ctx, isRowMajor(base)) ? view(base) : undefined) })
     return own
   }
-  const quiet: TraceContext = { ...ctx, recorder: undefined, ...(ctx.gradMode && { gradMode: { ...ctx.gradMode } }) }
+  const quiet: TraceContext = { ...ctx, recorder: undefined, renews: true, ...(ctx.gradMode && { gradMode: { ...ctx.gradMode } }) }
   if (result instanceof Tensor) {
     if (result !== base) link(ctx, result, base, copies, (other) => again(other, quiet) as Tensor)
   } else {
     for (const [i, part] of (itemsOf(result) ?? []).entries()) if (part instanceof Tensor && part !== base) link(ctx, part, base, copies, (other) => itemsOf(again(other, quiet))![i] as Tensor)
   }
-  if (disordering.has(name)) for (const part of itemsOf(result) ?? [result]) if (part instanceof Tensor) part.disorder()
+  if (!base.ordered || disordering.has(name)) for (const part of itemsOf(result) ?? [result]) if (part instanceof Tensor) part.ordered = isRowMajor(part) === true
   return result
 }
 
 function link(ctx: TraceContext, tensor: Tensor, base: Tensor, copies: boolean, view: (base: Tensor) => Tensor): void {
-  if (!base.ordered) tensor.disorder()
   tensor.share({ base, view, again: () => (copies && isCopy(ctx, base, view) ? undefined : view(base)) })
 }
 

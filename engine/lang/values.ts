@@ -23,7 +23,7 @@ export class Tensor {
   #changes = 0
   #seen = 0
   /** Whether its elements surely lie in the order of their indices, as far as PyTorch's memory goes. */
-  #ordered = true
+  ordered = true
 
   constructor(value: Value, gradFn: string | null, requiresGrad: boolean) {
     this.#value = value
@@ -57,10 +57,6 @@ export class Tensor {
     return this.#sharing ? this.#sharing.base.changes : this.#changes
   }
 
-  get ordered(): boolean {
-    return this.#ordered
-  }
-
   /** From now on a tensor of its own, on another node; its views stay what they are. */
   become(value: Value, requiresGrad: boolean, gradFn: string | null = null): void {
     this.#changes = this.changes
@@ -80,10 +76,6 @@ export class Tensor {
   share(sharing: Sharing): void {
     this.#seen = sharing.base.changes
     this.#sharing = sharing
-  }
-
-  disorder(): void {
-    this.#ordered = false
   }
 
   /** A view of what was changed is found anew. */
@@ -253,6 +245,8 @@ export interface TraceContext {
   readonly live?: () => Iterable<Value>
   /** Told of leaves and calls. */
   readonly recorder?: Recorder | undefined
+  /** Whether a view is only found anew: what it shares memory with is known. */
+  readonly renews?: boolean
 }
 
 /** Throws at the place that is being traced. */
