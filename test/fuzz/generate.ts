@@ -31,17 +31,17 @@ export interface FuzzProgram {
   readonly lines: readonly Line[]
 }
 
-/** No two elements are equal: which of equal ones comes first is nobody's promise. */
-const DISTINCT = '(x.double() + torch.arange(x.numel()).reshape(x.shape) * 0.0137)'
+/** No two elements are equal: which of equal ones comes first is nobody's promise, of sort neither unless it is stable. */
+const DISTINCT = '(x.double() + torch.arange(x.numel()).reshape(x.shape) * 0.01370317)'
 
-/** Arguments that keep a function inside its domain: what is put in place of `x`. */
+/** Arguments that keep a function inside its domain: what is put in place of `x`, the first one or one that is named. */
 const domains: Readonly<Record<string, string>> = {
   log: '(x.abs() + 0.5)', log2: '(x.abs() + 0.5)', log10: '(x.abs() + 0.5)', log1p: 'x.abs()', sqrt: '(x.abs() + 0.1)', rsqrt: '(x.abs() + 0.1)',
   reciprocal: '(x.abs() + 0.5)', asin: 'torch.tanh(x * 0.5)', acos: 'torch.tanh(x * 0.5)', atanh: 'torch.tanh(x * 0.5)', arcsin: 'torch.tanh(x * 0.5)',
   arccos: 'torch.tanh(x * 0.5)', arctanh: 'torch.tanh(x * 0.5)', acosh: '(x.abs() + 1.5)', arccosh: '(x.abs() + 1.5)', logit: 'torch.sigmoid(x)', erfinv: 'torch.tanh(x * 0.5)',
   lgamma: '(x.abs() + 0.5)', digamma: '(x.abs() + 0.5)', tan: 'torch.tanh(x)', exp: 'torch.tanh(x)', exp2: 'torch.tanh(x)', expm1: 'torch.tanh(x)',
   sinh: 'torch.tanh(x)', cosh: 'torch.tanh(x)', pow: '(x.abs() + 0.5)', float_power: '(x.abs() + 0.5)', xlogy: '(x.abs() + 0.5)', binary_cross_entropy: 'torch.sigmoid(x)',
-  topk: DISTINCT, kthvalue: DISTINCT, mode: DISTINCT, kl_div: 'torch.tanh(x)', poisson_nll_loss: 'torch.tanh(x)', prod: '(x.abs() + 0.5)', cumprod: '(x.abs() + 0.5)',
+  topk: DISTINCT, kthvalue: DISTINCT, mode: DISTINCT, sort: DISTINCT, argsort: DISTINCT, msort: DISTINCT, searchsorted: 'x.sort(-1)[0]', 'bucketize.boundaries': 'x.sort(-1)[0]', kl_div: 'torch.tanh(x)', poisson_nll_loss: 'torch.tanh(x)', prod: '(x.abs() + 0.5)', cumprod: '(x.abs() + 0.5)',
 }
 
 /**
@@ -53,7 +53,12 @@ const left = new Set(
    trace gumbel_softmax rrelu multinomial manual_seed Generator get_rng_state initial_seed seed empty empty_like new_empty requires_grad_ backward retain_grad item tolist numpy half`.split(/\s+/),
 )
 
+/** Parameters that keep their defaults; `sorter` sorts only the sequence that it was made of. */
+const notDrawn = new Set(['inplace', 'requires_grad', 'sorted', 'sorter'])
+
 const numbers = ['0.5', '1.0', '2.0', '0.1', '-1.0', '1.5', '3', '0']
+/** Of norms: those that float32 has exactly, because PyTorch 1.13 holds p in it, whatever the dtype. Later versions do not. */
+const orders = numbers.map((number) => (number === '0.1' ? '0.25' : number))
 const sizes = [1, 2, 3, 4]
 
 export class Generator {
@@ -182,13 +187,14 @@ export class Generator {
     let subject = this.#variable()
     let named = false
     for (const [i, [parameter, kind]] of Object.entries(parameters).entries()) {
-      if (parameter === 'inplace' || parameter === 'requires_grad' || parameter === 'sorted' || (kind.default && !this.#chance(0.35))) {
+      if (notDrawn.has(parameter) || (kind.default && !this.#chance(0.35))) {
         named = true
         continue
       }
       const x = i === 0 ? subject : this.#variable()
       if (i === 0) subject = x
-      const text = this.#argument(parameter, kind.type, i === 0 && name in domains ? domains[name]!.replaceAll(/\bx\b/g, x) : x, subject)
+      const domain = domains[i === 0 ? name : `${name}.${parameter}`]
+      const text = this.#argument(parameter, kind.type, domain ? domain.replaceAll(/\bx\b/g, x) : x, subject)
       if (text === undefined) {
         if (!kind.default) return undefined
         named = true
@@ -215,7 +221,7 @@ export class Generator {
     if (part === 'bool') return this.#pick(['True', 'False'])
     if (part === 'torch.dtype') return this.#pick(['torch.float64', 'torch.int64'])
     if (part.startsWith("'")) return part
-    if (part === 'float' || part === 'number') return this.#pick(numbers)
+    if (part === 'float' || part === 'number') return this.#pick(parameter === 'p' ? orders : numbers)
     const isDim = /^(dim|dims|dim0|dim1|dim2|axis|axis0|axis1|start_dim|end_dim|source|destination)$/.test(parameter)
     if (part === 'int') return isDim ? dim() : this.#pick(['0', '1', '2', '3', '-1'])
     if (part === 'tuple of ints' || part === '*int') {

@@ -1,8 +1,9 @@
 """Runs programs line by line: a program as JSON on a line of the input, what PyTorch makes of it on a line of the output.
 
 A line whose result is not finite or very large is left out, and with it all that needs it. The loss is a weighted sum of
-the last tensors. `sensitive` says that the numbers of the input decide the answer beyond their own rounding (kinks, loss
-of digits): such a program compares nothing.
+the last tensors. `sensitive` says that the numbers of the input decide the answer beyond their own rounding, or that the
+rounding of a line decides it (kinks, loss of digits, the order of what is equal but for rounding): such a program compares
+nothing.
 """
 import json
 import math
@@ -28,12 +29,27 @@ def fits(value):
     )
 
 
+def rounded(t, sign, known):
+    """As another rounding could have left it. Elements that are equal stay equal, also to those they were copied from
+    (`known`), and whole ones whole: they are exact.
+    """
+    if not isinstance(t, torch.Tensor) or t.dtype != torch.float64 or t.numel() == 0:
+        return t
+    x = t.detach()
+    error = torch.where(x.abs() < 1e-12, 1e-13 * torch.sin(x * 1e18), 1e-12 * x * torch.sin(x * 1e9))
+    other = t + torch.where((x == x.round()) | torch.isin(x, torch.cat(known)), torch.zeros_like(x), sign * error)
+    known.append(other.detach().flatten())
+    return other
+
+
 def run(program, nudge):
+    sign = math.copysign(1, nudge)
     space = {"torch": torch, "F": F, "math": math}
     leaves = {}
     for name, value in program["parameters"].items():
         leaves[name] = (torch.tensor(value, dtype=torch.float64) * (1 + nudge)).requires_grad_()
     space.update(leaves)
+    known = [leaf.detach().flatten() for leaf in leaves.values()]
     for name, value in program["data"].items():
         space[name] = torch.tensor(value["data"], dtype=getattr(torch, value["dtype"])).reshape(value["shape"])
     statuses, kept = [], []
@@ -56,6 +72,9 @@ def run(program, nudge):
         elif fits(space[name]):
             statuses.append("kept")
             kept.append(name)
+            if nudge != 0:
+                for key in [key for key in space if key not in before or space[key] is not before[key]]:
+                    space[key] = rounded(space[key], sign, known)
         else:
             space = before
             statuses.append("left out")
