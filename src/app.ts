@@ -1,13 +1,16 @@
 /** The service as a Fastify instance: the same in tests and in production. */
 import { randomUUID } from 'node:crypto'
+import { IncomingMessage, ServerResponse } from 'node:http'
+import type { OutgoingHttpHeaders } from 'node:http'
+import { Socket } from 'node:net'
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { setFlagsFromString } from 'node:v8'
 import accepts from '@fastify/accepts'
 import autoload from '@fastify/autoload'
-import helmet from '@fastify/helmet'
 import fastify, { LogController } from 'fastify'
 import type { FastifyBaseLogger, FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import helmet from 'helmet'
 import { pino } from 'pino'
 import { takeBody } from './body.ts'
 import type { Config } from './config.ts'
@@ -31,6 +34,14 @@ declare module 'fastify' {
     logFields: Record<string, unknown>
   }
 }
+
+/** What helmet sets on every answer: always the same, so it is asked once. */
+const securityHeaders = ((): OutgoingHttpHeaders => {
+  const request = new IncomingMessage(new Socket())
+  const response = new ServerResponse(request)
+  helmet({ contentSecurityPolicy: false })(request, response, () => {})
+  return response.getHeaders()
+})()
 
 export interface AppOptions {
   readonly config: Config
@@ -69,7 +80,7 @@ export async function buildApp({ config, logger }: AppOptions): Promise<FastifyI
 
   app.addHook('onRequest', (request, reply, done) => {
     request.logFields = {}
-    reply.header('x-request-id', request.id)
+    reply.headers(securityHeaders).header('x-request-id', request.id)
     if (closing) reply.header('connection', 'close')
     done()
   })
@@ -82,7 +93,6 @@ export async function buildApp({ config, logger }: AppOptions): Promise<FastifyI
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('application/json', (_request, payload, done) => takeBody(payload, config.MAX_BODY_BYTES, done))
 
-  await app.register(helmet, { contentSecurityPolicy: false })
   await app.register(accepts)
   await app.register(autoload, { dir: fileURLToPath(new URL('../routes', import.meta.url)), forceESM: true })
   return app

@@ -1,6 +1,7 @@
 /** A worker thread as the pool sees it. */
 import { Worker } from 'node:worker_threads'
-import type { Head, FromWorker, JobStats, ToWorker, WorkerSetup } from './protocol.ts'
+import { Places } from './places.ts'
+import type { FromWorker, Head, Job, JobStats, ToWorker, WorkerSetup } from './protocol.ts'
 import { jobPlaces } from './protocol.ts'
 import type { Format } from './protocol.ts'
 import type { Operation } from './spec.ts'
@@ -48,9 +49,7 @@ const maxBatch = 32
 export class Member {
   readonly worker: Worker
   readonly #states = new Int32Array(new SharedArrayBuffer(4 * jobPlaces))
-  readonly #freePlaces = Array.from({ length: jobPlaces }, (_, i) => i)
-  readonly jobs = new Map<number, Waiting>()
-  readonly #places = new Map<number, number>()
+  readonly jobs = new Places<Waiting>(jobPlaces)
   ready = false
   graceTimer: NodeJS.Timeout | undefined
   /** Jobs that do not let others in between, as far as is known. */
@@ -97,17 +96,14 @@ export class Member {
       if (length > ownMessageBytes) break
     }
     const taken = queue.splice(0, count)
-    for (const job of taken) {
-      this.jobs.set(job.id, job)
-      this.#short++
-      const place = this.#freePlaces.pop()!
-      this.#places.set(job.id, place)
-      Atomics.store(this.#states, place, job.id)
-    }
     const [first] = taken
     const alone = bytes > ownMessageBytes ? ownBuffer(first!.request.bytes) : undefined
-    const jobs = taken.map(({ id, came, request: { operation, format, bytes: own } }) => {
-      return { id, place: this.#places.get(id)!, operation, format, came, body: own.length > ownMessageBytes ? own : latin1(own) }
+    const jobs = taken.map((job): Job => {
+      const { id, came, request: { operation, format, bytes: own } } = job
+      this.#short++
+      const place = this.jobs.add(job)
+      Atomics.store(this.#states, place, id)
+      return { id, place, operation, format, came, body: own.length > ownMessageBytes ? own : latin1(own) }
     })
     // What is handed over cannot be done again.
     if (alone) first!.losses = Infinity
@@ -122,13 +118,10 @@ export class Member {
 
   /** Takes a job that has ended away. */
   end(id: number): Waiting | undefined {
-    const job = this.jobs.get(id)
+    const job = this.jobs.take(id)
     if (!job) return undefined
-    this.jobs.delete(id)
-    this.#freePlaces.push(this.#places.get(id)!)
-    this.#places.delete(id)
     if (!job.long) this.#short--
-    if (this.jobs.size === 0 || ![...this.jobs.values()].some(({ abandoned }) => abandoned)) {
+    if (this.graceTimer && !this.jobs.list().some(({ abandoned }) => abandoned)) {
       clearTimeout(this.graceTimer)
       this.graceTimer = undefined
     }
@@ -142,7 +135,7 @@ export class Member {
 
   /** Whether it had not been taken up yet: then it is no longer here. */
   cancel(id: number): boolean {
-    const before = Atomics.exchange(this.#states, this.#places.get(id)!, 0)
+    const before = Atomics.exchange(this.#states, this.jobs.placeOf(id), 0)
     if (before === id) {
       this.end(id)
       return true
@@ -153,9 +146,9 @@ export class Member {
 
   /** Half of the jobs that it has not taken up, for a worker that has nothing to do. */
   takeBack(): Waiting[] {
-    const posted = [...this.jobs.values()].filter(({ id, losses }) => losses === 0 && Atomics.load(this.#states, this.#places.get(id)!) === id)
+    const posted = this.jobs.list().filter(({ id, losses }) => losses === 0 && Atomics.load(this.#states, this.jobs.placeOf(id)) === id)
     return posted.slice(posted.length >> 1).filter(({ id }) => {
-      if (Atomics.compareExchange(this.#states, this.#places.get(id)!, id, 0) !== id) return false
+      if (Atomics.compareExchange(this.#states, this.jobs.placeOf(id), id, 0) !== id) return false
       this.end(id)
       return true
     })

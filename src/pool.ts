@@ -196,8 +196,7 @@ export class Pool {
   #lose(member: Member, reason: string): void {
     clearTimeout(member.graceTimer)
     this.#members.delete(member)
-    const jobs = [...member.jobs.values()]
-    member.jobs.clear()
+    const jobs = member.jobs.clear()
     for (const job of jobs.toReversed()) this.#lostWith(job, reason, jobs.length === 1)
     if (!this.#closing) {
       this.#options.onEvent({ type: 'worker lost', reason })
@@ -251,9 +250,9 @@ export class Pool {
       this.#queue.splice(queued, 1)[0]!.reject(reason)
       return
     }
-    const member = [...this.#members].find((candidate) => candidate.jobs.has(id))
-    if (!member) return
-    const job = member.jobs.get(id)!
+    const member = [...this.#members].find((candidate) => candidate.jobs.get(id))
+    const job = member?.jobs.get(id)
+    if (!member || !job) return
     job.abandoned = true
     job.reject(reason)
     if (member.cancel(id)) return
@@ -272,7 +271,7 @@ export class Pool {
       await Promise.race([new Promise<void>((resolve) => this.#ended.push(resolve)), grace])
       clearTimeout(timer)
     }
-    for (const { jobs } of this.#members) for (const job of jobs.values()) job.reject(new ProblemError(problem('shutting_down', 'the service shut down before the computation ended'), 1))
+    for (const { jobs } of this.#members) for (const job of jobs.list()) job.reject(new ProblemError(problem('shutting_down', 'the service shut down before the computation ended'), 1))
     await Promise.all([...this.#members].map((member) => member.worker.terminate()))
   }
 }

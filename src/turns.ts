@@ -19,7 +19,7 @@ export class Turns {
   /** In the order in which they came, but for those that share: these are in the order of their last turn. */
   readonly #waiting: { readonly run: Run; readonly resolve: () => void }[] = []
   readonly #watching: (() => void)[] = []
-  readonly #runs = new Set<Run>()
+  readonly #runs: Run[] = []
   readonly #maxBytes: number
   #scheduled = false
   #active: Run | undefined
@@ -38,7 +38,7 @@ export class Turns {
 
   /** Whether nothing runs and nothing waits. */
   get none(): boolean {
-    return this.#runs.size === 0
+    return this.#runs.length === 0
   }
 
   /** Resolves when another run has ended, or to see whether the one that waits is cancelled. */
@@ -48,12 +48,12 @@ export class Turns {
 
   begin(id: number, bytes: number): Run {
     const run = { id, spent: 0, bytes }
-    this.#runs.add(run)
+    this.#runs.push(run)
     return run
   }
 
   end(run: Run): void {
-    this.#runs.delete(run)
+    this.#runs.splice(this.#runs.indexOf(run), 1)
     this.leave(run)
     for (const resolve of this.#watching.splice(0)) resolve()
   }

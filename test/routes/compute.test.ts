@@ -255,6 +255,12 @@ describe('every request', () => {
     expect(odd.headers['x-request-id']).toMatch(/^[0-9a-f-]{36}$/)
   })
 
+  it.each(['/v1/forward', '/nothing'])('carries what keeps a browser from misusing it: %s', async (path) => {
+    const { headers } = await service.post(path, notebook)
+    expect(headers).toMatchObject({ 'x-content-type-options': 'nosniff', 'x-frame-options': 'SAMEORIGIN', 'referrer-policy': 'no-referrer', 'cross-origin-resource-policy': 'same-origin' })
+    expect(headers).not.toHaveProperty('x-powered-by')
+  })
+
   it('a large body is checked in a worker, with the same result', async () => {
     const x = Array.from({ length: 30_000 }, (_, i) => i / 1000)
     const { body } = await service.post('/v1/forward', { model: { forward: 'y_hat = x.sum()' }, data: { x }, dtype: 'float64' })
