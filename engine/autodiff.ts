@@ -33,11 +33,11 @@ export function reachedGradients(loss: Value, targets: readonly Value[]): Readon
     if (!g || !value.op.grad) continue
     const rule = value.op.grad
     const parts = graph.like(value, () => rule(g, value.inputs, value))
-    invariant(parts.length === value.inputs.length, `${value.op.name}: a gradient per input`)
+    invariant(parts.length === value.inputs.length, () => `${value.op.name}: a gradient per input`)
     parts.forEach((part, i) => {
       const input = value.inputs[i]!
       if (part === null || !onPath.has(input)) return
-      invariant(sameShape(part.shape, input.shape) && part.dtype === input.dtype, `${value.op.name}: gradient ${i} has the type of its input`)
+      invariant(sameShape(part.shape, input.shape) && part.dtype === input.dtype, () => `${value.op.name}: gradient ${i} has the type of its input`)
       const before = flowing.get(input)
       flowing.set(input, before ? graph.like(value, () => add(before, part)) : part)
     })

@@ -124,7 +124,7 @@ export function compile(graph: StepGraph, options: CompileOptions = defaultCompi
   const slotOf = new Map(graph.bindings.map(({ name }, i) => [name, slots[i]!]))
   const updates = outputs.slice(graph.records.length).map(({ value }, i) => {
     const state = slotOf.get(graph.updates[i]!.name)
-    invariant(state, `${graph.updates[i]!.name} is bound`)
+    invariant(state, () => `${graph.updates[i]!.name} is bound`)
     return { state, next: value }
   })
   const plan = schedule(fusion, updates)
@@ -135,7 +135,7 @@ export function compile(graph: StepGraph, options: CompileOptions = defaultCompi
 
   const address = (value: Value): number => {
     const found = memory.addresses.get(value)
-    invariant(found !== undefined, `%${value.id} has a buffer`)
+    invariant(found !== undefined, () => `%${value.id} has a buffer`)
     return found
   }
   const slot = (name: string, value: Value): Slot => ({ name, dtype: value.dtype, shape: value.shape, address: address(value) })

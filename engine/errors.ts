@@ -113,8 +113,9 @@ export class EngineFault extends Error {
   }
 }
 
-export function invariant(condition: unknown, message: string): asserts condition {
-  if (!condition) throw new EngineFault(message)
+/** A message that is put together is given as a function: it is hardly ever needed. */
+export function invariant(condition: unknown, message: string | (() => string)): asserts condition {
+  if (!condition) throw new EngineFault(typeof message === 'string' ? message : message())
 }
 
 /** A name as part of a JSON pointer (RFC 6901). */

@@ -52,7 +52,7 @@ export class Runtime {
   /** Fills a data or state buffer. The elements are in the buffer's dtype and count. */
   write(slot: Slot, elements: Elements): void {
     const count = numel(slot.shape)
-    invariant(elements.length === count, `${slot.name} takes ${count} elements, got ${elements.length}`)
+    invariant(elements.length === count, () => `${slot.name} takes ${count} elements, got ${elements.length}`)
     writeElements(this.#viewed(), slot.address, slot.dtype, elements)
   }
 
@@ -118,7 +118,7 @@ export class Runtime {
    * parts of the work where the program is made for threads and cores are free.
    */
   run(steps: number, team?: Team): number {
-    invariant(steps <= this.compiled.chunk, `at most ${this.compiled.chunk} steps at a time`)
+    invariant(steps <= this.compiled.chunk, () => `at most ${this.compiled.chunk} steps at a time`)
     if (!this.#program || !team?.isFree()) return this.#run(steps, 0)
     const word = new BigInt64Array(this.memory.buffer, threadAddresses.work, 1)
     Atomics.store(word, 0, BigInt(this.#program.number) << programShift)

@@ -23,27 +23,32 @@ export function contiguous(shape: Shape): Layout {
   let stride = 1
   for (let axis = shape.length - 1; axis >= 0; axis--) {
     const size = shape[axis]!
-    axes.unshift(size === 1 ? [] : [{ size, stride }])
+    axes.push(size === 1 ? [] : [{ size, stride }])
     stride *= size
   }
-  return { axes, offset: 0 }
+  return { axes: axes.reverse(), offset: 0 }
 }
 
 /** Joins neighbours that one stride can walk. Dims of size 1 vanish. */
 export function mergeDims(dims: readonly Dim[]): Dim[] {
   const merged: Dim[] = []
-  for (const dim of dims) {
-    if (dim.size === 1) continue
-    const last = merged.at(-1)
-    if (last && last.stride === dim.stride * dim.size) merged[merged.length - 1] = { size: last.size * dim.size, stride: dim.stride }
-    else merged.push(dim)
-  }
+  for (const dim of dims) merge(merged, dim)
   return merged
+}
+
+/** Puts a dim behind the others. */
+function merge(merged: Dim[], dim: Dim): void {
+  if (dim.size === 1) return
+  const last = merged[merged.length - 1]
+  if (last && last.stride === dim.stride * dim.size) merged[merged.length - 1] = { size: last.size * dim.size, stride: dim.stride }
+  else merged.push(dim)
 }
 
 /** All dims of a layout, outer to inner, merged. */
 export function flatDims(layout: Layout): Dim[] {
-  return mergeDims(layout.axes.flat())
+  const merged: Dim[] = []
+  for (const dims of layout.axes) for (const dim of dims) merge(merged, dim)
+  return merged
 }
 
 /** Whether the layout is the whole of a buffer of `count` elements, in order. */
@@ -93,42 +98,42 @@ export function reshapeLayout(layout: Layout, shape: Shape): Layout | null {
 
 /** Sizes so fine that both lists are products of runs of it, or null when they do not nest. */
 export function refine(a: readonly number[], b: readonly number[]): number[] | null {
-  const left = [...a]
-  const right = [...b]
+  /** From the innermost size out. */
   const out: number[] = []
-  while (left.length > 0 && right.length > 0) {
-    const x = left.pop()!
-    const y = right.pop()!
-    if (x === y) {
-      out.unshift(x)
-    } else if (x > y && x % y === 0) {
-      out.unshift(y)
-      left.push(x / y)
-    } else if (y > x && y % x === 0) {
-      out.unshift(x)
-      right.push(y / x)
-    } else {
-      return null
-    }
+  let [i, j] = [a.length - 1, b.length - 1]
+  let [x, y] = [a[i], b[j]]
+  while (x !== undefined && y !== undefined) {
+    const size: number = Math.min(x, y)
+    if (x !== y && (x % size !== 0 || y % size !== 0)) return null
+    out.push(size)
+    // What is left of the larger one meets the next one of the other side.
+    x = x === size ? a[--i] : x / size
+    y = y === size ? b[--j] : y / size
   }
-  return left.every((n) => n === 1) && right.every((n) => n === 1) ? out : null
+  for (; x !== undefined; x = a[--i]) if (x !== 1) return null
+  for (; y !== undefined; y = b[--j]) if (y !== 1) return null
+  return out.reverse()
 }
 
 /** Strides of `dims` on the finer `sizes`; null when `sizes` does not refine them. */
 export function stridesOn(dims: readonly Dim[], sizes: readonly number[]): number[] | null {
+  /** From the innermost size out. */
   const strides: number[] = []
-  const queue = dims.filter((dim) => dim.size !== 1)
-  let current = queue.pop()
+  let next = dims.length - 1
+  /** What is left of the dim in front of `next`. */
+  let [left, stride] = [1, 0]
   for (let i = sizes.length - 1; i >= 0; i--) {
     const size = sizes[i]!
     if (size === 1) {
-      strides.unshift(0)
+      strides.push(0)
       continue
     }
-    if (!current || current.size % size !== 0) return null
-    strides.unshift(current.stride)
-    const rest = current.size / size
-    current = rest === 1 ? queue.pop() : { size: rest, stride: current.stride * size }
+    for (; left === 1 && next >= 0; next--) ({ size: left, stride } = dims[next]!)
+    if (left === 1 || left % size !== 0) return null
+    strides.push(stride)
+    left /= size
+    stride *= size
   }
-  return current === undefined && queue.length === 0 ? strides : null
+  for (; left === 1 && next >= 0; next--) left = dims[next]!.size
+  return left === 1 ? strides.reverse() : null
 }

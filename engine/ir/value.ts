@@ -9,7 +9,7 @@ import type { Code } from './code.ts'
 import type { Layout } from './layout.ts'
 import type { RoutineArray, RoutineCode } from './routine.ts'
 import type { DType, Shape } from './types.ts'
-import { numel } from './types.ts'
+import { numel, sameShape } from './types.ts'
 
 export * from './types.ts'
 
@@ -37,6 +37,8 @@ interface PrimitiveBase {
   readonly infer: (inputs: readonly Value[], attrs: Attrs) => ValueType
   /** Absent: not differentiable, no gradient flows (comparisons, rounding's index inputs …). */
   readonly grad?: GradRule
+  /** Of the name: what nodes are looked up by. */
+  readonly hash?: number
 }
 
 /** A leaf: bound by the runtime (input) or part of the graph (constant). */
@@ -109,6 +111,9 @@ export interface Value {
   readonly call: string | undefined
   /** Whether it depends on an input: it is not known before the program runs. */
   readonly bound: boolean
+  /** Of the attributes, and of all that tells it from other nodes. */
+  readonly attrsHash: number
+  readonly hash: number
   /** The walk that met it last: see `reachable`. */
   walk: number
   /** Where its elements are, once somebody has asked: see `Layouts`. */
@@ -142,8 +147,8 @@ export class Graph {
   /** Given to every node that is added while they are set. */
   place: Place | undefined
   call: string | undefined
-  /** Values by the hash of their op, inputs and attributes. */
-  readonly #known = new Map<number, Value[]>()
+  /** Where a node with a hash is: 1 + its number at the first place from there on, 0 where there is none. */
+  #places = new Int32Array(512)
   readonly limits: GraphLimits
 
   constructor(limits: GraphLimits = { maxNodes: 100_000, maxElements: 2 ** 31 - 1 }) {
@@ -151,12 +156,64 @@ export class Graph {
   }
 
   /** The value of `op` on `inputs`: an existing node when there is one. */
-  add(op: Primitive, inputs: readonly Value[], attrs: Attrs = {}): Value {
-    for (const input of inputs) invariant(input.graph === this, `${op.name} takes a value of another graph`)
-    const key = hashOf(op, inputs, attrs)
-    const bucket = this.#known.get(key)
-    if (bucket) for (const known of bucket) if (known.op === op && sameItems(known.inputs, inputs) && sameAttrs(known.attrs, attrs)) return known
-    const { shape, dtype } = op.infer(inputs, attrs)
+  add(op: Primitive, inputs: readonly Value[], attrs: Attrs = noAttrs): Value {
+    return this.#add(op, inputs, attrs, hashOfAttrs(attrs), undefined)
+  }
+
+  /** What `value` is of other inputs, which may belong to another graph than it does. */
+  again(value: Value, inputs: readonly Value[]): Value {
+    return this.#add(value.op, inputs, value.attrs, value.attrsHash, sameTypes(value.inputs, inputs) ? value : undefined)
+  }
+
+  #add(op: Primitive, inputs: readonly Value[], attrs: Attrs, attrsHash: number, known: ValueType | undefined): Value {
+    let hash = mixed(op.hash ?? hashOfText(op.name, 0), attrsHash)
+    for (const input of inputs) {
+      invariant(input.graph === this, 'the inputs of a node are of its graph')
+      hash = mixed(hash, input.id)
+    }
+    const last = this.#places.length - 1
+    let place = hash & last
+    for (let number = this.#places[place]!; number !== 0; number = this.#places[place]!) {
+      const value = this.values[number - 1]!
+      if (value.hash === hash && value.op === op && sameItems(value.inputs, inputs) && sameAttrs(value.attrs, attrs)) return value
+      place = (place + 1) & last
+    }
+    const { shape, dtype } = known ?? op.infer(inputs, attrs)
+    this.#checkSize(shape)
+    const value: Value = {
+      id: this.values.length,
+      graph: this,
+      op,
+      inputs,
+      attrs,
+      shape,
+      dtype,
+      place: this.place,
+      call: this.call,
+      bound: isBound(op, inputs),
+      attrsHash,
+      hash,
+      walk: 0,
+      source: undefined,
+    }
+    this.#places[place] = this.values.push(value)
+    if (this.values.length * 2 > last) this.#grow()
+    return value
+  }
+
+  /** Doubles the places. */
+  #grow(): void {
+    const places = new Int32Array(this.#places.length * 2)
+    const last = places.length - 1
+    for (const { id, hash } of this.values) {
+      let place = hash & last
+      while (places[place] !== 0) place = (place + 1) & last
+      places[place] = id + 1
+    }
+    this.#places = places
+  }
+
+  #checkSize(shape: Shape): void {
     if (this.values.length >= this.limits.maxNodes) {
       throw new SpecError('graph_too_large', `the graph would have more than ${this.limits.maxNodes} nodes`, this.place)
     }
@@ -167,11 +224,6 @@ export class Graph {
         this.place,
       )
     }
-    const value: Value = { id: this.values.length, graph: this, op, inputs, attrs, shape, dtype, place: this.place, call: this.call, bound: isBound(op, inputs), walk: 0, source: undefined }
-    this.values.push(value)
-    if (bucket) bucket.push(value)
-    else this.#known.set(key, [value])
-    return value
   }
 
   /** Runs `body` with nodes placed at `place`. */
@@ -230,19 +282,20 @@ export function reachable(roots: readonly Value[]): Value[] {
 
 // ---- equal nodes
 
-const opHashes = new WeakMap<Primitive, number>()
+const noAttrs: Attrs = {}
 
-function hashOf(op: Primitive, inputs: readonly Value[], attrs: Attrs): number {
-  let hash = opHashes.get(op)
-  if (hash === undefined) {
-    hash = hashOfText(op.name, 0)
-    opHashes.set(op, hash)
-  }
-  for (const input of inputs) hash = mixed(hash, input.id)
-  // The order of attributes does not count.
+/** The order of attributes does not count. */
+function hashOfAttrs(attrs: Attrs): number {
+  if (attrs === noAttrs) return 0
   let sum = 0
   for (const name in attrs) sum = (sum + hashOfAttr(attrs[name]!, hashOfText(name, 1))) | 0
-  return mixed(hash, sum)
+  return sum
+}
+
+function sameTypes(a: readonly Value[], b: readonly Value[]): boolean {
+  if (a.length !== b.length) return false
+  for (let i = 0; i < a.length; i++) if (a[i]!.dtype !== b[i]!.dtype || !sameShape(a[i]!.shape, b[i]!.shape)) return false
+  return true
 }
 
 function mixed(hash: number, word: number): number {
@@ -250,7 +303,7 @@ function mixed(hash: number, word: number): number {
   return h ^ (h >>> 15)
 }
 
-function hashOfText(text: string, start: number): number {
+export function hashOfText(text: string, start: number): number {
   let hash = start
   for (let i = 0; i < text.length; i++) hash = (Math.imul(hash, 31) + text.charCodeAt(i)) | 0
   return hash

@@ -64,7 +64,7 @@ export const scatterAddOp: KernelOp = register({
   name: 'scatter_add',
   infer: ([source, index], attrs) => {
     invariant(index!.dtype === 'int32' && sameShape(source!.shape, index!.shape), 'scatter_add takes checked indices of the shape of the source')
-    invariant(source!.dtype !== 'int32' && source!.dtype !== 'bool', `scatter_add adds numbers, not ${source!.dtype}`)
+    invariant(source!.dtype !== 'int32' && source!.dtype !== 'bool', () => `scatter_add adds numbers, not ${source!.dtype}`)
     return { shape: source!.shape.with(numberAttr(attrs, 'axis'), numberAttr(attrs, 'size')), dtype: source!.dtype }
   },
   grad: (g, [, index], y) => [gather(g, index!, numberAttr(y.attrs, 'axis')), null],

@@ -66,7 +66,7 @@ export const sliceOp: ViewOp = register({
     requireAxis('slice', axis, x!.shape, x!.graph)
     const last = start + step * (length - 1)
     const size = x!.shape[axis]!
-    invariant(step !== 0 && (length === 0 || (start >= 0 && start < size && last >= 0 && last < size)), `slice ${start}:${step}:${length} of ${size}`)
+    invariant(step !== 0 && (length === 0 || (start >= 0 && start < size && last >= 0 && last < size)), () => `slice ${start}:${step}:${length} of ${size}`)
     return { shape: x!.shape.with(axis, length), dtype: x!.dtype }
   },
   grad: (g, [x], y) => {

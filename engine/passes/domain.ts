@@ -5,6 +5,7 @@
 import type { Dim } from '../ir/layout.ts'
 import { refine, stridesOn } from '../ir/layout.ts'
 import type { Shape } from '../ir/value.ts'
+import { numel } from '../ir/value.ts'
 
 export interface Domain {
   readonly sizes: readonly number[]
@@ -14,50 +15,67 @@ export interface Domain {
 }
 
 export function plainDomain(sizes: readonly number[]): Domain {
-  const real = sizes.filter((size) => size !== 1)
-  return { sizes: real, reduced: real.map(() => false), split: false }
+  const real: number[] = []
+  const reduced: boolean[] = []
+  for (const size of sizes) {
+    if (size === 1) continue
+    real.push(size)
+    reduced.push(false)
+  }
+  return { sizes: real, reduced, split: false }
 }
 
 /** The domain of a reduction of `shape` over `axes`. */
 export function reduceDomain(shape: Shape, axes: readonly number[]): Domain {
-  const kept = shape.map((size, axis) => ({ size, reduced: axes.includes(axis) })).filter(({ size }) => size !== 1)
-  const runs: { size: number; reduced: boolean }[] = []
-  for (const dim of kept) {
-    const last = runs.at(-1)
-    if (last?.reduced === dim.reduced) last.size *= dim.size
-    else runs.push({ ...dim })
+  const sizes: number[] = []
+  const reduced: boolean[] = []
+  for (let axis = 0; axis < shape.length; axis++) {
+    const size = shape[axis]!
+    if (size === 1) continue
+    const folded = axes.includes(axis)
+    const last = sizes.length - 1
+    if (last >= 0 && reduced[last] === folded) {
+      sizes[last]! *= size
+    } else {
+      sizes.push(size)
+      reduced.push(folded)
+    }
   }
-  return { sizes: runs.map((run) => run.size), reduced: runs.map((run) => run.reduced), split: true }
+  return { sizes, reduced, split: true }
 }
 
 export function fullCount(domain: Domain): number {
-  return domain.sizes.reduce((n, size) => n * size, 1)
+  return numel(domain.sizes)
 }
 
-export function outerCount(domain: Domain): number {
-  return domain.sizes.reduce((n, size, i) => (domain.reduced[i] ? n : n * size), 1)
+export function outerCount({ sizes, reduced }: Domain): number {
+  let count = 1
+  for (let i = 0; i < sizes.length; i++) if (!reduced[i]) count *= sizes[i]!
+  return count
 }
 
-export function keptSizes(domain: Domain): number[] {
-  return domain.sizes.filter((_, i) => !domain.reduced[i])
+export function keptSizes({ sizes, reduced }: Domain): number[] {
+  const kept: number[] = []
+  for (let i = 0; i < sizes.length; i++) if (!reduced[i]) kept.push(sizes[i]!)
+  return kept
 }
 
 /** The common refinement, or null when the sizes do not nest or two reductions fold different ones. */
 export function meet(a: Domain, b: Domain): Domain | null {
-  if (sameSizes(a.sizes, b.sizes)) {
+  if (sameItems(a.sizes, b.sizes)) {
     if (!b.split) return a
     if (!a.split) return b
-    return a.reduced.every((flag, i) => flag === b.reduced[i]) ? a : null
+    return sameItems(a.reduced, b.reduced) ? a : null
   }
   const sizes = refine(a.sizes, b.sizes)
   if (!sizes) return null
   const left = flagsOn(a, sizes)
   const right = flagsOn(b, sizes)
-  if (a.split && b.split && left.some((flag, i) => flag !== right[i])) return null
+  if (a.split && b.split && !sameItems(left, right)) return null
   return { sizes, reduced: a.split ? left : right, split: a.split || b.split }
 }
 
-function sameSizes(a: readonly number[], b: readonly number[]): boolean {
+function sameItems(a: readonly unknown[], b: readonly unknown[]): boolean {
   if (a.length !== b.length) return false
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
   return true
@@ -67,44 +85,49 @@ function sameSizes(a: readonly number[], b: readonly number[]): boolean {
 export function meetKept(domain: Domain, sizes: readonly number[]): Domain | null {
   const finer = refine(keptSizes(domain), sizes.filter((size) => size !== 1))
   if (!finer) return null
-  const out: { size: number; reduced: boolean }[] = []
-  for (const [i, size] of domain.sizes.entries()) {
+  const out: number[] = []
+  const reduced: boolean[] = []
+  let next = 0
+  for (let i = 0; i < domain.sizes.length; i++) {
+    const size = domain.sizes[i]!
     if (domain.reduced[i]) {
-      out.push({ size, reduced: true })
+      out.push(size)
+      reduced.push(true)
       continue
     }
     for (let rest = size; rest > 1; ) {
-      const piece = finer.shift()!
-      out.push({ size: piece, reduced: false })
+      const piece = finer[next++]!
+      out.push(piece)
+      reduced.push(false)
       rest /= piece
     }
   }
-  return { sizes: out.map((dim) => dim.size), reduced: out.map((dim) => dim.reduced), split: domain.split }
+  return { sizes: out, reduced, split: domain.split }
 }
 
 function flagsOn(domain: Domain, sizes: readonly number[]): boolean[] {
   const flags: boolean[] = []
   let at = 0
-  for (const [i, size] of domain.sizes.entries()) {
-    for (let rest = size; rest > 1; rest /= sizes[at++]!) flags.push(domain.reduced[i]!)
+  for (let i = 0; i < domain.sizes.length; i++) {
+    for (let rest = domain.sizes[i]!; rest > 1; rest /= sizes[at++]!) flags.push(domain.reduced[i]!)
   }
   return flags
 }
 
 /** Row-major strides of a value that has the kept sizes only (0 where folded). */
 export function outerStrides(domain: Domain): number[] {
-  return rowMajor(domain.sizes, (i) => !domain.reduced[i])
+  return rowMajor(domain, false)
 }
 
 export function fullStrides(domain: Domain): number[] {
-  return rowMajor(domain.sizes, () => true)
+  return rowMajor(domain, true)
 }
 
-function rowMajor(sizes: readonly number[], counts: (i: number) => boolean): number[] {
+function rowMajor({ sizes, reduced }: Domain, full: boolean): number[] {
   const strides = sizes.map(() => 0)
   let stride = 1
   for (let i = sizes.length - 1; i >= 0; i--) {
-    if (!counts(i)) continue
+    if (!full && reduced[i]) continue
     strides[i] = stride
     stride *= sizes[i]!
   }
@@ -115,5 +138,6 @@ function rowMajor(sizes: readonly number[], counts: (i: number) => boolean): num
 export function keptStrides(domain: Domain, dims: readonly Dim[]): number[] | null {
   const strides = stridesOn(dims, keptSizes(domain))
   if (!strides) return null
-  return domain.reduced.map((reduced) => (reduced ? 0 : strides.shift()!))
+  let next = 0
+  return domain.reduced.map((reduced) => (reduced ? 0 : strides[next++]!))
 }

@@ -9,13 +9,13 @@
 import { invariant } from '../errors.ts'
 import type { Layout } from '../ir/layout.ts'
 import { flatDims, isWhole, stridesOn } from '../ir/layout.ts'
-import type { Source, Value } from '../ir/value.ts'
+import type { Value } from '../ir/value.ts'
 import { byteSize, numel, reachable } from '../ir/value.ts'
 import { castOp } from '../ops/elementwise.ts'
 import { indexOp } from '../ops/indexing.ts'
 import type { Domain } from './domain.ts'
 import { fullCount, meet, meetKept, outerCount, outerStrides, plainDomain } from './domain.ts'
-import { Group, depend, raise, reaches } from './group.ts'
+import { Group, depend, distinct, raise, reaches } from './group.ts'
 import { ownDomain } from './legalize.ts'
 import { Layouts, uniform } from './simplify.ts'
 
@@ -55,11 +55,12 @@ class Fuser {
   readonly layouts = new Layouts()
   readonly order: Value[]
   readonly outputs: ReadonlySet<Value>
-  readonly uses = new Map<Value, Use[]>()
-  readonly groupsOf = new Map<Value, Set<Group>>()
+  /** By the number of the value. */
+  readonly #uses: Use[][] = []
+  readonly #groupsOf: Group[][] = []
+  readonly #external: (readonly (readonly number[])[])[] = []
   readonly groups = new Set<Group>()
   readonly stored = new Set<Value>()
-  readonly #external = new Map<Value, readonly (readonly number[])[]>()
 
   constructor(outputs: readonly Value[]) {
     this.outputs = new Set(outputs)
@@ -67,11 +68,20 @@ class Fuser {
     for (const consumer of this.order) {
       for (const input of consumer.inputs) {
         const { base, layout } = this.layouts.of(input)
-        const list = this.uses.get(base)
+        const list = this.#uses[base.id]
         if (list) list.push({ consumer, layout })
-        else this.uses.set(base, [{ consumer, layout }])
+        else this.#uses[base.id] = [{ consumer, layout }]
       }
     }
+  }
+
+  #usesOf(value: Value): readonly Use[] {
+    return this.#uses[value.id] ?? none
+  }
+
+  /** The kernels that compute `value`. */
+  #in(value: Value): readonly Group[] {
+    return this.#groupsOf[value.id] ?? none
   }
 
   run(): Fusion {
@@ -87,25 +97,24 @@ class Fuser {
   }
 
   place(value: Value): void {
-    const uses = this.uses.get(value) ?? []
-    const consumers = new Set<Group>()
-    for (const { consumer } of uses) for (const group of this.groupsOf.get(consumer)!) consumers.add(group)
-    const candidates = new Map<Group, Domain>()
+    const uses = this.#usesOf(value)
+    const consumers = distinct(uses.flatMap(({ consumer }) => this.#in(consumer)))
+    const candidates: { readonly group: Group; readonly domain: Domain }[] = []
     for (const group of consumers) {
       const domain = this.#joined(value, group, uses)
-      if (domain) candidates.set(group, domain)
+      if (domain) candidates.push({ group, domain })
     }
-    if (candidates.size === consumers.size && candidates.size > 0 && this.#isCheap(value)) {
+    if (candidates.length === consumers.length && candidates.length > 0 && this.#isCheap(value)) {
       // So cheap that every kernel that wants it computes it itself.
-      for (const [group, domain] of candidates) this.#join(value, group, domain)
+      for (const { group, domain } of candidates) this.#join(value, group, domain)
       return
     }
-    const merged = candidates.size > 1 && this.#mergeAll([...candidates.keys()])
-    for (const [group, alone] of candidates) {
+    const merged = candidates.length > 1 && this.#mergeAll(candidates.map(({ group }) => group))
+    for (const { group, domain: alone } of candidates) {
       if (!this.groups.has(group)) continue
       const domain = merged ? this.#joined(value, group, uses) : alone
       if (!domain) continue
-      const others = [...consumers].filter((other) => other !== group && this.groups.has(other))
+      const others = consumers.filter((other) => other !== group && this.groups.has(other))
       if (others.some((other) => reaches(other, group))) continue
       this.#join(value, group, domain)
       for (const other of others) depend(group, other)
@@ -120,22 +129,22 @@ class Fuser {
       const inputs = value.inputs
       let domain: Domain | null = ownDomain(value, inputs, this.layouts)
       for (const sizes of this.#externalSizes(value)) domain = domain && meet(domain, plainDomain(sizes))
-      invariant(domain, `the layouts of the inputs of %${value.id} nest`)
+      invariant(domain, () => `the layouts of the inputs of %${value.id} nest`)
       group.domain = domain
       group.lanes = lanesOf(value)
     }
     this.groups.add(group)
     this.#insert(value, group)
-    for (const use of this.uses.get(value) ?? []) {
-      for (const reader of this.groupsOf.get(use.consumer)!) if (reader !== group) depend(group, reader)
+    for (const { consumer } of this.#usesOf(value)) {
+      for (const reader of this.#in(consumer)) if (reader !== group) depend(group, reader)
     }
   }
 
   #insert(value: Value, group: Group): void {
     group.add(value)
-    const groups = this.groupsOf.get(value)
-    if (groups) groups.add(group)
-    else this.groupsOf.set(value, new Set([group]))
+    const groups = this.#groupsOf[value.id]
+    if (!groups) this.#groupsOf[value.id] = [group]
+    else if (!groups.includes(group)) groups.push(group)
   }
 
   #join(value: Value, group: Group, domain: Domain): void {
@@ -145,13 +154,17 @@ class Fuser {
 
   /** Sizes of the layouts through which a member would read memory in loops other than plain row-major order. */
   #externalSizes(value: Value): readonly (readonly number[])[] {
-    let found = this.#external.get(value)
-    if (!found) {
-      const inputs = value.op.kind === 'gather' || value.op.kind === 'scatter' ? [...elementInputs(value), value.inputs[1]!] : elementInputs(value)
-      found = inputs.map((input) => this.layouts.of(input)).filter(({ base, layout }) => uniform(base) === undefined && !isWhole(layout, countOf(layout))).map(sizesOf)
-      this.#external.set(value, found)
+    return (this.#external[value.id] ??= this.#findExternalSizes(value))
+  }
+
+  #findExternalSizes(value: Value): readonly (readonly number[])[] {
+    const inputs = value.op.kind === 'gather' || value.op.kind === 'scatter' ? [...elementInputs(value), value.inputs[1]!] : elementInputs(value)
+    const found: number[][] = []
+    for (const input of inputs) {
+      const { base, layout } = this.layouts.of(input)
+      if (!isWhole(layout, countOf(layout)) && uniform(base) === undefined) found.push(flatDims(layout).map((dim) => dim.size))
     }
-    return found
+    return found.length > 0 ? found : none
   }
 
   /** The domain of `group` with `value` in it, or null when it cannot join. */
@@ -159,12 +172,16 @@ class Fuser {
     const before = group.domain
     if (!before || group.members.size >= maxMembers || value.op.kind === 'scatter') return null
     if (!lanesFit(value, group.lanes)) return null
-    const mine = uses.filter((use) => group.members.has(use.consumer))
-    if (mine.some((use) => !elementInputs(use.consumer).some((input) => this.layouts.of(input).base === value))) return null
-    if (mine.some((use) => (use.consumer.op.kind === 'gather' || use.consumer.op.kind === 'scatter') && this.layouts.of(use.consumer.inputs[1]!).base === value)) return null
-
+    const mine = uses.filter(({ consumer }) => group.members.has(consumer))
+    if (mine.some(({ consumer }) => !this.#readsElements(consumer, value))) return null
     const domain = this.#domainWith(value, before, group, mine)
     return domain && mine.every((use) => handsOver(value, use, domain)) ? domain : null
+  }
+
+  /** Whether a loop member that uses `value` reads it as elements only. */
+  #readsElements({ op, inputs }: Value, value: Value): boolean {
+    if (op.kind === 'scatter') return this.layouts.of(inputs[0]!).base === value && this.layouts.of(inputs[1]!).base !== value
+    return op.kind !== 'gather'
   }
 
   #domainWith(value: Value, before: Domain, group: Group, mine: readonly Use[]): Domain | null {
@@ -224,7 +241,7 @@ class Fuser {
   }
 
   #hasKernelReader(value: Value): boolean {
-    return (this.uses.get(value) ?? []).some(({ consumer }) => !isLoopMember(consumer))
+    return this.#usesOf(value).some(({ consumer }) => !isLoopMember(consumer))
   }
 
   /** Whether any two were merged. */
@@ -256,7 +273,8 @@ class Fuser {
       }
     }
     for (const member of b.members) {
-      this.groupsOf.get(member)!.delete(b)
+      const groups = this.#groupsOf[member.id]!
+      groups.splice(groups.indexOf(b), 1)
       this.#insert(member, a)
     }
     a.domain = domain
@@ -273,12 +291,13 @@ class Fuser {
   /** Merges kernels that read the same buffer over the same space, and kernels of single numbers. */
   #mergeSiblings(): void {
     for (const value of this.order) {
-      const readers = new Set<Group>()
-      for (const { consumer, layout } of this.uses.get(value) ?? []) {
-        if (!isLoopMember(consumer) || !isWhole(layout, numel(value.shape))) continue
-        for (const group of this.groupsOf.get(consumer)!) if (group.domain && fullCount(group.domain) === numel(value.shape)) readers.add(group)
+      const count = numel(value.shape)
+      const readers: Group[] = []
+      for (const { consumer, layout } of this.#usesOf(value)) {
+        if (!isLoopMember(consumer) || !isWhole(layout, count)) continue
+        for (const group of this.#in(consumer)) if (group.domain && fullCount(group.domain) === count) readers.push(group)
       }
-      this.#mergeAll([...readers])
+      if (readers.length > 1) this.#mergeAll(distinct(readers))
     }
     const single = [...this.groups].filter((group) => group.domain && fullCount(group.domain) === 1)
     this.#mergeAll(single.toSorted((a, b) => a.minId - b.minId))
@@ -287,10 +306,10 @@ class Fuser {
   #needsBuffer(value: Value): boolean {
     if (value.op.kind === 'source') return false
     if (this.outputs.has(value) || !isLoopMember(value) || value.op.kind === 'scatter' || value.op.name === 'place') return true
-    return (this.uses.get(value) ?? []).some(({ consumer, layout }) => {
+    return this.#usesOf(value).some(({ consumer, layout }) => {
       if (!elementInputs(consumer).some((input) => this.layouts.of(input).base === value)) return true
       if (consumer.op.kind === 'gather' || (consumer.op.kind === 'scatter' && this.layouts.of(consumer.inputs[1]!).base === value)) return true
-      return [...this.groupsOf.get(consumer)!].some((group) => !group.members.has(value) || !group.domain || !handsOver(value, { consumer, layout }, group.domain))
+      return this.#in(consumer).some((group) => !group.members.has(value) || !group.domain || !handsOver(value, { consumer, layout }, group.domain))
     })
   }
 }
@@ -325,9 +344,7 @@ function hasScatter(group: Group): boolean {
   return [...group.members].some((member) => member.op.kind === 'scatter')
 }
 
-function sizesOf(source: Source): number[] {
-  return flatDims(source.layout).map((dim) => dim.size)
-}
+const none: readonly never[] = []
 
 function countOf({ axes }: Layout): number {
   let count = 1

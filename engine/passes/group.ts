@@ -14,6 +14,8 @@ export class Group {
   /** Groups whose stores this one reads. */
   readonly sources = new Set<Group>()
   minId = Infinity
+  /** The search that met it last. */
+  met = 0
   /** Larger than that of every reader: what a search for a path need not look at. */
   level = 0
 
@@ -42,17 +44,31 @@ export function raise(group: Group, level: number): void {
   }
 }
 
+let searches = 0
+
+/** The groups without repetition, in the order in which they are met. */
+export function distinct(groups: Iterable<Group>): Group[] {
+  const search = ++searches
+  const found: Group[] = []
+  for (const group of groups) {
+    if (group.met === search) continue
+    group.met = search
+    found.push(group)
+  }
+  return found
+}
+
 /** Whether data flows from `from` to `to` through other groups, or directly. */
 export function reaches(from: Group, to: Group, skipDirect = false): boolean {
   if (from.level <= to.level) return false
-  const seen = new Set<Group>([from])
+  const search = ++searches
+  from.met = search
   const stack: Group[] = []
   for (const reader of from.readers) if (reader.level >= to.level && !(skipDirect && reader === to)) stack.push(reader)
-  while (stack.length > 0) {
-    const group = stack.pop()!
+  for (let group = stack.pop(); group; group = stack.pop()) {
     if (group === to) return true
-    if (seen.has(group)) continue
-    seen.add(group)
+    if (group.met === search) continue
+    group.met = search
     for (const reader of group.readers) if (reader.level >= to.level) stack.push(reader)
   }
   return false

@@ -38,7 +38,7 @@ export function legalize(outputs: readonly Output[]): Output[] {
   for (const value of reachable(outputs.map((output) => output.value))) {
     const inputs = value.inputs.map((input) => done[input.id]!)
     graph.place = value.place
-    done[value.id] = graph.add(value.op, legalInputs(value, inputs, layouts), value.attrs)
+    done[value.id] = graph.again(value, legalInputs(value, inputs, layouts))
   }
   return outputs.map(({ name, value }) => ({ name, value: done[value.id]! }))
 }
@@ -52,14 +52,14 @@ function legalInputs(value: Value, inputs: readonly Value[], layouts: Layouts): 
   if (op.kind === 'routine') return inputs.map((input) => (isWhole(layouts.of(input).layout, numel(input.shape)) ? inMemory(input, layouts) : copy(input)))
   const loops = op.kind === 'map' || op.kind === 'reduce' || op.kind === 'gather' || op.kind === 'scatter'
   if (!loops) return op.kind === 'matmul' ? inputs.map((input) => inMemory(input, layouts)) : [...inputs]
-  let domain = ownDomain(value, inputs, layouts)
+  let domain: Domain | undefined
   return inputs.map((given, i) => {
     const isElement = op.kind === 'map' || op.kind === 'reduce' || (op.kind === 'scatter' && i === 0)
     const input = isElement ? given : inMemory(given, layouts)
     if (op.kind === 'gather' && i === 0) return input
     const { layout } = layouts.of(input)
     if (isWhole(layout, numel(input.shape))) return input
-    const met = meet(domain, plainDomain(flatDims(layout).map((dim) => dim.size)))
+    const met = meet(domain ?? ownDomain(value, inputs, layouts), plainDomain(flatDims(layout).map((dim) => dim.size)))
     if (!met) return copy(input)
     domain = met
     return input

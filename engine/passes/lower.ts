@@ -43,6 +43,8 @@ export type Operand =
 
 /** One member, computed at one place of the kernel. */
 export interface Step {
+  /** Its place among the steps of the kernel. */
+  readonly index: number
   readonly value: Value
   /** Whether it runs for every element, or once for every outer index. */
   readonly full: boolean
@@ -50,7 +52,7 @@ export interface Step {
   readonly phase: number
   readonly args: readonly Operand[]
   /** gather and scatter: the indexed buffer, and the distance of two places of the indexed axis in elements. */
-  readonly indexed?: { readonly target: Access; readonly axisStride: number; readonly index: Access }
+  readonly indexed: { readonly target: Access; readonly axisStride: number; readonly index: Access } | undefined
   readonly stores: Access[]
 }
 
@@ -72,6 +74,9 @@ export interface LoopKernel {
   readonly writes: readonly Value[]
 }
 
+/** More than a kernel can have. */
+const maxPhases = 1024
+
 /** Vectors that hold a whole folded size in registers, at most. */
 export const straightVectors = 4
 
@@ -88,8 +93,9 @@ class Lowering {
   readonly accesses: Access[] = []
   readonly steps: Step[] = []
   readonly scratches: { scratch: Scratch; count: number; access: Access }[] = []
-  readonly #known = new Map<string, Step>()
-  readonly #phases = new Map<Value, number>()
+  readonly #known = new Map<number, Step>()
+  /** By the number of the value. */
+  readonly #phases = new Map<number, number>()
   readonly #reads = new Map<Value, number>()
   readonly #merged: boolean[]
   straight = false
@@ -142,7 +148,7 @@ class Lowering {
 
   /** Full: the phase of the value. Outer: how many phases come before it. */
   #phase(value: Value): number {
-    const known = this.#phases.get(value)
+    const known = this.#phases.get(value.id)
     if (known !== undefined) return known
     let phase = 0
     for (const input of elementInputs(value)) {
@@ -150,14 +156,14 @@ class Lowering {
       if (this.group.members.has(base)) phase = Math.max(phase, this.#phase(base))
     }
     if (value.op.kind === 'reduce') phase += 1
-    this.#phases.set(value, phase)
+    this.#phases.set(value.id, phase)
     return phase
   }
 
   /** The step that computes `value` in `phase`. */
   #step(value: Value, phase: number): Step {
     const full = this.#isFull(value)
-    const key = full && !this.straight ? `${value.id}@${phase}` : `${value.id}`
+    const key = value.id * maxPhases + (full && !this.straight ? 1 + phase : 0)
     const known = this.#known.get(key)
     if (known) return known
     const at = full && !this.straight ? phase : this.#phase(value)
@@ -166,7 +172,7 @@ class Lowering {
     const argsPhase = value.op.kind === 'reduce' ? at - 1 : at
     const args = elementInputs(value).map((input, i) => this.#operand(value, input, i, argsFull, argsPhase))
     const indexed = this.#indexed(value, full, at)
-    const step: Step = { value, full, phase: at, args, stores: [], ...(indexed && { indexed }) }
+    const step: Step = { index: this.steps.length, value, full, phase: at, args, indexed, stores: [] }
     this.#known.set(key, step)
     this.steps.push(step)
     return step
@@ -179,7 +185,7 @@ class Lowering {
     if (base.op === constantOp) return { kind: 'constant', number: numberAttr(base.attrs, 'value'), dtype: base.dtype }
     if (base.op === iotaOp) return { kind: 'count', access: this.#access(base, layout, full), full, phase }
     if (!this.group.members.has(base)) return this.#load(base, layout, full, phase)
-    invariant(handsOver(base, { consumer, layout }, this.domain), `%${base.id} reaches operand ${position} of %${consumer.id} in a register`)
+    invariant(handsOver(base, { consumer, layout }, this.domain), () => `%${base.id} reaches operand ${position} of %${consumer.id} in a register`)
     const native = this.#phase(base)
     if (!this.#isFull(base) || this.straight || native === phase) return { kind: 'step', step: this.#step(base, native) }
     return this.#earlier(base, native, phase)
@@ -234,7 +240,7 @@ class Lowering {
   #access(base: Value, layout: Layout, full: boolean): Access {
     const dims = flatDims(layout)
     const strides = full ? stridesOn(dims, this.domain.sizes) : keptStrides(this.domain, dims)
-    invariant(strides, `the layout of %${base.id} fits the loops`)
+    invariant(strides, () => `the layout of %${base.id} fits the loops`)
     return this.#remember({ base, offset: layout.offset, strides })
   }
 
@@ -255,7 +261,7 @@ class Lowering {
   /** The concatenation that a placed part belongs to. */
   #target(part: Value): Value {
     const target = this.targets.get(part)
-    invariant(target, `%${part.id} has a target`)
+    invariant(target, () => `%${part.id} has a target`)
     return target
   }
 

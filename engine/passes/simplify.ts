@@ -95,17 +95,17 @@ export class Layouts {
 
 function rebuild(graph: Graph, value: Value, inputs: readonly Value[], layouts: Layouts): Value {
   const { op, attrs, shape } = value
-  if (op.kind === 'source') return graph.add(op, inputs, attrs)
+  if (op.kind === 'source') return graph.again(value, inputs)
   if (numel(shape) === 0) return expand(constant(graph, 0, value.dtype), shape)
   if (op.kind === 'reduce' && numel(inputs[0]!.shape) === 0) return expand(constant(graph, op.identity(value.dtype), value.dtype), shape)
 
-  if (op.kind === 'map') return foldMap(op, inputs, attrs, value) ?? mapRules(op, inputs, graph, attrs) ?? graph.add(op, inputs, attrs)
+  if (op.kind === 'map') return foldMap(op, inputs, attrs, value) ?? mapRules(op, inputs, graph, attrs) ?? graph.again(value, inputs)
   if (op.kind === 'view') return simplifyView(value, inputs[0]!, layouts)
   if (op.kind === 'reduce') return simplifyReduce(op, listAttr(attrs, 'axes'), inputs[0]!)
   if (op === concatOp) return simplifyConcat(inputs, numberAttr(attrs, 'axis'))
   if (op === matmulOp) return simplifyMatmul(inputs[0]!, inputs[1]!, layouts)
-  if (op.kind === 'gather') return graph.add(op, [plainAxis(inputs[0]!, numberAttr(attrs, 'axis'), layouts), inputs[1]!], attrs)
-  return graph.add(op, inputs, attrs)
+  if (op.kind === 'gather') return graph.again(value, [plainAxis(inputs[0]!, numberAttr(attrs, 'axis'), layouts), inputs[1]!])
+  return graph.again(value, inputs)
 }
 
 // ---- constants

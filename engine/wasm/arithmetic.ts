@@ -109,7 +109,7 @@ export class VectorArithmetic {
   /** c₀ x^n + c₁ x^(n-1) + … by Horner's rule. */
   polynomial(x: Reg, coefficients: readonly number[]): Reg {
     let sum = this.const(coefficients[0]!)
-    for (const c of coefficients.slice(1)) sum = this.madd(sum, x, this.const(c))
+    for (let i = 1; i < coefficients.length; i++) sum = this.madd(sum, x, this.const(coefficients[i]!))
     return sum
   }
 
@@ -155,18 +155,13 @@ export class VectorArithmetic {
   }
 
   #arithmetic(op: Arithmetic, ...args: Reg[]): Reg {
-    const type = args[0]!.type
-    if (type === 'i32' && (op === 'min' || op === 'max')) return this.builder.op(type, `i32x4.${op}_s`, ...args)
-    const shape = shapeOf(type)
-    return this.builder.op(type, `${shape}.${op}` as SimdOp, ...args)
+    const { type } = args[0]!
+    return this.builder.op(type, opOf(type, op), ...args)
   }
 
   #compare(op: Comparison, a: Reg, b: Reg): Reg {
-    const mask = a.type === 'f64' || a.type === 'i64' || a.type === 'm64' ? 'm64' : 'm32'
     if (a.type === 'm32' || a.type === 'm64') return this.#compareMasks(op, a, b)
-    if (a.type === 'f32' || a.type === 'f64') return this.builder.op(mask, `${a.type === 'f32' ? 'f32x4' : 'f64x2'}.${op}`, a, b)
-    const signed = op === 'lt' || op === 'le' ? (`${op}_s` as const) : op
-    return this.builder.op(mask, `${a.type === 'i32' ? 'i32x4' : 'i64x2'}.${signed}`, a, b)
+    return this.builder.op(a.type === 'f64' || a.type === 'i64' ? 'm64' : 'm32', opOf(a.type, op), a, b)
   }
 
   /** false < true. */
@@ -192,18 +187,23 @@ function isNumber({ type, instruction }: Reg): boolean {
   return !Number.isNaN(type === 'f32' ? view.getFloat32(0, true) : view.getFloat64(0, true))
 }
 
-function shapeOf(type: LaneType): 'f32x4' | 'f64x2' | 'i32x4' | 'i64x2' {
-  switch (type) {
-    case 'f32':
-    case 'h32':
-      return 'f32x4'
-    case 'f64':
-      return 'f64x2'
-    case 'i32':
-    case 'm32':
-      return 'i32x4'
-    case 'i64':
-    case 'm64':
-      return 'i64x2'
+const shapes: Readonly<Record<LaneType, 'f32x4' | 'f64x2' | 'i32x4' | 'i64x2'>> = { f32: 'f32x4', h32: 'f32x4', f64: 'f64x2', i32: 'i32x4', m32: 'i32x4', i64: 'i64x2', m64: 'i64x2' }
+/** Of integers these come with a sign and without. */
+const signed = new Set<string>(['min', 'max', 'lt', 'le'])
+
+/** Instructions by the lane type and what they do. */
+const ops = new Map<LaneType, Map<Arithmetic | Comparison, SimdOp>>()
+
+function opOf(type: LaneType, what: Arithmetic | Comparison): SimdOp {
+  let known = ops.get(type)
+  if (!known) {
+    known = new Map()
+    ops.set(type, known)
   }
+  let op = known.get(what)
+  if (op === undefined) {
+    op = `${shapes[type]}.${what}${shapes[type].startsWith('i') && signed.has(what) ? '_s' : ''}` as SimdOp
+    known.set(what, op)
+  }
+  return op
 }

@@ -19,8 +19,11 @@ export class BlockCode {
   readonly #accumulators: Accumulators
   readonly #pool: LocalPool
   readonly #context: KernelContext
-  readonly #lastUse: ReadonlyMap<Reg, number>
-  readonly #locals = new Map<Reg, readonly Local[]>()
+  /** By the number of the register. */
+  readonly #lastUse: readonly (number | undefined)[]
+  readonly #locals: (readonly Local[] | undefined)[]
+  /** Registers in the order in which they were given locals. */
+  readonly #defined: Reg[] = []
 
   constructor(f: FunctionBody, body: KernelBody, memory: LaneMemory, accumulators: Accumulators, pool: LocalPool, context: KernelContext) {
     this.#f = f
@@ -30,6 +33,7 @@ export class BlockCode {
     this.#pool = pool
     this.#context = context
     this.#lastUse = localUses(body)
+    this.#locals = body.builder.regs.map(() => undefined)
   }
 
   /** Values defined in `body` give their locals back afterwards, unless later phases may use them. */
@@ -38,18 +42,19 @@ export class BlockCode {
       body()
       return
     }
-    const before = new Set(this.#locals.keys())
+    const before = this.#defined.length
     body()
-    for (const [reg, locals] of this.#locals) {
-      if (before.has(reg)) continue
-      this.#locals.delete(reg)
-      if (!this.#body.isResult(reg)) this.#pool.give(locals)
+    for (const reg of this.#defined.splice(before)) {
+      const locals = this.#locals[reg.id]
+      this.#locals[reg.id] = undefined
+      if (locals && !this.#body.isResult(reg)) this.#pool.give(locals)
     }
   }
 
-  /** Puts the result of a reduction where its register is read. */
+  /** Says in which locals a register is read, one for each vector. */
   define(reg: Reg, locals: readonly Local[]): void {
-    this.#locals.set(reg, locals)
+    this.#locals[reg.id] = locals
+    this.#defined.push(reg)
   }
 
   /** Emits what belongs to one section. */
@@ -67,7 +72,7 @@ export class BlockCode {
       return
     }
     if (reg.instruction.kind === 'rare') {
-      this.#locals.set(reg, this.#rare(reg, reg.instruction.scalar, vectors))
+      this.define(reg, this.#rare(reg, reg.instruction.scalar, vectors))
       this.#release(reg)
       return
     }
@@ -85,24 +90,24 @@ export class BlockCode {
       this.#f.set(local)
       locals.push(local)
     }
-    this.#locals.set(reg, locals)
+    this.define(reg, locals)
     this.#release(reg)
   }
 
   /** Frees the locals of operands that are not used after `reg`. */
   #release(reg: Reg): void {
     for (const arg of reg.args) {
-      if (this.#lastUse.get(arg) !== reg.id) continue
-      const locals = this.#locals.get(arg)
+      if (this.#lastUse[arg.id] !== reg.id) continue
+      const locals = this.#locals[arg.id]
       if (!locals || this.#body.isResult(arg)) continue
-      this.#locals.delete(arg)
+      this.#locals[arg.id] = undefined
       this.#pool.give(locals)
     }
   }
 
   #use(reg: Reg, h: number): void {
-    const locals = this.#locals.get(reg)
-    invariant(locals, `register ${reg.id} is defined before its use`)
+    const locals = this.#locals[reg.id]
+    invariant(locals, () => `register ${reg.id} is defined before its use`)
     this.#f.get(locals[reg.uniform ? 0 : h]!)
   }
 
@@ -233,17 +238,12 @@ export class BlockCode {
 }
 
 /** For values that are used in their own section only: the id of the last user. */
-function localUses(body: KernelBody): Map<Reg, number> {
-  const last = new Map<Reg, number>()
-  const escapes = new Set<Reg>()
-  for (const reg of body.builder.regs) {
-    for (const arg of reg.args) {
-      if (arg.section !== reg.section) escapes.add(arg)
-      last.set(arg, reg.id)
-    }
-  }
-  for (const effects of body.effectsOf) for (const { reg } of effects) escapes.add(reg)
-  for (const reg of escapes) last.delete(reg)
+function localUses(body: KernelBody): (number | undefined)[] {
+  const { regs } = body.builder
+  const last = regs.map((): number | undefined => undefined)
+  for (const reg of regs) for (const arg of reg.args) last[arg.id] = reg.id
+  for (const reg of regs) for (const arg of reg.args) if (arg.section !== reg.section) last[arg.id] = undefined
+  for (const effects of body.effectsOf) for (const { reg } of effects) last[reg.id] = undefined
   return last
 }
 

@@ -38,10 +38,10 @@ export class KernelBody {
   readonly reductions: Reduction[] = []
   readonly regsOf: Reg[][]
   readonly effectsOf: Effect[][]
-  readonly #externIds = new Map<string, number>()
-  readonly #accessIds = new Map<Access, string>()
-  readonly #baseIds = new Map<Access['base'], number>()
-  readonly #done = new Map<Step, Reg>()
+  /** The numbers of what reads a buffer, or counts, so that nothing is read twice. */
+  readonly #readsOf = new Map<Access['base'] | 'count', number[]>()
+  /** By the index of the step. */
+  readonly #done: Reg[] = []
 
   constructor(kernel: LoopKernel) {
     this.kernel = kernel
@@ -77,7 +77,7 @@ export class KernelBody {
       return
     }
     const reg = this.#value(step, value)
-    this.#done.set(step, reg)
+    this.#done[step.index] = reg
     for (const access of step.stores) {
       const section = Math.max(reg.section, this.sections.ofAccess(access, step.full, step.phase))
       this.effectsOf[section]!.push({ kind: 'store', reg, access, dtype: value.dtype })
@@ -130,7 +130,7 @@ export class KernelBody {
     const { lanes } = this.kernel
     switch (operand.kind) {
       case 'step': {
-        const reg = this.#done.get(operand.step)
+        const reg = this.#done[operand.step.index]
         invariant(reg, 'steps come after their operands')
         return reg
       }
@@ -157,40 +157,28 @@ export class KernelBody {
     }
   }
 
+  /** The accumulator, the result and the tail of a reduction are asked for once each. */
   #extern(extern: Extern): { kind: 'extern'; id: number } {
-    const key = this.#externKey(extern)
-    let id = this.#externIds.get(key)
-    if (id === undefined) {
-      id = this.externs.push(extern) - 1
-      this.#externIds.set(key, id)
-    }
+    if (!('access' in extern) && !('target' in extern)) return { kind: 'extern', id: this.externs.push(extern) - 1 }
+    const base = extern.kind === 'count' ? 'count' : ('access' in extern ? extern.access : extern.target).base
+    const known = this.#readsOf.get(base)
+    const same = known?.find((id) => sameRead(this.externs[id]!, extern))
+    if (same !== undefined) return { kind: 'extern', id: same }
+    const id = this.externs.push(extern) - 1
+    if (known) known.push(id)
+    else this.#readsOf.set(base, [id])
     return { kind: 'extern', id }
   }
+}
 
-  #externKey(extern: Extern): string {
-    switch (extern.kind) {
-      case 'load':
-        return `load ${this.#accessKey(extern.access)}`
-      case 'count':
-        return `count ${extern.access.offset} ${extern.access.strides.join()}`
-      case 'gather':
-        return `gather ${this.#accessKey(extern.target)} ${extern.axisStride} ${this.#accessKey(extern.index)}`
-      default:
-        return `${extern.kind} ${this.reductions.indexOf(extern.reduction)}`
-    }
-  }
+/** Whether two that read one buffer, or count, give the same. */
+function sameRead(a: Extern, b: Extern): boolean {
+  if (a.kind === 'gather') return b.kind === 'gather' && a.axisStride === b.axisStride && sameElements(a.target, b.target) && a.index.base === b.index.base && sameElements(a.index, b.index)
+  return 'access' in a && 'access' in b && sameElements(a.access, b.access)
+}
 
-  #accessKey(access: Access): string {
-    let key = this.#accessIds.get(access)
-    if (key === undefined) {
-      let base = this.#baseIds.get(access.base)
-      if (base === undefined) {
-        base = this.#baseIds.size
-        this.#baseIds.set(access.base, base)
-      }
-      key = `${base}+${access.offset}@${access.strides.join()}`
-      this.#accessIds.set(access, key)
-    }
-    return key
-  }
+function sameElements(a: Access, b: Access): boolean {
+  if (a.offset !== b.offset) return false
+  for (let i = 0; i < a.strides.length; i++) if (a.strides[i] !== b.strides[i]) return false
+  return true
 }

@@ -36,6 +36,8 @@ export interface Reg {
   readonly section: number
   /** Whether all lanes of all vectors of an iteration are equal. */
   readonly uniform: boolean
+  /** Another one with the same hash. */
+  readonly next: Reg | undefined
 }
 
 export function laneType(dtype: DType, lanes: 2 | 4): LaneType {
@@ -55,8 +57,8 @@ export function laneType(dtype: DType, lanes: 2 | 4): LaneType {
 
 export class VectorBuilder {
   readonly regs: Reg[] = []
-  /** Registers by a hash of what they compute. */
-  readonly #known = new Map<number, Reg[]>()
+  /** The last register of each hash of what is computed. */
+  readonly #known = new Map<number, Reg>()
 
   /** Adds an instruction, or finds the equal one of its section. */
   emit(type: LaneType, instruction: Instruction, args: readonly Reg[], place?: { section: number; uniform: boolean }): Reg {
@@ -70,12 +72,13 @@ export class VectorBuilder {
       hash ^= hash >>> 15
     }
     hash = (hash + section) | 0
-    const bucket = this.#known.get(hash)
-    if (bucket) for (const reg of bucket) if (reg.section === section && reg.type === type && sameArgs(reg.args, args) && sameInstruction(reg.instruction, instruction)) return reg
-    const reg: Reg = { id: this.regs.length, type, instruction, args, section, uniform }
+    const next = this.#known.get(hash)
+    for (let known = next; known; known = known.next) {
+      if (known.section === section && known.type === type && sameArgs(known.args, args) && sameInstruction(known.instruction, instruction)) return known
+    }
+    const reg: Reg = { id: this.regs.length, type, instruction, args, section, uniform, next }
     this.regs.push(reg)
-    if (bucket) bucket.push(reg)
-    else this.#known.set(hash, [reg])
+    this.#known.set(hash, reg)
     return reg
   }
 
