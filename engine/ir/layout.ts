@@ -26,7 +26,7 @@ export function contiguous(shape: Shape): Layout {
     axes.push(size === 1 ? [] : [{ size, stride }])
     stride *= size
   }
-  return { axes: axes.reverse(), offset: 0 }
+  return { axes: axes.toReversed(), offset: 0 }
 }
 
 /** Joins neighbours that one stride can walk. Dims of size 1 vanish. */
@@ -112,7 +112,7 @@ export function refine(a: readonly number[], b: readonly number[]): number[] | n
   }
   for (; x !== undefined; x = a[--i]) if (x !== 1) return null
   for (; y !== undefined; y = b[--j]) if (y !== 1) return null
-  return out.reverse()
+  return out.toReversed()
 }
 
 /** Strides of `dims` on the finer `sizes`; null when `sizes` does not refine them. */
@@ -135,5 +135,5 @@ export function stridesOn(dims: readonly Dim[], sizes: readonly number[]): numbe
     stride *= size
   }
   for (; left === 1 && next >= 0; next--) left = dims[next]!.size
-  return left === 1 ? strides.reverse() : null
+  return left === 1 ? strides.toReversed() : null
 }
