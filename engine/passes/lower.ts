@@ -111,7 +111,7 @@ class Lowering {
 
   run(): LoopKernel {
     const folded = this.domain.sizes.filter((_, i) => this.domain.reduced[i])
-    const inner = this.domain.reduced.at(-1) === true
+    const inner = this.domain.reduced.at(-1) === true && !this.#acrossRows()
     this.straight = inner && fullCount(this.domain) / outerCount(this.domain) <= straightVectors * this.group.lanes && folded.length === 1
     const sinks = [...this.group.members].filter((value) => this.#isSink(value)).toSorted((a, b) => a.id - b.id)
     for (const value of sinks) {
@@ -134,6 +134,17 @@ class Lowering {
       reads: this.#reads,
       writes: sinks.map((value) => (value.op === placeOp ? this.#target(value) : value)),
     }
+  }
+
+  /**
+   * Whether vectors hold neighbouring rows: where folded rows are short, and there are many. Elements are then read one by
+   * one, but nothing is summed up across a vector, which takes long where one sum waits for another.
+   */
+  #acrossRows(): boolean {
+    const { sizes, reduced } = this.domain
+    if (reduced.filter(Boolean).length !== 1 || (sizes.at(-2) ?? 1) < 4 * this.group.lanes) return false
+    const sums = Math.max(...[...this.group.members].map((value) => this.#phase(value)))
+    return sizes.at(-1)! <= (sums > 1 ? 16 : 8)
   }
 
   #isSink(value: Value): boolean {
