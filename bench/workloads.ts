@@ -121,7 +121,6 @@ function million(): Request {
   }
 }
 
-const adam = { type: 'Adam', lr: 0.001 }
 /** So slow that the losses of a hundred thousand steps stay far from numbers that processors are slow with. */
 const slowAdam = { type: 'Adam', lr: 0.00001 }
 
