@@ -75,8 +75,10 @@ const linear: Rule = (given) => {
 /** Norms of order 1, -1, inf and -inf of matrices are sums, then an extreme. */
 function matrixNorm(isMatrix: (given: Given) => boolean): Rule {
   return (given, usual) => {
-    const order = numberOf(given, 'ord')
+    const order = textOf(given, 'ord') === 'nuc' ? 'nuc' : numberOf(given, 'ord')
     if (order === undefined || !isMatrix(given)) return usual
+    if (isTrue(given, 'keepdim') && (order === 'nuc' || Math.abs(order) === 2)) return 'PermuteBackward0'
+    if (order === 'nuc') return 'SumBackward1'
     return order > 0 ? 'AmaxBackward0' : 'AminBackward0'
   }
 }
@@ -152,7 +154,8 @@ const rules: Readonly<Record<string, Rule>> = {
   nanmedian: alongDim('NanmedianBackward1'),
   max: extreme('MaxBackward1', 'MaximumBackward0'),
   min: extreme('MinBackward1', 'MinimumBackward0'),
-  norm: (given, usual) => ((!given.has('p') || textOf(given, 'p') === 'fro') && countOf(given, 'dim') === 2 ? 'SqrtBackward0' : usual),
+  norm: (given, usual) => (textOf(given, 'p') === 'nuc' ? (isTrue(given, 'keepdim') ? 'PermuteBackward0' : 'SumBackward1') : (!given.has('p') || textOf(given, 'p') === 'fro') && countOf(given, 'dim') === 2 ? 'SqrtBackward0' : usual),
+  'linalg.cond': (given, usual) => (textOf(given, 'p') === 'nuc' ? 'MulBackward0' : !has(given, 'p') || Math.abs(numberOf(given, 'p') ?? 0) === 2 ? 'SqueezeBackward1' : usual),
   'linalg.norm': matrixNorm((given) => (has(given, 'dim') ? countOf(given, 'dim') : rankOf(given, 'A')) === 2),
   'linalg.matrix_norm': matrixNorm(() => true),
   trapezoid: where('x', 'DivBackward1'),

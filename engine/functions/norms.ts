@@ -6,7 +6,8 @@ import type { TraceContext } from '../lang/values.ts'
 import { fail } from '../lang/values.ts'
 import * as ew from '../ops/elementwise.ts'
 import { amax, amin } from '../ops/extrema.ts'
-import { sum } from '../ops/view.ts'
+import { singularTriples } from '../ops/singular.ts'
+import { permute, sum } from '../ops/view.ts'
 import { family, signature } from './define.ts'
 import { sharedEvenly } from './extremes.ts'
 import type { Kind } from './parameters.ts'
@@ -39,7 +40,7 @@ function steepPower(size: Value, p: number): Value {
 }
 
 /** A number, or a word for a norm of matrices. */
-const order: Kind<number | 'fro' | 'nuc'> = {
+export const order: Kind<number | 'fro' | 'nuc'> = {
   type: "float | 'fro' | 'nuc'",
   fits: (value) => number.fits(value) || words.fits(value),
   convert: (value, ctx, what) => (number.fits(value) ? number.convert(value, ctx, what) : words.convert(value, ctx, `${what}: a number or`)),
@@ -47,18 +48,23 @@ const order: Kind<number | 'fro' | 'nuc'> = {
 const words = oneOf('fro', 'nuc')
 
 /** Norm over two axes, which need not be in order: rows, then columns. */
-function matrixNorm(ctx: TraceContext, name: string, x: Value, ord: number | 'fro' | 'nuc', [rows, columns]: readonly [number, number], keepdim: boolean): Value {
+export function matrixNorm(ctx: TraceContext, name: string, x: Value, ord: number | 'fro' | 'nuc', [rows, columns]: readonly [number, number], keepdim: boolean): Value {
   const axes = [rows, columns].toSorted((a, b) => a - b)
   if (ord === 'fro') return keep(vectorNorm(x, 2, axes), x, axes, keepdim)
   if (ord === 'nuc' || Math.abs(ord) === 2) {
-    fail(ctx, 'bad_argument', `${name}(): the matrix norm of order ${ord} needs singular values, which are not computed here; use 'fro', 1, -1, inf or -inf`)
+    const rest = [...x.shape.keys()].filter((axis) => axis !== rows && axis !== columns)
+    const { values } = singularTriples(permute(x, [...rest, rows, columns]))
+    const last = [rest.length]
+    if (ord === 'nuc') return keep(sum(values, last), x, axes, keepdim)
+    if (values.shape.at(-1) === 0) fail(ctx, 'bad_argument', `${name}(): there is no norm of order ${ord} of no elements, got shape ${showShape(x.shape)}`)
+    return keep(ord > 0 ? amax(values, last) : amin(values, last), x, axes, keepdim)
   }
-  if (Math.abs(ord) !== 1 && Math.abs(ord) !== Infinity) fail(ctx, 'bad_argument', `${name}(): a matrix has norms of order 'fro', 1, -1, inf and -inf, got ${ord}`)
+  if (Math.abs(ord) !== 1 && Math.abs(ord) !== Infinity) fail(ctx, 'bad_argument', `${name}(): a matrix has norms of order 'fro', 'nuc', 1, -1, 2, -2, inf and -inf, got ${ord}`)
   // Sums of columns for order 1, of rows for inf; the largest or smallest of them.
-  const [summed, rest] = Math.abs(ord) === 1 ? [rows, columns] : [columns, rows]
+  const [summed, left] = Math.abs(ord) === 1 ? [rows, columns] : [columns, rows]
   const sums = sum(ew.abs(x), [summed])
-  const left = rest > summed ? rest - 1 : rest
-  return keep(ord > 0 ? amax(sums, [left]) : amin(sums, [left]), x, axes, keepdim)
+  const axis = left > summed ? left - 1 : left
+  return keep(ord > 0 ? amax(sums, [axis]) : amin(sums, [axis]), x, axes, keepdim)
 }
 
 function matrixAxes(ctx: TraceContext, name: string, x: Value, dims: readonly number[]): readonly [number, number] {
@@ -85,6 +91,7 @@ const shared = { dim: optional(integers), keepdim: withDefault(boolean, false, '
 define({ names: 'norm', homes: ['torch', 'Tensor'], doc: 'Vector norm of order p over all elements or over dim', gradFn: 'NormBackward1' },
   signature({ input: tensor, p: withDefault(optional(order), 'fro', "'fro'"), ...shared }, ({ input, p, dim, keepdim, dtype: to }, ctx) => {
     const x = converted(ctx, 'norm', input, to)
+    if (p === 'nuc' && !dim && input.shape.length !== 2) fail(ctx, 'shape_mismatch', `norm(): the nuclear norm takes a matrix, got shape ${showShape(input.shape)}; name two dimensions in dim`)
     if (p === 'nuc') return matrixNorm(ctx, 'norm', x, p, matrixAxes(ctx, 'norm', x, dim ?? [0, 1]), keepdim)
     return overAxes(ctx, 'norm', x, typeof p === 'number' ? p : 2, dim, keepdim)
   }))
@@ -93,7 +100,7 @@ define({ names: 'vector_norm', homes: ['linalg'], doc: 'Vector norm of order ord
   signature({ x: tensor, ord: withDefault(number, 2), ...shared }, ({ x, ord, dim, keepdim, dtype: to }, ctx) =>
     overAxes(ctx, 'vector_norm', converted(ctx, 'vector_norm', x, to), ord, dim, keepdim)))
 
-define({ names: 'matrix_norm', homes: ['linalg'], doc: "Norm of matrices: 'fro', 1, -1, inf or -inf", gradFn: 'LinalgVectorNormBackward0' },
+define({ names: 'matrix_norm', homes: ['linalg'], doc: "Norm of matrices: 'fro', 'nuc' (the sum of the singular values), 1, -1, 2, -2 (the largest and the smallest one), inf or -inf", gradFn: 'LinalgVectorNormBackward0' },
   signature({ A: tensor, ord: withDefault(order, 'fro', "'fro'"), dim: withDefault(integers, [-2, -1], '(-2, -1)'), keepdim: shared.keepdim, dtype: shared.dtype }, ({ A, ord, dim, keepdim, dtype: to }, ctx) => {
     const x = converted(ctx, 'matrix_norm', A, to)
     return matrixNorm(ctx, 'matrix_norm', x, ord, matrixAxes(ctx, 'matrix_norm', x, dim), keepdim)

@@ -15,6 +15,7 @@ import type { Convolving } from '../../engine/ops/convolution.ts'
 import { convolution, convolutionInput, convolutionWeight } from '../../engine/ops/convolution.ts'
 import { checkIndex, gather, scatterAdd } from '../../engine/ops/indexing.ts'
 import { flow, pathSums } from '../../engine/ops/alignment.ts'
+import { singularTriples } from '../../engine/ops/singular.ts'
 import { cholesky, triangularSolve } from '../../engine/ops/triangular.ts'
 import { cofactors, determinant, scaledDeterminant } from '../../engine/ops/determinant.ts'
 import { identityMatrix } from '../../engine/ops/triangle.ts'
@@ -152,6 +153,15 @@ const rows: Record<string, Row> = {
     return ew.add(ew.log(ew.abs(mantissa)), ew.mul(exponent, Math.LN2))
   }, squares),
   cholesky: one((x) => cholesky(ew.add(matmul(x, transposeLast(x)), identityMatrix(x.graph, x.shape, x.dtype))), squares),
+  // Vectors are told up to their sign, so products of two of them are compared.
+  singular_triples: {
+    cases: [...squares, [4, 2], [2, 4], [2, 5, 3], [1, 3], [3, 1], [0, 3], [2, 3, 0]].map((shape) => [shape]),
+    build: ([x]) => {
+      const { values, left, right } = singularTriples(x!)
+      const weighted = (u: Value): Value => matmul(ew.mul(u, expand(reshape(ew.tanh(values), [...values.shape.slice(0, -1), 1, values.shape.at(-1)!]), u.shape)), transposeLast(u))
+      return concat([values, weighted(left), weighted(right)].map((y) => reshape(y, [numel(y.shape)])), 0)
+    },
+  },
   triangular_solve: {
     cases: squares.map((shape) => [shape, shape]),
     build: ([x, y]) => {

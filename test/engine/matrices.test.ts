@@ -138,3 +138,29 @@ describe('matrices without an inverse', () => {
     expect(numbersOf('out = torch.logdet(a)', { a: [1, 0, 0, 0, 1, 0, 0, 0, -1] })).toEqual([NaN])
   })
 })
+
+describe('singular values', () => {
+  const gradient = 'out = torch.autograd.grad(torch.linalg.svdvals(a).sum(), a)[0]'
+
+  it('are 0 where there is nothing, and so is their gradient', () => {
+    expect(numbersOf('out = torch.linalg.svdvals(a)', { a: Array<number>(9).fill(0) })).toEqual([0, 0, 0])
+    expect(numbersOf(gradient, { a: Array<number>(9).fill(0) })).toEqual(Array<number>(9).fill(0))
+    expect(numbersOf(gradient, { a: [2, 0, 0, 0, 0, 0, 0, 0, 3] })).toEqual([1, 0, 0, 0, 0, 0, 0, 0, 1])
+  })
+
+  it('of large and small numbers neither overflow nor vanish', () => {
+    for (const scale of [1e300, 1e-300]) {
+      const got = numbersOf('out = torch.linalg.svdvals(a)', { a: [3 * scale, 0, 0, 0, 0, 4 * scale, 0, -2 * scale, 0] })
+      for (const [i, want] of [4, 3, 2].entries()) expect(got[i]! / scale).toBeCloseTo(want, 12)
+    }
+  })
+
+  it('are found to the last digits, however far apart they are', () => {
+    const got = numbersOf('out = torch.linalg.svdvals(a)', { a: [1, 0, 0, 0, 1e-10, 0, 0, 0, 1e-20] })
+    for (const [i, want] of [1, 1e-10, 1e-20].entries()) expect(Math.abs(got[i]! / want - 1)).toBeLessThan(1e-14)
+  })
+
+  it('are NaN where a number is not finite', () => {
+    for (const bad of [NaN, Infinity]) expect(numbersOf('out = torch.linalg.svdvals(a)', { a: [1, 2, 3, 4, bad, 6, 7, 8, 9] })).toEqual([NaN, NaN, NaN])
+  })
+})

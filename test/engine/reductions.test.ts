@@ -54,7 +54,8 @@ describe('refused', () => {
     ['torch.diff(w[0, 0])', 'shape_mismatch', 'at least 1 dimension expected'],
     ['torch.trapezoid(w, torch.ones(4))', 'shape_mismatch', 'has not as many points'],
     ['torch.linalg.matrix_norm(w[0])', 'shape_mismatch', 'at least 2 dimensions expected, got shape [3]'],
-    ['torch.linalg.norm(w, 2)', 'bad_argument', 'needs singular values'],
+    ['torch.linalg.norm(w, 3)', 'bad_argument', "a matrix has norms of order 'fro', 'nuc', 1, -1, 2, -2, inf and -inf, got 3"],
+    ['torch.linalg.norm(w[:0], 2)', 'bad_argument', 'no norm of order 2 of no elements'],
     // dtypes.
     ['i.mean()', 'dtype_mismatch', 'a floating-point tensor expected, got int64'],
     ['i.var()', 'dtype_mismatch', 'a floating-point tensor expected, got int64'],

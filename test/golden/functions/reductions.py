@@ -187,4 +187,13 @@ for name, program in {
     "norm of order 3": "a.norm(3, 1)", "norm of order inf": "a.norm(math.inf, 0)", "matrix norm": "torch.linalg.matrix_norm(a, 1)", "cov": "torch.cov(a)", "nanmean": "a.nanmean(1)",
 }.items():
     family.add(f"gradient of a gradient/{name}", [f"u = {program}", "d, = torch.autograd.grad((u ** 3 + u).sum(), a, create_graph=True)", "out = d"], {"a": torch.tensor([[1.5, 0.0, -2.0], [0.5, 1.5, 1.0]])})
+for order, name in (("2", "2"), ("-2", "-2"), ("'nuc'", "nuc")):
+    family.add(f"matrix_norm/{name}", f"out = torch.linalg.matrix_norm(a, {order})", {"a": uniform(2, 3, 4)})
+    family.add(f"matrix_norm/{name}, tall", f"out = torch.linalg.matrix_norm(a, ord={order})", {"a": uniform(5, 2)})
+    family.add(f"matrix_norm/{name}, other dims", f"out = torch.linalg.matrix_norm(a, {order}, dim=(2, 0), keepdim=True)", {"a": uniform(2, 3, 4)})
+    family.add(f"linalg.norm/matrix {name}", f"out = torch.linalg.norm(a, {order})", {"a": uniform(3, 3)})
+    family.add(f"linalg.norm/dims {name}", f"out = torch.linalg.norm(a, ord={order}, dim=(0, 1), keepdim=True)", {"a": uniform(2, 3, 4)})
+    family.add(f"gradient of a gradient/matrix norm {name}", [f"u = torch.linalg.matrix_norm(a, {order})", "d, = torch.autograd.grad((u ** 3 + u).sum(), a, create_graph=True)", "out = d"], {"a": uniform(2, 3, 4)})
+family.add("norm/nuc", "out = torch.norm(a, 'nuc') + a.norm(p='nuc', dim=(0, 1), keepdim=True) * b + torch.norm(c, 'nuc', (2, 0))[1]", {"a": uniform(3, 4), "b": uniform(1, 2), "c": uniform(2, 2, 3)})
+family.add("norm/nuc of nothing", "out = torch.norm(x, 'nuc') + a", {"a": uniform(2)}, {"x": uniform(0, 3)})
 family.write()

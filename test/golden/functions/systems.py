@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Makes systems.json:  python3 test/golden/functions/systems.py"""
+import math
 import torch
 from golden import Family
 
@@ -100,4 +101,21 @@ vander = {"x": u(2, 3)}
 for n in (2, 3, 5):
     family.add(f"linalg.vander/{n}", f"out = torch.linalg.vander(x, N={n})", vander, reference=lambda x, n=n: x[..., None] ** torch.arange(n))
 family.add("linalg.vander/all", "out = torch.linalg.vander(x)", vander, reference=lambda x: x[..., None] ** torch.arange(3))
+# ---- singular values
+for name, shape in (("square", (4, 4)), ("tall", (6, 3)), ("wide", (2, 5)), ("batches", (2, 3, 4, 3)), ("one", (1, 1)), ("a row", (1, 4)), ("large", (24, 17))):
+    family.add(f"svdvals/{name}", "out = torch.linalg.svdvals(a)", {"a": family.uniform(*shape)})
+family.add("svdvals/driver", "out = torch.linalg.svdvals(A=a, driver=None)", {"a": family.uniform(3, 2)})
+family.add("svdvals/nothing", "out = torch.linalg.svdvals(x).sum() + torch.linalg.svdvals(y).sum() + a", {"a": family.uniform(2)}, {"x": family.uniform(0, 3), "y": family.uniform(2, 3, 0)})
+family.add("svdvals/far apart", "out = torch.linalg.svdvals(a * x)", {"a": family.uniform(3, 3)}, {"x": torch.tensor([[1e6, 1.0, 1e-6]])})
+family.add("svdvals/equal", "out = torch.linalg.svdvals(a).sum()", {"a": 2 * torch.eye(3)})
+family.add("svdvals/low rank", "out = torch.linalg.svdvals(a @ b)[:2]", {"a": family.uniform(4, 2), "b": family.uniform(2, 5)})
+family.add("svdvals/of a gradient", ["s = torch.linalg.svdvals(a)", "d, = torch.autograd.grad((s ** 2 * s.log()).sum(), a, create_graph=True)", "out = d"], {"a": family.uniform(3, 4)})
+family.add("svdvals/spectral penalty", ["s = torch.linalg.svdvals(a.mT)", "out = (s / s[..., :1]).log1p() + (s.amax(-1) - s.amin(-1))[..., None]"], {"a": family.uniform(2, 3, 5)})
+for name, order in (("default", ""), ("2", ", 2"), ("-2", ", p=-2")):
+    family.add(f"cond/{name}", f"out = torch.linalg.cond(a{order})", {"a": family.uniform(2, 3, 3)})
+# PyTorch 1.13 has no gradient of these: it changes the inverse in place. They are products of norms by definition.
+for name, order in (("1", 1), ("-1", -1), ("inf", math.inf), ("-inf", -math.inf), ("fro", "fro"), ("nuc", "nuc")):
+    text = repr(order).replace("inf", "math.inf")
+    family.add(f"cond/{name}", f"out = torch.linalg.cond(a, {text})", {"a": family.uniform(2, 3, 3) + 3 * torch.eye(3)}, reference=lambda a, order=order: torch.linalg.matrix_norm(a, order) * torch.linalg.matrix_norm(torch.linalg.inv(a), order))
+family.add("cond/tall", "out = torch.linalg.cond(a)", {"a": family.uniform(4, 2)})
 family.write()
