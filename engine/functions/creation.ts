@@ -176,6 +176,8 @@ define({ names: 'logspace', homes: ['torch'], doc: 'base to the power of steps n
   signature({ start: number, end: number, steps: integer, base: withDefault(number, 10), dtype: optional(dtype), ...placement }, ({ start, end, steps, base, dtype: given, requires_grad }, ctx) => {
     requireSteps(ctx, 'logspace', steps)
     const type = given ?? ctx.dtype
+    // One step is `start` as it was given, also where the type cuts off its fraction.
+    if (steps === 1) return asLeaf(ctx, full(ctx, [1], base ** start, type), requires_grad)
     const exponents = linspace(ctx, inType(start, type), inType(end, type), steps, isFloat(type) ? type : 'float64')
     return asLeaf(ctx, ew.cast(ew.pow(base, exponents), type), requires_grad)
   }))

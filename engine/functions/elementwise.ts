@@ -368,7 +368,8 @@ define({ names: 'masked_fill', homes: everywhere, doc: 'value where mask is true
   }))
 
 define({ names: 'nan_to_num', homes: everywhere, doc: 'Replaces NaN and infinities by numbers', gradFn: 'NanToNumBackward0' },
-  signature({ input: floatTensor, nan: withDefault(number, 0), posinf: optional(number), neginf: optional(number) }, ({ input, nan, posinf, neginf }) => {
+  signature({ input: tensor, nan: withDefault(number, 0), posinf: optional(number), neginf: optional(number) }, ({ input, nan, posinf, neginf }) => {
+    if (!isFloat(input.dtype)) return ew.copy(input)
     const largest = input.dtype === 'float32' ? 3.4028234663852886e38 : Number.MAX_VALUE
     const fill = (x: number): Value => ew.fullLike(input, x)
     const finite = ew.where(ew.eq(input, Infinity), fill(posinf ?? largest), ew.where(ew.eq(input, -Infinity), fill(neginf ?? -largest), input))

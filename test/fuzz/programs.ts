@@ -62,12 +62,11 @@ export type Verdict = { readonly kind: 'agrees' | 'refused by both' | 'taken her
 
 /**
  * What is otherwise here on purpose: faults of PyTorch 1.13 (gradients of var and std with dim=(), frequencies of
- * embedding_bag), choices among equal elements, kinks where its vector and scalar code differ, gradients of a target at 0,
- * and nan_to_num of bools.
+ * embedding_bag), choices among equal elements, kinks where its vector and scalar code differ.
  */
 const known = [
   /\b(var|std|var_mean|std_mean)\([^)]*\(\)/, /^out = (torch\.var\(s\)|s\.var\(\))$/, /scale_grad_by_freq=True.*mode='sum'|mode='sum'.*scale_grad_by_freq=True/, /(kthvalue|topk)\(ties/, /hardswish\(odd\)/, /digamma\(/,
-  /kl_div\(m, zeros/, /remainder\(odd/, /nan_to_num\(mask/, /antialias=True/,
+  /remainder\(odd/, /antialias=True/,
 ]
 
 const engine = { cache: new ProgramCache(2), limits: defaultLimits, compile: { ...defaultCompileOptions, verify: true } }

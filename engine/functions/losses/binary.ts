@@ -10,7 +10,7 @@ import { clamp } from '../elementwise.ts'
 import { boolean, floatTensor, oneOf, optional, tensor, withDefault } from '../parameters.ts'
 import { broadcastFloats } from '../promote.ts'
 import type { Reduction } from './reduce.ts'
-import { allAxes, legacy, reduceLoss, reductionNumber, reductionOf, requireSameShape, weightedBy } from './reduce.ts'
+import { legacy, reduceLoss, reductionNumber, reductionOf, requireSameShape, weightedBy } from './reduce.ts'
 
 const { define } = family('losses')
 
@@ -53,15 +53,13 @@ function bceWithLogits(ctx: TraceContext, input: Value, target: Value, weight: V
   return reduceLoss(weightedBy(ctx, losses, weight), reduction)
 }
 
-/** target (ln target - input), or e^target (target - input) with logTarget. */
-function klDiv(ctx: TraceContext, input: Value, target: Value, reduction: Reduction | 'batchmean', logTarget: boolean): Value {
+/**
+ * target (ln target - input), or e^target (target - input) with logTarget. Where a target is 0 its own gradient is NaN, as
+ * PyTorch has it.
+ */
+function klDiv(ctx: TraceContext, input: Value, target: Value, reduction: Reduction, logTarget: boolean): Value {
   const [x, y] = broadcastFloats(ctx, [input, target]) as [Value, Value]
-  const zero = ew.fullLike(x, 0)
-  const isZero = ew.eq(y, 0)
-  const entropy = ew.where(isZero, zero, ew.mul(y, ew.log(ew.where(isZero, ew.fullLike(y, 1), y))))
-  const losses = logTarget ? ew.mul(ew.exp(y), ew.sub(y, x)) : ew.sub(entropy, ew.mul(y, x))
-  if (reduction !== 'batchmean') return reduceLoss(losses, reduction)
-  return ew.div(sum(losses, allAxes(losses)), x.shape[0] ?? 1)
+  return reduceLoss(logTarget ? ew.mul(ew.exp(y), ew.sub(y, x)) : ew.sub(ew.xlogy(y, y), ew.mul(y, x)), reduction)
 }
 
 /** ln(1 + e^(-y x)) */
@@ -98,8 +96,12 @@ define({ names: 'binary_cross_entropy_with_logits', homes: ['torch'], ...withLog
 const divergence = { doc: 'Kullback-Leibler divergence of log-probabilities', gradFn: 'KlDivBackward0' }
 const batchmean = withDefault(oneOf('mean', 'sum', 'none', 'batchmean'), 'mean', "'mean'")
 define({ names: 'kl_div', homes: ['F'], ...divergence },
-  signature({ ...pair, size_average: legacy.size_average, reduce: legacy.reduce, reduction: batchmean, log_target: logTarget }, ({ input, target, log_target, ...how }, ctx) =>
-    klDiv(ctx, input, target, reductionOf(how), log_target)))
+  signature({ ...pair, size_average: legacy.size_average, reduce: legacy.reduce, reduction: batchmean, log_target: logTarget }, ({ input, target, log_target, ...how }, ctx) => {
+    const { reduction } = how
+    const reduced = klDiv(ctx, input, target, reductionOf({ ...how, reduction: reduction === 'batchmean' ? 'sum' : reduction }), log_target)
+    // Also of what the old arguments have reduced.
+    return reduction === 'batchmean' && input.shape[0] !== 0 ? ew.div(reduced, input.shape[0] ?? 1) : reduced
+  }))
 define({ names: 'kl_div', homes: ['torch'], ...divergence },
   signature({ ...pair, reduction: reductionNumber, log_target: logTarget }, ({ input, target, reduction: how, log_target }, ctx) => klDiv(ctx, input, target, how, log_target)))
 

@@ -219,4 +219,5 @@ export const torchCalls: readonly string[] = [
   'torch.linalg.svdvals(v)',
   "torch.linalg.svdvals(x, driver='gesvd')",
   'torch.linalg.norm(x[:0], 2)',
+  'torch.trapezoid(x, v[:2])',
 ]

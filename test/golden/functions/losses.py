@@ -180,4 +180,7 @@ def curvature(a, y):
 
 add("ctc_loss/gradient of the gradient", "out = torch.autograd.grad(F.ctc_loss(F.log_softmax(a, 2), y, (7, 5, 4), (3, 2, 1), reduction='sum'), a, create_graph=True)[0]", {"a": scores}, sequences, curvature)
 add("ctc_loss/three hundred steps", "x = F.log_softmax((t * a).sin() * 6, 2)\nout = F.ctc_loss(x, y, (300, 251), (40, 17), reduction='none')", {"a": family.uniform(5)}, {"t": family.uniform(300, 2, 5, low=-9, high=9), "y": family.integers(2, 40, low=1, high=5)})
+probabilities = {"a": family.uniform(3, 4, low=-2, high=-0.2), "b": family.uniform(3, 4, low=0.2, high=0.9)}
+add("kl_div/batchmean with the old arguments", "out = F.kl_div(a, b, True, reduction='batchmean') + F.kl_div(a, b, False, reduction='batchmean') + F.kl_div(a, b, reduce=False, reduction='batchmean')", probabilities)
+add("kl_div/gradient of a target of 0", "y = b * torch.tensor([0.0, 1.0, 1.0, 0.0])\nd, = torch.autograd.grad(F.kl_div(a, y, reduction='sum'), y)\nout = torch.where(torch.isnan(d), 3.0, d) + a", probabilities)
 family.write()
