@@ -206,8 +206,9 @@ const rows: Record<string, Row> = {
 }
 
 for (const [name, op] of primitives) {
-  if (op.kind !== 'map' || name in rows || !('domain' in op)) continue
-  const { domain, arity } = op as unknown as { domain: readonly (readonly [number, number])[]; arity: number }
+  if (op.kind !== 'map' || name in rows) continue
+  const { domain, arity } = op as unknown as { domain: readonly (readonly [number, number])[] | undefined; arity: number }
+  if (!domain) continue
   rows[name] = {
     domain,
     cases: shapes.map((shape) => Array<Shape>(arity).fill(shape)),
