@@ -103,8 +103,10 @@ define({ names: 'equal', homes: everywhere, doc: 'Whether two tensors have one s
 for (const [name, doc, gradFn, combine] of [['addcmul', 'input + value * tensor1 * tensor2', 'AddcmulBackward0', mul], ['addcdiv', 'input + value * tensor1 / tensor2', 'AddcdivBackward0', div]] as const) {
   define({ names: name, homes: everywhere, doc, gradFn },
     signature({ input: tensor, tensor1: tensor, tensor2: tensor, value: withDefault(number, 1) }, ({ input, tensor1, tensor2, value }, ctx) => {
-      if (name === 'addcdiv' && [input, tensor1, tensor2].every((x) => !isFloat(x.dtype))) fail(ctx, 'dtype_mismatch', 'addcdiv(): of whole numbers, which PyTorch no longer divides; convert one of them first, as in x.float()')
-      const factor = value === 1 ? tensor1 : mul(ctx, tensor1, fraction(value))
+      if (name === 'addcdiv' && !isFloat(tensor1.dtype) && !isFloat(tensor2.dtype)) fail(ctx, 'dtype_mismatch', 'addcdiv(): of whole numbers, which PyTorch no longer divides; convert one of them first, as in x.float()')
+      // Of whole numbers `value` is one too.
+      const whole = [input, tensor1, tensor2].every((x) => !isFloat(x.dtype))
+      const factor = value === 1 ? tensor1 : mul(ctx, tensor1, whole ? { kind: 'number', value: Math.trunc(value), whole } : fraction(value))
       return add(ctx, input, combine(ctx, factor, tensor2))
     }))
 }

@@ -99,4 +99,5 @@ add("empty and 0-d", "out = torch.asin(e).sum() + torch.lgamma(s * s) + torch.fm
 add("limits of bools", "p = a > 0\nq = b > 0\nout = a * torch.clip(p, q).double() + b * p.clamp_min(q).double() + a * b * p.clamp_max(max=row > 0).double()", {"a": a, "b": b, "row": row})
 add("isclose/bools", "out = torch.isclose(p, q) * a + torch.isclose(p, q, atol=1) * 2.0 + torch.isclose(p, q, rtol=1.5, atol=0) * 4.0 + torch.isclose(p, q, 0, 0) * 8.0", {"a": family.uniform(4)}, {"p": torch.tensor([True, False, True, False]), "q": torch.tensor([True, True, False, False])})
 add("nan_to_num/whole numbers", "out = torch.nan_to_num(p) * a + p.nan_to_num(nan=2.0, posinf=3.0) * 2.0 + torch.nan_to_num(n, 1.5).double() + (n.nan_to_num() // 2) * a", {"a": family.uniform(4)}, {"p": torch.tensor([True, False, True, False]), "n": torch.tensor([1, -3, 0, 7])})
+add("addcmul/whole numbers", "out = torch.addcmul(n, p, p, value=1.5) * a / 2 + torch.addcmul(n, n, n, value=-1.5) // 2 + n.addcmul(n, p, value=2) / 4 + torch.addcmul(n, a.detach(), n, value=1.5)", {"a": family.uniform(4)}, {"p": torch.tensor([True, False, True, False]), "n": torch.tensor([1, -3, 0, 7])})
 family.write()
