@@ -3,7 +3,7 @@ import { z } from 'zod'
 import type { Value } from '../ir/value.ts'
 import * as ew from '../ops/elementwise.ts'
 import type { Numbers, Optimizer, Slots } from './define.ts'
-import { betas, blend, decay, epsilon, flag, optimizer, rate, spread, times, withDecay } from './define.ts'
+import { betas, blend, decay, epsilon, flag, moment, optimizer, rate, spread, times, withDecay } from './define.ts'
 
 /** The numbers of beta1: schedules may move it from step to step. */
 function firstBeta(beta1: number): { beta1: number; gain1: number } {
@@ -11,7 +11,7 @@ function firstBeta(beta1: number): { beta1: number; gain1: number } {
 }
 
 function firstMoment(g: Value, slots: Slots, numbers: Numbers): Value {
-  return ew.add(times(slots['exp_avg']!, numbers['beta1']!), times(g, numbers['gain1']!))
+  return moment(slots['exp_avg']!, numbers['beta1']!, times(g, numbers['gain1']!))
 }
 
 /** Adam (Kingma & Ba 2015); AdamW decouples the weight decay (Loshchilov & Hutter 2019). */
@@ -236,7 +236,7 @@ export const rmsprop = optimizer(
       const kept = { square_avg: square, ...(mean && { grad_avg: mean }) }
       const direction = ew.div(g, scale)
       if (momentum === 0) return { parameter: ew.sub(parameter, times(direction, numbers['lr']!)), slots: kept }
-      const buffer = ew.add(times(slots['momentum_buffer']!, numbers['momentum']!), direction)
+      const buffer = moment(slots['momentum_buffer']!, numbers['momentum']!, direction)
       return { parameter: ew.sub(parameter, times(buffer, numbers['lr']!)), slots: { ...kept, momentum_buffer: buffer } }
     },
   },

@@ -135,3 +135,14 @@ export function withDecay(gradient: Value, parameter: Value, options: { readonly
 export function blend(average: Value, x: Value, keep: number): Value {
   return ew.add(ew.mul(average, keep), ew.mul(x, 1 - keep))
 }
+
+/**
+ * keep · average + x. One that has decayed to a subnormal number is 0: processors take many times as long for
+ * those, and a weight that gets no gradient any more would keep one for good.
+ */
+export function moment(average: Value, keep: Value, x: Value): Value {
+  const next = ew.add(times(average, keep), x)
+  return ew.where(ew.lt(ew.abs(next), smallestNormal[next.dtype as 'float32' | 'float64']), ew.fullLike(next, 0), next)
+}
+
+const smallestNormal = { float32: 2 ** -126, float64: 2 ** -1022 } as const

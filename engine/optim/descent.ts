@@ -5,7 +5,7 @@ import type { Value } from '../ir/value.ts'
 import { matmul } from '../ops/contract.ts'
 import * as ew from '../ops/elementwise.ts'
 import { expand, sum, transposeLast } from '../ops/view.ts'
-import { betas, blend, decay, epsilon, flag, optimizer, rate, spread, times, withDecay } from './define.ts'
+import { betas, blend, decay, epsilon, flag, moment, optimizer, rate, spread, times, withDecay } from './define.ts'
 
 export const sgd = optimizer(
   {
@@ -31,7 +31,7 @@ export const sgd = optimizer(
     update: (options, gradient, parameter, slots, numbers) => {
       const g = withDecay(gradient, parameter, options)
       if (options.momentum === 0) return { parameter: ew.sub(parameter, times(g, numbers['lr']!)) }
-      const buffer = ew.add(times(slots['momentum_buffer']!, numbers['momentum']!), times(g, numbers['gain']!))
+      const buffer = moment(slots['momentum_buffer']!, numbers['momentum']!, times(g, numbers['gain']!))
       const direction = options.nesterov ? ew.add(g, times(buffer, numbers['ahead']!)) : buffer
       return { parameter: ew.sub(parameter, times(direction, numbers['lr']!)), slots: { momentum_buffer: buffer } }
     },
@@ -132,7 +132,7 @@ export const muon = optimizer(
     next: ({ lr, weight_decay: weightDecay, momentum }) => ({ numbers: { lr, keep: 1 - lr * weightDecay, momentum, gain: 1 - momentum } }),
     steady: () => true,
     update: (options, gradient, parameter, slots, numbers) => {
-      const buffer = ew.add(times(slots['momentum_buffer']!, numbers['momentum']!), times(gradient, numbers['gain']!))
+      const buffer = moment(slots['momentum_buffer']!, numbers['momentum']!, times(gradient, numbers['gain']!))
       const direction = options.nesterov ? ew.add(times(gradient, numbers['gain']!), times(buffer, numbers['momentum']!)) : buffer
       const [rows, columns] = parameter.shape as [number, number]
       const adjusted = options.adjust_lr_fn === 'original' ? Math.sqrt(Math.max(1, rows / columns)) : 0.2 * Math.sqrt(Math.max(rows, columns))
