@@ -28,6 +28,7 @@ export interface ResizeOptions {
   readonly alignCorners: boolean
   /** Whether the scale that is used is that of the sizes, not the given one. */
   readonly recompute: boolean
+  readonly antialias?: boolean
 }
 
 /** Weighted elements along one axis: each element of the result is Σ weight · x[place]. */
@@ -36,12 +37,9 @@ interface Tap {
   readonly weights: readonly number[]
 }
 
-/** Cubic convolution (Keys 1981) with PyTorch's A. */
-const sharpness = -0.75
-
-function cubic(t: number): number {
+/** Cubic convolution (Keys 1981); PyTorch's A is another one where it smooths. */
+function cubic(t: number, a = -0.75): number {
   const x = Math.abs(t)
-  const a = sharpness
   if (x <= 1) return ((a + 2) * x - (a + 3)) * x * x + 1
   return x < 2 ? ((a * x - 5 * a) * x + 8 * a) * x - 4 * a : 0
 }
@@ -67,6 +65,29 @@ function tapsOf(mode: ResizeMode, from: number, to: number, scale: number, align
   return [{ places: low, weights: share.map((x) => 1 - x) }, { places: low.map((i) => inside(i + 1)), weights: share }]
 }
 
+/**
+ * Taps of antialias=True: the filter is as wide as the distance of the elements of the result, so that all elements of the
+ * input count where they become fewer. What lies outside of the input has no weight; the weights of a result sum to 1.
+ */
+function smoothTaps(mode: ResizeMode, from: number, to: number, scale: number, alignCorners: boolean): Tap[] {
+  const step = alignCorners ? (to > 1 ? (from - 1) / (to - 1) : 0) : scale
+  const stretch = Math.max(1, step)
+  const [reach, filter] = mode === 'bicubic' ? [2 * stretch, (x: number): number => cubic(x, -0.5)] : [stretch, (x: number): number => Math.max(0, 1 - Math.abs(x))]
+  const windows = Array.from({ length: to }, (_, i) => {
+    const center = step * (i + 0.5)
+    const first = Math.max(0, Math.trunc(center - reach + 0.5))
+    const count = Math.min(from, Math.trunc(center + reach + 0.5)) - first
+    const weights = Array.from({ length: count }, (_weight, j) => filter((first + j - center + 0.5) / stretch))
+    const total = weights.reduce((a, b) => a + b, 0)
+    return { first, weights: weights.map((weight) => (total === 0 ? weight : weight / total)) }
+  })
+  const most = Math.max(...windows.map(({ weights }) => weights.length))
+  return Array.from({ length: most }, (_, j) => ({
+    places: windows.map(({ first }) => Math.min(first + j, from - 1)),
+    weights: windows.map(({ weights }) => weights[j] ?? 0),
+  }))
+}
+
 function resizeAxis(x: Value, axis: number, taps: readonly Tap[]): Value {
   const parts = taps.map(({ places, weights }) => {
     const taken = take(x, axis, places)
@@ -76,7 +97,7 @@ function resizeAxis(x: Value, axis: number, taps: readonly Tap[]): Value {
 }
 
 /** x [N, C, …] with other spatial sizes. */
-export function resize(ctx: TraceContext, shown: string, x: Value, { size, scale, mode, alignCorners, recompute }: ResizeOptions): Value {
+export function resize(ctx: TraceContext, shown: string, x: Value, { size, scale, mode, alignCorners, recompute, antialias = false }: ResizeOptions): Value {
   const sizes = x.shape.slice(2)
   const rank = sizes.length
   if (rank < 1 || rank > 3) fail(ctx, 'shape_mismatch', `${shown}(): an input of 3, 4 or 5 dimensions (N, C, …) expected, got shape ${showShape(x.shape)}`)
@@ -94,7 +115,7 @@ export function resize(ctx: TraceContext, shown: string, x: Value, { size, scale
   if (mode === 'area') return adaptiveAvgPool(ctx, shown, x, rank, output)
   return output.reduce((y, to, i) => {
     const step = factors && !recompute ? 1 / factors[i]! : sizes[i]! / to
-    return resizeAxis(y, 2 + i, tapsOf(mode, sizes[i]!, to, step, alignCorners))
+    return resizeAxis(y, 2 + i, (antialias ? smoothTaps : tapsOf)(mode, sizes[i]!, to, step, alignCorners))
   }, x)
 }
 
@@ -120,13 +141,13 @@ interface Given {
   readonly scale_factor: readonly number[] | undefined
 }
 
-export function interpolate(ctx: TraceContext, shown: string, { input, size, scale_factor: scale }: Given, mode: ResizeMode, align: boolean | undefined, recompute: boolean): ReturnType<typeof madeBy> {
+export function interpolate(ctx: TraceContext, shown: string, { input, size, scale_factor: scale }: Given, mode: ResizeMode, align: boolean | undefined, recompute: boolean, antialias = false): ReturnType<typeof madeBy> {
   const smooth = dimensionsOf[mode] !== undefined
   if (align !== undefined && !smooth) fail(ctx, 'bad_argument', `${shown}(): align_corners goes with linear, bilinear, bicubic and trilinear, not with mode='${mode}'`)
   if (recompute && size !== undefined) fail(ctx, 'bad_argument', `${shown}(): recompute_scale_factor is of no meaning with a size`)
   const rank = input.shape.length - 2
-  const gradFn = mode === 'area' ? (rank === 1 ? 'SqueezeBackward1' : `AdaptiveAvgPool${rank}DBackward0`) : `Upsample${titles[mode]}${rank}DBackward1`
-  return madeBy(gradFn, resize(ctx, shown, input, { size, scale, mode, alignCorners: align === true, recompute }))
+  const gradFn = mode === 'area' ? (rank === 1 ? 'SqueezeBackward1' : `AdaptiveAvgPool${rank}DBackward0`) : `Upsample${titles[mode]}${rank}D${antialias ? 'Aa' : ''}Backward1`
+  return madeBy(gradFn, resize(ctx, shown, input, { size, scale, mode, alignCorners: align === true, recompute, antialias }))
 }
 
 const resized = { input: floatTensor, size: optional(integers), scale_factor: optional(numbers) }
@@ -134,8 +155,8 @@ const mode = withDefault(oneOf(...resizeModes), 'nearest', "'nearest'")
 
 define({ names: 'interpolate', homes: ['F'], doc: 'Images of another size, between whose pixels is interpolated' },
   signature({ ...resized, mode, align_corners: aligned, recompute_scale_factor: optional(boolean), antialias: flag }, ({ mode: chosen, align_corners: align, recompute_scale_factor: recompute, antialias, ...given }, ctx) => {
-    if (antialias) fail(ctx, 'bad_argument', 'interpolate(): antialias=True is not supported; F.avg_pool2d before it smooths too')
-    return interpolate(ctx, 'interpolate', given, chosen, align, recompute === true)
+    if (antialias && chosen !== 'bilinear' && chosen !== 'bicubic') fail(ctx, 'bad_argument', `interpolate(): antialias=True goes with bilinear and bicubic, not with mode='${chosen}'`)
+    return interpolate(ctx, 'interpolate', given, chosen, align, recompute === true, antialias)
   }))
 define({ names: 'upsample', homes: ['F'], doc: 'The old name of interpolate' },
   signature({ ...resized, mode, align_corners: aligned }, ({ mode: chosen, align_corners: align, ...given }, ctx) => interpolate(ctx, 'upsample', given, chosen, align, false)))

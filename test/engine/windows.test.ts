@@ -52,7 +52,7 @@ describe('what is refused', () => {
     ['F.interpolate(x, scale_factor=0.1)', 'bad_argument', /sizes of at least 1 expected, got \[5, 6\] to \[0, 0\]/],
     ['F.interpolate(x, size=3, align_corners=True)', 'bad_argument', /align_corners goes with linear/],
     ['F.interpolate(x, size=3, recompute_scale_factor=True)', 'bad_argument', /of no meaning with a size/],
-    ['F.interpolate(x, size=3, mode="bilinear", antialias=True)', 'bad_argument', /antialias=True is not supported/],
+    ['F.interpolate(x, size=3, mode="nearest", antialias=True)', 'bad_argument', /antialias=True goes with bilinear and bicubic, not with mode='nearest'/],
     ['F.pixel_shuffle(x, 3)', 'shape_mismatch', /3² = 9 does not divide the 4 channels/],
     ['F.pixel_shuffle(m, 2)', 'shape_mismatch', /at least 3 dimensions/],
     ['F.pixel_shuffle(x, 0)', 'bad_argument', /upscale_factor: at least 1 expected, got 0/],

@@ -21,7 +21,7 @@ export const templates: readonly string[] = [
   'F.adaptive_avg_pool1d(f, STEP)', 'F.adaptive_avg_pool2d(e, OUT)', 'F.adaptive_max_pool1d(f, STEP)', 'F.adaptive_max_pool2d(e, OUT, return_indices=True)', 'F.adaptive_avg_pool3d(e[:, None], STEP)',
   'F.pad(e, (1, 2, 0, 1), MODE)', 'F.pad(f, (2, 1), MODE)', 'F.pad(e, (-1, 2, 1, -1), value=NUMBER)',
   'F.interpolate(e, size=SIZE)', 'F.interpolate(e, scale_factor=NUMBER, mode=\'bilinear\', align_corners=BOOL)', 'F.interpolate(f, size=STEP, mode=\'linear\', align_corners=BOOL)', 'F.interpolate(e, size=SIZE, mode=\'bicubic\', align_corners=BOOL)',
-  'F.interpolate(e, size=SIZE, mode=\'area\')', 'F.pixel_shuffle(e, 2)', 'F.pixel_unshuffle(e[:, :, :4], 2)',
+  'F.interpolate(e, size=SIZE, mode=\'area\')', 'F.interpolate(e, SIZE, mode=\'bilinear\', align_corners=BOOL, antialias=BOOL)', 'F.interpolate(e, scale_factor=NUMBER, mode=\'bicubic\', antialias=True)', 'F.pixel_shuffle(e, 2)', 'F.pixel_unshuffle(e[:, :, :4], 2)',
   `F.grid_sample(e, ${grid}, padding_mode=EDGE, align_corners=BOOL)`, `F.grid_sample(e, 1.3 * ${grid}, 'nearest', EDGE, BOOL)`, 'F.affine_grid(e[:, 0, :2, :3], (2, 1, 3, 4), align_corners=BOOL)',
   'F.layer_norm(e, (5, 6), eps=EPS)', 'F.layer_norm(f, (7,), f[0, 0], f[1, 1])', 'F.group_norm(e, GROUPS, e[0, :, 0, 0], e[1, :, 0, 0])', 'F.batch_norm(e, None, None, training=True, eps=EPS)',
   'F.batch_norm(f, f[0, :, 0], f[1, :, 0].abs() + 0.5, training=False)', 'F.instance_norm(e, eps=EPS)', 'F.local_response_norm(e, STEP, alpha=NUMBER)', 'F.normalize(e, p=ORDER, dim=AXIS)', 'F.cosine_similarity(e, e.flip(0), dim=AXIS)',

@@ -107,7 +107,7 @@ export const nnCalls: readonly string[] = [
   'F.adaptive_avg_pool1d(torch.ones(1, 2, 0), 2)',
   'F.interpolate(img, 3, align_corners=True)',
   'F.interpolate(img, 3, recompute_scale_factor=True)',
-  'F.interpolate(img, 3, mode="bilinear", antialias=True)',
+  'F.interpolate(img, 3, mode="area", antialias=True)',
   'F.grid_sample(torch.ones(1, 2, 0, 3), torch.ones(1, 2, 2, 2))',
   'F.grid_sample(vol, torch.ones(1, 2, 2, 2, 3), mode="bicubic")',
   'F.affine_grid(t, (2, 1, 3, 3))',

@@ -44,4 +44,8 @@ add("affine_grid/image", "out = F.affine_grid(theta, (2, 3, 4, 5), align_corners
 add("affine_grid/align_corners, one pixel wide", "out = F.affine_grid(theta, [2, 1, 3, 1], True)", {"theta": u(2, 2, 3)})
 add("affine_grid/volume", "out = F.affine_grid(theta, size=(1, 1, 2, 3, 4))", {"theta": u(1, 3, 4)})
 add("affine_grid/spatial transformer", ["grid = F.affine_grid(theta, x.size(), align_corners=False)", "out = F.grid_sample(x, grid, align_corners=False)"], {"x": image, "theta": torch.tensor([[[0.8, 0.11, 0.13], [-0.17, 0.9, 0.07]], [[1.1, -0.2, 0.03], [0.19, 0.7, -0.21]]])})
+for mode in ("bilinear", "bicubic"):
+    for name, arguments in {"fewer": "size=(3, 2)", "more": "size=(9, 10)", "mixed": "size=(2, 11)", "one": "size=1", "the same": "size=(6, 7)", "scale": "scale_factor=0.5", "scales": "scale_factor=(0.4, 1.7)", "recomputed": "scale_factor=(0.4, 0.7), recompute_scale_factor=True", "aligned": "size=(3, 4), align_corners=True", "aligned one": "size=(1, 3), align_corners=True"}.items():
+        add(f"interpolate/antialias {mode}, {name}", f"out = F.interpolate(a, mode='{mode}', antialias=True, {arguments})", {"a": family.uniform(2, 2, 6, 7)})
+    add(f"interpolate/antialias {mode}, much smaller", f"out = F.interpolate(a, (2, 3), None, '{mode}', None, None, True)", {"a": family.uniform(1, 1, 40, 33)})
 family.write()
