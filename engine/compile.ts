@@ -115,8 +115,9 @@ export function compile(graph: StepGraph, options: CompileOptions = defaultCompi
   check(outputs)
   options.onStage?.('simplified graph', () => printGraph(outputs))
 
-  const fusion = fuse(outputs.map((output) => output.value))
-  const sources = reachable(outputs.map((output) => output.value)).filter((value) => value.op.kind === 'source')
+  const values = reachable(outputs.map((output) => output.value))
+  const fusion = fuse(outputs.map((output) => output.value), values)
+  const sources = values.filter((value) => value.op.kind === 'source')
   const inputs = new Map(sources.filter((value) => value.op === inputOp).map((value) => [textAttr(value.attrs, 'name'), value]))
   const literals = sources.filter((value) => value.op === literalOp)
   // A binding that nothing reads has its place in memory all the same, so that programs can share one.
@@ -167,7 +168,7 @@ export function compile(graph: StepGraph, options: CompileOptions = defaultCompi
     steps,
     records: recorded,
     chunk,
-    indexTypes: new Map(reachable(outputs.map((output) => output.value)).filter((value) => value.op === indexOp).map((value) => [numberAttr(value.attrs, 'site'), value.inputs[0]!.dtype])),
+    indexTypes: new Map(values.filter((value) => value.op === indexOp).map((value) => [numberAttr(value.attrs, 'site'), value.inputs[0]!.dtype])),
     wasmBytes: bytes.length,
     kernels: plan.kernels.length,
     kernelInfos: options.exportKernels ? plan.kernels.map(kernelInfo) : [],

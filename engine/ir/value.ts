@@ -276,8 +276,10 @@ export function reachable(roots: readonly Value[]): Value[] {
   const graph = roots[0]?.graph
   if (!graph) return []
   // Most walks meet most of a graph. Where one meets little of it, its numbers are sorted.
-  if (ids.length * 8 > graph.values.length) return graph.values.filter((value) => value.walk === walk)
-  return Array.from(new Int32Array(ids).toSorted(), (id) => graph.values[id]!)
+  if (ids.length * 8 <= graph.values.length) return Array.from(new Int32Array(ids).toSorted(), (id) => graph.values[id]!)
+  const met: Value[] = []
+  for (const value of graph.values) if (value.walk === walk) met.push(value)
+  return met
 }
 
 // ---- equal nodes

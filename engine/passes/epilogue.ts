@@ -9,11 +9,13 @@ import { movedPlacement, pickLargest, placeLargestOp, windowing } from '../ops/p
 import { sum, sumOp } from '../ops/view.ts'
 import { uniform } from './uniform.ts'
 
-/** What `value` is rewritten to; its inputs are already. `shared` are values that more than one other reads. */
-export function besideKernel(value: Value, inputs: readonly Value[], shared: ReadonlySet<Value>): Value | undefined {
-  const alone = (i: number): boolean => !shared.has(value.inputs[i]!)
-  if (value.op === relu.op) return alone(0) ? rectifiedConvolution(inputs[0]!) : undefined
-  if (value.op === whereOp) return gatedPlacement(inputs, alone)
+/** Whether more than one other value reads a value, or one and the caller. */
+export type Shared = (value: Value) => boolean
+
+/** What `value` is rewritten to; its inputs are already. */
+export function besideKernel(value: Value, inputs: readonly Value[], shared: Shared): Value | undefined {
+  if (value.op === relu.op) return shared(value.inputs[0]!) ? undefined : rectifiedConvolution(inputs[0]!)
+  if (value.op === whereOp) return gatedPlacement(inputs, (i) => !shared(value.inputs[i]!))
   return value.op === sumOp ? summedPlacement(inputs[0]!, listAttr(value.attrs, 'axes')) : undefined
 }
 

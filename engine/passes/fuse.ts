@@ -47,8 +47,9 @@ export function elementInputs(value: Value): readonly Value[] {
   return value.op.kind === 'scatter' ? [value.inputs[0]!] : value.inputs
 }
 
-export function fuse(outputs: readonly Value[]): Fusion {
-  return new Fuser(outputs).run()
+/** `values` are those that the outputs need, in topological order. */
+export function fuse(outputs: readonly Value[], values: readonly Value[] = reachable(outputs)): Fusion {
+  return new Fuser(outputs, values).run()
 }
 
 class Fuser {
@@ -62,9 +63,9 @@ class Fuser {
   readonly groups = new Set<Group>()
   readonly stored = new Set<Value>()
 
-  constructor(outputs: readonly Value[]) {
+  constructor(outputs: readonly Value[], values: readonly Value[]) {
     this.outputs = new Set(outputs)
-    this.order = reachable(outputs).filter((value) => value.op.kind !== 'view')
+    this.order = values.filter((value) => value.op.kind !== 'view')
     for (const consumer of this.order) {
       for (const input of consumer.inputs) {
         const { base, layout } = this.layouts.of(input)

@@ -19,6 +19,7 @@ import { indexOp } from '../ops/indexing.ts'
 import { constant } from '../ops/source.ts'
 import { windowsOp } from '../ops/windows.ts'
 import { concat, concatOp, expand, expandOp, permute, permuteOp, reshape, reshapeOp, slice, sum, sumOp, transposeLast, withoutAxes } from '../ops/view.ts'
+import type { Shared } from './epilogue.ts'
 import { besideKernel } from './epilogue.ts'
 import { uniform } from './uniform.ts'
 
@@ -32,7 +33,8 @@ export function simplify(outputs: readonly Output[]): Output[] {
   /** By the number of the old value. */
   const done: Value[] = []
   const order = reachable(outputs.map((output) => output.value))
-  const shared = usedTwice(order, outputs)
+  const readers = countReaders(order, outputs)
+  const shared: Shared = ({ id }) => readers[id]! > 1
   for (const value of order) {
     const inputs = value.inputs.map((input) => done[input.id]!)
     graph.place = value.place
@@ -42,25 +44,22 @@ export function simplify(outputs: readonly Output[]): Output[] {
   return outputs.map(({ name, value }) => ({ name, value: ownBuffer(done[value.id]!) }))
 }
 
-/** Values that more than one other value reads, or one and the caller. */
-function usedTwice(order: readonly Value[], outputs: readonly Output[]): Set<Value> {
-  const once = new Set<Value>(outputs.map(({ value }) => value))
-  const twice = new Set<Value>()
+/** How many other values read each value; the caller counts as one. */
+function countReaders(order: readonly Value[], outputs: readonly Output[]): Int32Array {
+  const readers = new Int32Array(order.at(-1)!.id + 1)
+  for (const { value } of outputs) readers[value.id] = 1
   for (const { inputs } of order) {
-    for (const [i, input] of inputs.entries()) {
-      if (i > 0 && inputs.indexOf(input) < i) continue
-      if (once.has(input)) twice.add(input)
-      else once.add(input)
-    }
+    for (let i = 0; i < inputs.length; i++) if (i === 0 || inputs.indexOf(inputs[i]!) === i) readers[inputs[i]!.id]!++
   }
-  return twice
+  return readers
 }
 
 /** (A B)ᵀ = Bᵀ Aᵀ, where nothing else reads A B: what follows then reads the product row by row. */
-function turnedProduct(value: Value, inputs: readonly Value[], shared: ReadonlySet<Value>, layouts: Layouts): Value | undefined {
-  const [product] = value.inputs
+function turnedProduct(value: Value, inputs: readonly Value[], shared: Shared, layouts: Layouts): Value | undefined {
+  if (value.op !== permuteOp) return undefined
+  const product = value.inputs[0]!
   const rank = value.shape.length
-  if (value.op !== permuteOp || product!.op !== matmulOp || shared.has(product!) || inputs[0]!.op !== matmulOp) return undefined
+  if (product.op !== matmulOp || shared(product) || inputs[0]!.op !== matmulOp) return undefined
   const order = listAttr(value.attrs, 'order')
   const turns = order.every((axis, i) => axis === (i === rank - 1 ? rank - 2 : i === rank - 2 ? rank - 1 : i))
   if (!turns) return undefined
@@ -113,17 +112,20 @@ function rebuild(graph: Graph, value: Value, inputs: readonly Value[], layouts: 
 function foldMap(op: MapOp, inputs: readonly Value[], attrs: Attrs, value: Value): Value | null {
   if (op === indexOp) return null
   const numbers = inputs.map(uniform)
-  const from = inputs.map((input) => input.dtype)
-  if (numbers.every((x) => x !== undefined)) {
-    const x = op.lower(numberCode(from[0]!), numbers, attrs, from)
+  const varies = numbers.indexOf(undefined)
+  if (varies < 0) {
+    const from = inputs.map((input) => input.dtype)
+    const x = op.lower(numberCode(from[0]!), numbers as number[], attrs, from)
     if (isFloat(value.dtype) || Number.isSafeInteger(x)) return expand(constant(inputs[0]!.graph, x, value.dtype), value.shape)
+    return null
   }
   // Of expanded tensors: compute small, then expand.
-  const small = inputs.find((_, i) => numbers[i] === undefined)
-  if (!small || small.op !== expandOp) return null
+  const small = inputs[varies]!
+  if (small.op !== expandOp) return null
   const shape = small.inputs[0]!.shape
   const parts: Value[] = []
-  for (const [i, input] of inputs.entries()) {
+  for (let i = 0; i < inputs.length; i++) {
+    const input = inputs[i]!
     const number = numbers[i]
     if (number !== undefined) parts.push(expand(constant(input.graph, number, input.dtype), shape))
     else if (input.op === expandOp && sameShape(input.inputs[0]!.shape, shape)) parts.push(input.inputs[0]!)
@@ -136,7 +138,8 @@ function foldMap(op: MapOp, inputs: readonly Value[], attrs: Attrs, value: Value
 // ---- maps
 
 function mapRules(op: MapOp, inputs: readonly Value[], graph: Graph, attrs: Attrs): Value | null {
-  const [x, y] = inputs as readonly [Value, Value]
+  const x = inputs[0]!
+  const y = inputs[1]!
   const right = inputs.length === 2 ? uniform(y) : undefined
   const left = inputs.length === 2 ? uniform(x) : undefined
   switch (op.name) {

@@ -2,8 +2,8 @@
 
 /** Buffers that are done with, for the next ones: making them takes longer than filling them. */
 const spare: Uint8Array<ArrayBuffer>[] = []
-const maxSpare = 32
-const maxSpareBytes = 2 ** 16
+const maxSpare = 128
+const maxSpareBytes = 2 ** 14
 
 /** A growing byte buffer. */
 export class Bytes {
@@ -30,6 +30,10 @@ export class Bytes {
   /** Unsigned LEB128. */
   u32(value: number): void {
     let rest = value >>> 0
+    if (rest < 0x80) {
+      this.u8(rest)
+      return
+    }
     while (rest >= 0x80) {
       this.u8((rest & 0x7f) | 0x80)
       rest >>>= 7
@@ -53,6 +57,10 @@ export class Bytes {
 
   s32(value: number): void {
     let rest = value | 0
+    if (rest >= -0x40 && rest < 0x40) {
+      this.u8(rest & 0x7f)
+      return
+    }
     for (;;) {
       const byte = rest & 0x7f
       rest >>= 7

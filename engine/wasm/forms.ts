@@ -28,23 +28,23 @@ const fewest = 4
 
 /** The forms of the kernels that share one; `kindOf` tells kernels apart that are to have different functions. */
 export function formsOf(kernels: readonly LoopKernel[], kindOf: (kernel: LoopKernel) => string, addressOf: (base: Access['base']) => number): Map<LoopKernel, Form> {
-  const alike = new Map<string, Written[]>()
-  for (const kernel of kernels) {
-    // What is added up where it lies begins with zeros: its code knows its address.
-    if (kernel.steps.some(({ value }) => value.op.kind === 'scatter')) continue
-    const written = new Writer(addressOf).write(kernel)
-    const key = `${kindOf(kernel)} ${written.text}`
-    const known = alike.get(key)
-    if (known) known.push(written)
-    else alike.set(key, [written])
-  }
   const forms = new Map<LoopKernel, Form>()
-  for (const group of alike.values()) {
-    if (group.length < fewest) continue
-    const form = formOf(group)
-    for (const { kernel } of group) forms.set(kernel, form)
+  // Of most kernels their size tells that there are not enough of one form.
+  const similar = grouped(kernels, ({ sizes, steps }) => `${steps.length} ${sizes.join()}`)
+  for (const some of similar) {
+    // What is added up where it lies begins with zeros: its code knows its address.
+    const written = some.filter(({ steps }) => steps.every(({ value }) => value.op.kind !== 'scatter')).map((kernel) => new Writer(addressOf).write(kernel))
+    for (const group of grouped(written, ({ kernel, text }) => `${kindOf(kernel)} ${text}`)) {
+      const form = formOf(group)
+      for (const { kernel } of group) forms.set(kernel, form)
+    }
   }
   return forms
+}
+
+/** Those of one key together, where there are enough of them. */
+function grouped<T>(items: readonly T[], keyOf: (item: T) => string): T[][] {
+  return [...Map.groupBy(items, keyOf).values()].filter((group) => group.length >= fewest)
 }
 
 function formOf(group: readonly Written[]): Form {

@@ -45,7 +45,7 @@ export class LaneMemory {
   /** The running number that a counter access stands for, as 32 or 64 bit integers. */
   count(access: Access, h: number): void {
     const f = this.#f
-    const pointer = this.#pointers.of(access, 1)
+    const pointer = this.#pointers.of(access)
     f.i32(access.offset)
     if (pointer !== undefined) {
       f.get(pointer)
@@ -244,16 +244,16 @@ export class LaneMemory {
     const f = this.#f
     const base = this.#pointers.constant(access, unit)
     const laneStride = this.#laneStride(access)
-    if (this.#pointers.runsBackwards(access, unit) || laneStride < 0) {
+    if (this.#pointers.runsBackwards(access) || laneStride < 0) {
       return (bytes) => {
-        this.#pointers.push(access, unit)
+        this.#pointers.push(access)
         f.i32(base + bytes)
         f.op('i32.add')
         return 0
       }
     }
     return (bytes) => {
-      this.#pointers.push(access, unit)
+      this.#pointers.push(access)
       return base + bytes
     }
   }
@@ -267,7 +267,7 @@ export class LaneMemory {
     f.scalarMemory('i32.load', offset)
     f.i32(indexed.axisStride * unit)
     f.op('i32.mul')
-    const pointer = this.#pointers.of(indexed.target, unit)
+    const pointer = this.#pointers.of(indexed.target)
     if (pointer !== undefined) {
       f.get(pointer)
       f.op('i32.add')

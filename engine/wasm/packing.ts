@@ -92,33 +92,43 @@ function copyRow(f: FunctionBody, { row, column, columns, stride, bytes }: Panel
 
 /** 4x4 float32 or 2x2 float64 transposition by shuffles. */
 function transpose(f: FunctionBody, source: readonly Local[], target: readonly Local[]): void {
-  const shuffle = (a: Local, b: Local, lanes: readonly number[], into: Local): void => {
-    const width = 16 / lanes.length
+  const shuffle = (a: Local, b: Local, bytes: readonly number[], into: Local): void => {
     f.get(a)
     f.get(b)
-    f.shuffle(lanes.flatMap((lane) => Array.from({ length: width }, (_, i) => lane * width + i)))
+    f.shuffle(bytes)
     f.set(into)
   }
   if (source.length === 2) {
-    shuffle(source[0]!, source[1]!, [0, 2], target[0]!)
-    shuffle(source[0]!, source[1]!, [1, 3], target[1]!)
+    shuffle(source[0]!, source[1]!, lowHalves, target[0]!)
+    shuffle(source[0]!, source[1]!, highHalves, target[1]!)
     return
   }
   const [x0, x1, x2, x3] = source as [Local, Local, Local, Local]
   const [y0, y1, y2, y3] = target as [Local, Local, Local, Local]
-  shuffle(x0, x1, [0, 4, 1, 5], y0)
-  shuffle(x2, x3, [0, 4, 1, 5], y1)
-  shuffle(x0, x1, [2, 6, 3, 7], y2)
-  shuffle(x2, x3, [2, 6, 3, 7], y3)
-  shuffle(y0, y1, [0, 1, 4, 5], x0)
-  shuffle(y0, y1, [2, 3, 6, 7], x1)
-  shuffle(y2, y3, [0, 1, 4, 5], x2)
-  shuffle(y2, y3, [2, 3, 6, 7], x3)
-  for (const [i, x] of [x0, x1, x2, x3].entries()) {
-    f.get(x)
+  shuffle(x0, x1, lowWords, y0)
+  shuffle(x2, x3, lowWords, y1)
+  shuffle(x0, x1, highWords, y2)
+  shuffle(x2, x3, highWords, y3)
+  shuffle(y0, y1, lowHalves, x0)
+  shuffle(y0, y1, highHalves, x1)
+  shuffle(y2, y3, lowHalves, x2)
+  shuffle(y2, y3, highHalves, x3)
+  for (let i = 0; i < 4; i++) {
+    f.get(source[i]!)
     f.set(target[i]!)
   }
 }
+
+/** The bytes of some lanes of two vectors. */
+function bytesOf(...lanes: number[]): number[] {
+  const width = 16 / lanes.length
+  return lanes.flatMap((lane) => Array.from({ length: width }, (_, i) => lane * width + i))
+}
+
+const lowHalves = bytesOf(0, 2)
+const highHalves = bytesOf(1, 3)
+const lowWords = bytesOf(0, 4, 1, 5)
+const highWords = bytesOf(2, 6, 3, 7)
 
 /** Rows of A whose columns are `stride` elements apart and contiguous, cut into tiles of rows. */
 export interface RowBlock {

@@ -17,7 +17,7 @@ interface PointerClass {
   readonly own: boolean
   /** The parameter that they begin at. */
   readonly parameter: Local | undefined
-  readonly sections: Set<number>
+  readonly sections: number[]
   readonly locals: Local[]
 }
 
@@ -25,8 +25,8 @@ export class Pointers {
   readonly #f: FunctionBody
   readonly #body: KernelBody
   readonly #vectors: number
-  readonly #classes = new Map<string, PointerClass>()
-  readonly #byAccess = new Map<Access, Map<number, PointerClass>>()
+  readonly #classes: PointerClass[] = []
+  readonly #byAccess = new Map<Access, PointerClass>()
   readonly #free: Local[] = []
 
   readonly #context: KernelContext
@@ -48,12 +48,12 @@ export class Pointers {
       if (extern.kind === 'count') this.#use(extern.access, 1, reg.section)
       if (extern.kind === 'gather') this.#useIndexed(extern, reg.section)
     }
-    for (const [section, effects] of body.effectsOf.entries()) {
+    body.effectsOf.forEach((effects, section) => {
       for (const effect of effects) {
         if (effect.kind === 'store') this.#use(effect.access, byteSize[effect.dtype], section)
         if (effect.kind === 'scatter') this.#useIndexed(effect, section)
       }
-    }
+    })
   }
 
   #useIndexed(indexed: { target: Access; index: Access; dtype: DType }, section: number): void {
@@ -61,33 +61,31 @@ export class Pointers {
     this.#use(indexed.index, 4, section)
   }
 
+  /** `unit` is the bytes of an element. */
   #use(access: Access, unit: number, section: number): void {
-    const blocked = 'scratch' in access.base && !this.#body.sections.inner
-    const bytes = blocked ? unit * this.#body.kernel.lanes * this.#vectors : unit
-    const strides = access.strides.map((stride) => stride * bytes)
-    const own = 'scratch' in access.base && this.#context.own !== undefined
+    const inScratch = 'scratch' in access.base
+    const bytes = inScratch && !this.#body.sections.inner ? unit * this.#body.kernel.lanes * this.#vectors : unit
+    const own = inScratch && this.#context.own !== undefined
     const move = this.#moves?.get(access)
     const parameter = move && this.#firstParameter + move.parameter
-    const key = `${own} ${parameter} ${strides.join()}`
-    let found = this.#classes.get(key)
+    let found = this.#classes.find((known) => known.own === own && known.parameter === parameter && isMultiple(known.strides, access.strides, bytes))
     if (!found) {
-      found = { strides, own, parameter, sections: new Set(), locals: [] }
-      this.#classes.set(key, found)
+      found = { strides: access.strides.map((stride) => stride * bytes), own, parameter, sections: [], locals: [] }
+      this.#classes.push(found)
     }
-    found.sections.add(section)
-    const units = this.#byAccess.get(access) ?? new Map<number, PointerClass>()
-    this.#byAccess.set(access, units.set(unit, found))
+    if (!found.sections.includes(section)) found.sections.push(section)
+    this.#byAccess.set(access, found)
   }
 
   /** The local that holds the moving part of the access's address here, or undefined where it does not move. */
-  of(access: Access, unit: number): Local | undefined {
-    const { locals, parameter } = this.#class(access, unit)
+  of(access: Access): Local | undefined {
+    const { locals, parameter } = this.#class(access)
     return locals.at(-1) ?? parameter
   }
 
   /** Pushes the moving part of the access's address. */
-  push(access: Access, unit: number): void {
-    this.#push(this.#class(access, unit))
+  push(access: Access): void {
+    this.#push(this.#class(access))
   }
 
   #push({ locals, own, parameter }: PointerClass): void {
@@ -107,12 +105,12 @@ export class Pointers {
   }
 
   /** Whether the offset can be negative, so that the address must be computed with wrap-around. */
-  runsBackwards(access: Access, unit: number): boolean {
-    return this.#class(access, unit).strides.some((stride) => stride < 0)
+  runsBackwards(access: Access): boolean {
+    return this.#class(access).strides.some((stride) => stride < 0)
   }
 
-  #class(access: Access, unit: number): PointerClass {
-    const found = this.#byAccess.get(access)?.get(unit)
+  #class(access: Access): PointerClass {
+    const found = this.#byAccess.get(access)
     if (!found) throw new Error('an access without a pointer class')
     return found
   }
@@ -122,9 +120,7 @@ export class Pointers {
    * begin `step` elements of the loop further on for each of `first`, a number in a local.
    */
   within(loop: number, from: number, to: number, body: () => void, begin?: { readonly first: Local; readonly step: number }): void {
-    const moving = [...this.#classes.values()].filter(
-      ({ strides, sections }) => strides[loop] !== 0 && [...sections].some((section) => section >= from && section <= to),
-    )
+    const moving = this.#classes.filter(({ strides, sections }) => strides[loop] !== 0 && sections.some((section) => section >= from && section <= to))
     for (const pointers of moving) {
       const { locals, strides } = pointers
       this.#push(pointers)
@@ -165,4 +161,10 @@ export class Pointers {
   release(local: Local): void {
     this.#free.push(local)
   }
+}
+
+/** Whether `strides` are those of `elements` in bytes. */
+function isMultiple(strides: readonly number[], elements: readonly number[], bytes: number): boolean {
+  for (let i = 0; i < strides.length; i++) if (strides[i] !== elements[i]! * bytes) return false
+  return true
 }

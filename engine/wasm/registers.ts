@@ -17,7 +17,7 @@ export type Instruction =
   | { readonly kind: 'op'; readonly op: SimdOp }
   | { readonly kind: 'shift'; readonly op: SimdOp; readonly count: number }
   | { readonly kind: 'shuffle'; readonly bytes: readonly number[] }
-  | { readonly kind: 'constant'; readonly bytes: Uint8Array }
+  | { readonly kind: 'constant'; readonly bytes: Uint8Array; readonly hash: number }
   /** Calls a scalar function for each lane. */
   | { readonly kind: 'lanes'; readonly scalar: ScalarName; readonly operand: 'f64' | 'i64'; readonly result: 'f64' | 'i64' | 'f32' }
   /** Four float32 lanes: argument 2, but where the mask (argument 0) is set a float64 function of argument 1. For what is hardly ever set. */
@@ -101,11 +101,11 @@ export class VectorBuilder {
 
   /** The same 32 or 64 bits in every lane. */
   bits(type: 'f32' | 'i32' | 'm32', word: number): Reg {
-    return this.emit(type, { kind: 'constant', bytes: new Uint8Array(Int32Array.of(word, word, word, word).buffer) }, [])
+    return this.emit(type, known('bits', word, () => constantOf(new Uint8Array(Int32Array.of(word, word, word, word).buffer))), [])
   }
 
   bits64(type: 'f64' | 'i64' | 'm64', word: bigint): Reg {
-    return this.emit(type, { kind: 'constant', bytes: new Uint8Array(BigInt64Array.of(BigInt.asIntN(64, word), BigInt.asIntN(64, word)).buffer) }, [])
+    return this.emit(type, known('bits', word, () => constantOf(new Uint8Array(BigInt64Array.of(BigInt.asIntN(64, word), BigInt.asIntN(64, word)).buffer))), [])
   }
 }
 
@@ -151,12 +151,20 @@ function hashOf(instruction: Instruction): number {
     case 'rare':
       return 2
     case 'shuffle':
-    case 'constant': {
-      let hash = 7
-      for (let i = 0; i < 16; i++) hash = (Math.imul(hash, 31) + instruction.bytes[i]!) | 0
-      return hash
-    }
+      return hashOfBytes(instruction.bytes)
+    case 'constant':
+      return instruction.hash
   }
+}
+
+function hashOfBytes(bytes: Uint8Array | readonly number[]): number {
+  let hash = 7
+  for (let i = 0; i < 16; i++) hash = (Math.imul(hash, 31) + bytes[i]!) | 0
+  return hash
+}
+
+function constantOf(bytes: Uint8Array): Instruction {
+  return { kind: 'constant', bytes, hash: hashOfBytes(bytes) }
 }
 
 const plainInstructions = new Map<SimdOp, Instruction>()
@@ -170,24 +178,27 @@ function plainInstruction(op: SimdOp): Instruction {
   return instruction
 }
 
-/** The numbers that most kernels have, by lane type. */
-const splats = new Map<LaneType, Map<number, Instruction>>()
-const maxSplats = 1000
+/** The numbers that most kernels have, by lane type, and those that are given as bits. */
+const constants = new Map<LaneType | 'bits', Map<number | bigint, Instruction>>()
+const maxConstants = 1000
 
-function splat(type: LaneType, value: number): Instruction {
-  let known = splats.get(type)
-  if (!known || known.size > maxSplats) {
-    known = new Map()
-    splats.set(type, known)
+function known(type: LaneType | 'bits', value: number | bigint, make: () => Instruction): Instruction {
+  let ofType = constants.get(type)
+  if (!ofType || ofType.size > maxConstants) {
+    ofType = new Map()
+    constants.set(type, ofType)
   }
-  // A map does not tell the zeros apart.
-  if (Object.is(value, -0)) return { kind: 'constant', bytes: splatBytes(type, value) }
-  let instruction = known.get(value)
+  let instruction = ofType.get(value)
   if (!instruction) {
-    instruction = { kind: 'constant', bytes: splatBytes(type, value) }
-    known.set(value, instruction)
+    instruction = make()
+    ofType.set(value, instruction)
   }
   return instruction
+}
+
+function splat(type: LaneType, value: number): Instruction {
+  // A map does not tell the zeros apart.
+  return Object.is(value, -0) ? constantOf(splatBytes(type, value)) : known(type, value, () => constantOf(splatBytes(type, value)))
 }
 
 function splatBytes(type: LaneType, value: number): Uint8Array {
