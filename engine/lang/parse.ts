@@ -59,10 +59,17 @@ class StatementReader {
     const statements: Statement[] = []
     let first: number | undefined = column === 1 ? 1 : undefined
     let lastLine = 0
+    /** `if x: y = 1` has its body on the line of the colon. */
+    let inline: number | undefined
     for (const child of childrenOf(node)) {
-      if (child.name === 'Comment' || child.name === ':') continue
+      const { name } = child
+      if (name === 'Comment') continue
       const at = this.#syntax.at(child)
-      if (at.line !== lastLine && !this.#isInline(node, child)) {
+      if (name === ':') {
+        inline = at.line
+        continue
+      }
+      if (at.line !== lastLine && at.line !== inline) {
         first ??= at.column
         if (at.column !== first) this.#syntax.fail('syntax_error', `unexpected indentation: column ${first} expected, got column ${at.column}`, child)
       }
@@ -70,12 +77,6 @@ class StatementReader {
       statements.push(...this.#statement(child))
     }
     return statements
-  }
-
-  /** `if x: y = 1` has its body on the line of the colon. */
-  #isInline(block: SyntaxNode, child: SyntaxNode): boolean {
-    const colon = block.firstChild
-    return colon?.name === ':' && this.#syntax.at(colon).line === this.#syntax.at(child).line
   }
 
   #statement(node: SyntaxNode): Statement[] {

@@ -14,11 +14,12 @@ export class Source {
     const { text, inserted } = completeNumbers(given)
     this.text = text
     this.#inserted = inserted
-    for (let i = 0; i < given.length; i++) if (given[i] === '\n') this.#lineStarts.push(i + 1)
+    for (let end = given.indexOf('\n'); end >= 0; end = given.indexOf('\n', end + 1)) this.#lineStarts.push(end + 1)
   }
 
   /** Where brackets first stand inside more than `limit` others; the parser itself gives up further down. */
   bracketsDeeperThan(limit: number): number | undefined {
+    if (!hasMoreBrackets(this.text, limit)) return undefined
     let depth = 0
     for (const { index, 0: token } of this.text.matchAll(brackets)) {
       if (token === '(' || token === '[' || token === '{') depth++
@@ -30,7 +31,7 @@ export class Source {
 
   /** Line and column of an offset in `text`. */
   position(offset: number): Position {
-    const given = offset - this.#inserted.filter((at) => at < offset).length
+    const given = this.#inserted.length === 0 ? offset : offset - this.#inserted.filter((at) => at < offset).length
     let low = 0
     let high = this.#lineStarts.length - 1
     while (low < high) {
@@ -48,8 +49,22 @@ const brackets = new RegExp(`${passedOver.source}|[()[\\]{}]`, 'g')
 /** A whole number that ends in a dot. */
 const dotted = new RegExp(`${passedOver.source}|(?<![\\w.])(\\d[\\d_]*\\.)(?![\\w.]|$)|(?<![\\w.])(\\d[\\d_]*\\.)(?=[eE][+-]?\\d)|(?<![\\w.])(\\d[\\d_]*\\.)$`, 'g')
 
+/** What each of those holds: most programs have none. */
+const dot = /[\d_]\.(?!\d)/
+
+/** Whether so many brackets open, wherever they stand. */
+function hasMoreBrackets(text: string, limit: number): boolean {
+  let count = 0
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code === 0x28 || code === 0x5b || code === 0x7b) count++
+  }
+  return count > limit
+}
+
 function completeNumbers(given: string): { text: string; inserted: number[] } {
   const inserted: number[] = []
+  if (!dot.test(given)) return { text: given, inserted }
   let text = ''
   let last = 0
   for (const match of given.matchAll(dotted)) {

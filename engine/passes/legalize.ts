@@ -43,15 +43,16 @@ export function legalize(outputs: readonly Output[]): Output[] {
   return outputs.map(({ name, value }) => ({ name, value: done[value.id]! }))
 }
 
-function legalInputs(value: Value, inputs: readonly Value[], layouts: Layouts): Value[] {
+function legalInputs(value: Value, inputs: readonly Value[], layouts: Layouts): readonly Value[] {
   const { op } = value
+  if ((op.kind === 'map' || op.kind === 'reduce') && inputs.every((input) => input.op.kind !== 'view')) return inputs
   if (op.kind === 'concat') {
     const axis = numberAttr(value.attrs, 'axis')
     return inputs.map((part, i) => part.graph.add(placeOp, [part], { target: value.id, part: i, axis }))
   }
   if (op.kind === 'routine') return inputs.map((input) => (isWhole(layouts.of(input).layout, numel(input.shape)) ? inMemory(input, layouts) : copy(input)))
   const loops = op.kind === 'map' || op.kind === 'reduce' || op.kind === 'gather' || op.kind === 'scatter'
-  if (!loops) return op.kind === 'matmul' ? inputs.map((input) => inMemory(input, layouts)) : [...inputs]
+  if (!loops) return op.kind === 'matmul' ? inputs.map((input) => inMemory(input, layouts)) : inputs
   let domain: Domain | undefined
   return inputs.map((given, i) => {
     const isElement = op.kind === 'map' || op.kind === 'reduce' || (op.kind === 'scatter' && i === 0)

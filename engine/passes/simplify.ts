@@ -10,15 +10,14 @@
 import { contiguous } from '../ir/layout.ts'
 import { numberCode } from '../ir/numbers.ts'
 import type { Output } from '../ir/print.ts'
-import type { Attrs, MapOp, ReduceOp, Shape, Source, Value } from '../ir/value.ts'
+import type { Attrs, MapOp, ReduceOp, Source, Value } from '../ir/value.ts'
 import { Graph, isFloat, numel, reachable, sameShape } from '../ir/value.ts'
 import { matmulOp } from '../ops/contract.ts'
 import { listAttr, numberAttr, textAttr } from '../ops/define.ts'
 import { add, copy, div, fullLike, mul, neg, sqrt } from '../ops/elementwise.ts'
 import { indexOp } from '../ops/indexing.ts'
 import { constant } from '../ops/source.ts'
-import { windowsOp } from '../ops/windows.ts'
-import { concat, concatOp, expand, expandOp, permute, permuteOp, reshape, reshapeOp, slice, sum, sumOp, transposeLast, withoutAxes } from '../ops/view.ts'
+import { concat, concatOp, expand, expandOp, permute, permuteOp, reshape, reshapeOp, sum, sumOp, transposeLast, withoutAxes } from '../ops/view.ts'
 import type { Shared } from './epilogue.ts'
 import { besideKernel } from './epilogue.ts'
 import { uniform } from './uniform.ts'
@@ -100,7 +99,7 @@ function rebuild(graph: Graph, value: Value, inputs: readonly Value[], layouts: 
 
   if (op.kind === 'map') return foldMap(op, inputs, attrs, value) ?? mapRules(op, inputs, graph, attrs) ?? graph.again(value, inputs)
   if (op.kind === 'view') return simplifyView(value, inputs[0]!, layouts)
-  if (op.kind === 'reduce') return simplifyReduce(op, listAttr(attrs, 'axes'), inputs[0]!)
+  if (op.kind === 'reduce') return simplifyReduce(op, listAttr(attrs, 'axes'), inputs[0]!, value)
   if (op === concatOp) return simplifyConcat(inputs, numberAttr(attrs, 'axis'))
   if (op === matmulOp) return simplifyMatmul(inputs[0]!, inputs[1]!, layouts)
   if (op.kind === 'gather') return graph.again(value, [plainAxis(inputs[0]!, numberAttr(attrs, 'axis'), layouts), inputs[1]!])
@@ -111,22 +110,18 @@ function rebuild(graph: Graph, value: Value, inputs: readonly Value[], layouts: 
 
 function foldMap(op: MapOp, inputs: readonly Value[], attrs: Attrs, value: Value): Value | null {
   if (op === indexOp) return null
-  const numbers = inputs.map(uniform)
-  const varies = numbers.indexOf(undefined)
-  if (varies < 0) {
+  const small = inputs.find((input) => uniform(input) === undefined)
+  if (!small) {
     const from = inputs.map((input) => input.dtype)
-    const x = op.lower(numberCode(from[0]!), numbers as number[], attrs, from)
-    if (isFloat(value.dtype) || Number.isSafeInteger(x)) return expand(constant(inputs[0]!.graph, x, value.dtype), value.shape)
-    return null
+    const x = op.lower(numberCode(from[0]!), inputs.map((input) => uniform(input)!), attrs, from)
+    return isFloat(value.dtype) || Number.isSafeInteger(x) ? expand(constant(inputs[0]!.graph, x, value.dtype), value.shape) : null
   }
   // Of expanded tensors: compute small, then expand.
-  const small = inputs[varies]!
   if (small.op !== expandOp) return null
   const shape = small.inputs[0]!.shape
   const parts: Value[] = []
-  for (let i = 0; i < inputs.length; i++) {
-    const input = inputs[i]!
-    const number = numbers[i]
+  for (const input of inputs) {
+    const number = uniform(input)
     if (number !== undefined) parts.push(expand(constant(input.graph, number, input.dtype), shape))
     else if (input.op === expandOp && sameShape(input.inputs[0]!.shape, shape)) parts.push(input.inputs[0]!)
     else return null
@@ -221,25 +216,26 @@ function simplifyView(value: Value, x: Value, layouts: Layouts): Value {
   const { op, attrs, shape } = value
   const number = uniform(x)
   if (number !== undefined) return expand(constant(x.graph, number, x.dtype), shape)
-  if (op === reshapeOp && x.op === reshapeOp) return withLayout(x.inputs[0]!, shape, layouts)
-  if (op === reshapeOp) return withLayout(x, shape, layouts)
+  if (op === reshapeOp) return simplifyReshape(value, x.op === reshapeOp ? x.inputs[0]! : x, layouts)
   if (op === permuteOp && x.op === permuteOp) {
     const first = listAttr(x.attrs, 'order')
     return permute(x.inputs[0]!, listAttr(attrs, 'order').map((axis) => first[axis]!))
   }
-  if (op === permuteOp) return permute(x, listAttr(attrs, 'order'))
-  if (op === expandOp) return expand(x.op === expandOp ? x.inputs[0]! : x, shape)
-  const axis = numberAttr(attrs, 'axis')
-  if (op === windowsOp) return x.graph.add(op, [plainAxis(x, axis, layouts)], attrs)
-  const { start, step, length } = { start: numberAttr(attrs, 'start'), step: numberAttr(attrs, 'step'), length: numberAttr(attrs, 'length') }
-  return slice(plainAxis(x, axis, layouts), axis, start, length, step)
+  if (op === expandOp) {
+    const repeated = x.op === expandOp ? x.inputs[0]! : x
+    return sameShape(repeated.shape, shape) ? repeated : x.graph.again(value, [repeated])
+  }
+  return x.graph.again(value, [op === permuteOp ? x : plainAxis(x, numberAttr(attrs, 'axis'), layouts)])
 }
 
-function withLayout(x: Value, shape: Shape, layouts: Layouts): Value {
-  const viewed = reshape(x, shape)
-  if (viewed === x || viewed.op.kind !== 'view') return viewed
-  const ok = viewed.op.layout(layouts.of(x).layout, viewed.attrs, shape) !== null
-  return ok ? viewed : reshape(copy(x), shape)
+function simplifyReshape(value: Value, x: Value, layouts: Layouts): Value {
+  const { attrs, shape } = value
+  if (sameShape(x.shape, shape)) return x
+  const { base, layout } = layouts.of(x)
+  const viewed = reshapeOp.layout(layout, attrs, shape)
+  const result = x.graph.again(value, [viewed ? x : copy(x)])
+  if (viewed) result.source ??= { base, layout: viewed }
+  return result
 }
 
 /** `x`, or a copy of it when `axis` needs more than one stride. */
@@ -248,7 +244,8 @@ function plainAxis(x: Value, axis: number, layouts: Layouts): Value {
   return (layout.axes[axis]?.length ?? 0) > 1 ? copy(x) : x
 }
 
-function simplifyReduce(op: ReduceOp, axes: readonly number[], x: Value): Value {
+/** `like` is what to make again where nothing is simpler. */
+function simplifyReduce(op: ReduceOp, axes: readonly number[], x: Value, like?: Value): Value {
   const number = uniform(x)
   const count = axes.reduce((n, axis) => n * x.shape[axis]!, 1)
   const times = op === sumOp ? count : 1
@@ -268,7 +265,7 @@ function simplifyReduce(op: ReduceOp, axes: readonly number[], x: Value): Value 
       return op === sumOp ? mul(reduced, copies) : reduced
     }
   }
-  return x.graph.add(op, [x], { axes })
+  return like ? x.graph.again(like, [x]) : x.graph.add(op, [x], { axes })
 }
 
 // ---- concatenation
