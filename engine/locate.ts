@@ -94,7 +94,9 @@ function runKept(all: readonly Value[], inputs: ReadonlyMap<string, Elements>, o
 
 /** The place of the first element that is not finite, or -1. */
 export function firstNonFinite(elements: Elements): number {
-  return (elements as Float32Array).findIndex((x) => !Number.isFinite(x))
+  // x - x is 0 for finite x and NaN otherwise.
+  for (let i = 0; i < elements.length; i++) if ((elements[i] as number) - (elements[i] as number) !== 0) return i
+  return -1
 }
 
 function kindOf(x: number): Kind {

@@ -39,8 +39,8 @@ export function mergeDims(dims: readonly Dim[]): Dim[] {
 /** Puts a dim behind the others. */
 function merge(merged: Dim[], dim: Dim): void {
   if (dim.size === 1) return
-  const last = merged[merged.length - 1]
-  if (last && last.stride === dim.stride * dim.size) merged[merged.length - 1] = { size: last.size * dim.size, stride: dim.stride }
+  const end = merged.length - 1
+  if (end >= 0 && merged[end]!.stride === dim.stride * dim.size) merged[end] = { size: merged[end]!.size * dim.size, stride: dim.stride }
   else merged.push(dim)
 }
 
@@ -71,21 +71,24 @@ export function isWhole(layout: Layout, count: number): boolean {
 /** The same elements in row-major order under another shape, or null when no strides can say it. */
 export function reshapeLayout(layout: Layout, shape: Shape): Layout | null {
   if (numel(shape) === 0) return contiguous(shape)
-  const queue = flatDims(layout)
+  const dims = flatDims(layout)
+  /** What comes next, of which parts may have been taken. */
+  let next = 0
   const axes: Dim[][] = []
   for (const size of shape) {
     let need = size
     const axis: Dim[] = []
     while (need > 1) {
-      const dim = queue.shift()
+      const dim = dims[next]
       if (!dim) return null
       if (need % dim.size === 0) {
         axis.push(dim)
         need /= dim.size
+        next++
       } else if (dim.size % need === 0) {
         const inner = dim.size / need
         axis.push({ size: need, stride: dim.stride * inner })
-        queue.unshift({ size: inner, stride: dim.stride })
+        dims[next] = { size: inner, stride: dim.stride }
         need = 1
       } else {
         return null
@@ -100,18 +103,23 @@ export function reshapeLayout(layout: Layout, shape: Shape): Layout | null {
 export function refine(a: readonly number[], b: readonly number[]): number[] | null {
   /** From the innermost size out. */
   const out: number[] = []
-  let [i, j] = [a.length - 1, b.length - 1]
-  let [x, y] = [a[i], b[j]]
-  while (x !== undefined && y !== undefined) {
-    const size: number = Math.min(x, y)
+  let i = a.length
+  let j = b.length
+  /** What is left of the size that was taken last from either side. */
+  let x = 1
+  let y = 1
+  while ((x !== 1 || i > 0) && (y !== 1 || j > 0)) {
+    if (x === 1) x = a[--i]!
+    if (y === 1) y = b[--j]!
+    const size = Math.min(x, y)
     if (x !== y && (x % size !== 0 || y % size !== 0)) return null
     out.push(size)
-    // What is left of the larger one meets the next one of the other side.
-    x = x === size ? a[--i] : x / size
-    y = y === size ? b[--j] : y / size
+    x = x === size ? 1 : x / size
+    y = y === size ? 1 : y / size
   }
-  for (; x !== undefined; x = a[--i]) if (x !== 1) return null
-  for (; y !== undefined; y = b[--j]) if (y !== 1) return null
+  if (x !== 1 || y !== 1) return null
+  while (i > 0) if (a[--i] !== 1) return null
+  while (j > 0) if (b[--j] !== 1) return null
   return out.toReversed()
 }
 

@@ -80,6 +80,13 @@ class Fuser {
     return this.#uses[value.id] ?? none
   }
 
+  /** The kernels that hold a consumer. */
+  #readersOf(uses: readonly Use[]): Group[] {
+    const found: Group[] = []
+    for (const { consumer } of uses) for (const group of this.#in(consumer)) found.push(group)
+    return found.length > 1 ? distinct(found) : found
+  }
+
   /** The kernels that compute `value`. */
   #in(value: Value): readonly Group[] {
     return this.#groupsOf[value.id] ?? none
@@ -99,7 +106,7 @@ class Fuser {
 
   place(value: Value): void {
     const uses = this.#usesOf(value)
-    const consumers = distinct(uses.flatMap(({ consumer }) => this.#in(consumer)))
+    const consumers = this.#readersOf(uses)
     const candidates: { readonly group: Group; readonly domain: Domain }[] = []
     for (const group of consumers) {
       const domain = this.#joined(value, group, uses)

@@ -340,16 +340,17 @@ function simplifyMatmul(a: Value, b: Value, layouts: Layouts): Value {
   }
   const left = plainMatrix(a, layouts)
   const right = plainMatrix(b, layouts)
+  const manyDims = (x: Value, axis: number): boolean => layouts.of(x).layout.axes[axis]!.length > 1
   // A batch axis that neither operand can walk with one stride would need loops that fit both.
-  const tangled = batch.some((_, axis) => [left, right].every((x) => layouts.of(x).layout.axes[axis]!.length > 1))
+  const tangled = batch.some((_, axis) => manyDims(left, axis) && manyDims(right, axis))
   return a.graph.add(matmulOp, [tangled ? copy(left) : left, right])
 }
 
 /** A matrix whose rows and columns have one stride each, none of them negative. */
 function plainMatrix(x: Value, layouts: Layouts): Value {
   const { layout } = layouts.of(x)
-  const plain = layout.axes.slice(-2).every((dims) => dims.length <= 1) && layout.axes.flat().every((dim) => dim.stride >= 0)
-  if (plain) return x
+  const matrix = layout.axes.length - 2
+  if (layout.axes.every((dims, axis) => (axis < matrix || dims.length <= 1) && dims.every((dim) => dim.stride >= 0))) return x
   // The copy keeps what is contiguous together; products of a matrix and of its transpose then share it.
   return layout.axes.at(-2)?.at(-1)?.stride === 1 ? transposeLast(copy(transposeOf(x, layouts))) : copy(x)
 }

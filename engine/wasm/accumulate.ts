@@ -2,14 +2,12 @@
  * The accumulators of reductions: one vector for each vector of a block, combined at the end, lane by lane where the
  * reduction runs along the vectors. Long float sums are gathered in blocks, so that they stay accurate.
  */
-import { invariant } from '../errors.ts'
 import type { Reduction } from './body.ts'
 import type { KernelContext } from './context.ts'
 import type { FunctionBody, Local } from './encode.ts'
 import type { LocalPool } from './instruction.ts'
 import { emitInstruction } from './instruction.ts'
-import type { Reg } from './registers.ts'
-import { VectorBuilder } from './registers.ts'
+import { VectorBuilder, splat } from './registers.ts'
 import { VectorCode } from './vector.ts'
 
 export class Accumulators {
@@ -93,19 +91,19 @@ export class Accumulators {
     const builder = new VectorBuilder()
     const regs = inputs.map((_, id) => builder.emit(reduction.type, { kind: 'extern', id }, []))
     const result = formula(builder, regs)
-    const locals = new Map<Reg, Local>(regs.map((reg, i) => [reg, inputs[i]!]))
+    /** By the number of the register; the inputs are the first ones. */
+    const locals = [...inputs]
     const temporary: Local[] = []
-    for (const reg of builder.regs) {
-      if (locals.has(reg)) continue
-      for (const arg of reg.args) this.#f.get(locals.get(arg)!)
+    for (const reg of builder.regs.slice(inputs.length)) {
+      for (const arg of reg.args) this.#f.get(locals[arg.id]!)
       emitInstruction(this.#f, reg)
       const local = reg === result ? target : this.#pool.take()
       if (reg !== result) temporary.push(local)
       this.#f.set(local)
-      locals.set(reg, local)
+      locals.push(local)
     }
-    if (regs.includes(result)) {
-      this.#f.get(locals.get(result)!)
+    if (result.id < inputs.length) {
+      this.#f.get(locals[result.id]!)
       this.#f.set(target)
     }
     this.#pool.give(temporary)
@@ -150,9 +148,7 @@ export class Accumulators {
 
 /** The reduction's identity in every lane. */
 export function identityBytes(reduction: Reduction): Uint8Array {
-  const { instruction } = new VectorBuilder().constant(reduction.type, reduction.op.identity(reduction.dtype))
-  invariant(instruction.kind === 'constant', 'the identity is a constant')
-  return instruction.bytes
+  return splat(reduction.type, reduction.op.identity(reduction.dtype)).bytes
 }
 
 const swapHalves = [8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7]

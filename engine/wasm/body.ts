@@ -36,8 +36,8 @@ export class KernelBody {
   readonly builder = new VectorBuilder()
   readonly externs: Extern[] = []
   readonly reductions: Reduction[] = []
-  readonly regsOf: Reg[][]
-  readonly effectsOf: Effect[][]
+  readonly regsOf: Reg[][] = []
+  readonly effectsOf: Effect[][] = []
   /** The numbers of what reads a buffer, or counts, so that nothing is read twice. */
   readonly #readsOf = new Map<Access['base'] | 'count', number[]>()
   /** By the index of the step. */
@@ -46,9 +46,12 @@ export class KernelBody {
   constructor(kernel: LoopKernel) {
     this.kernel = kernel
     this.sections = new Sections(kernel)
-    this.effectsOf = Array.from({ length: this.sections.count }, () => [])
+    const { count } = this.sections
+    for (let section = 0; section < count; section++) {
+      this.effectsOf.push([])
+      this.regsOf.push([])
+    }
     for (const step of kernel.steps) this.#build(step)
-    this.regsOf = Array.from({ length: this.sections.count }, () => [])
     for (const reg of this.builder.regs) this.regsOf[reg.section]!.push(reg)
   }
 

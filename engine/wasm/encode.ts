@@ -80,8 +80,13 @@ export class FunctionBody {
   }
 
   simd(name: SimdOp): void {
+    this.simdCode(simd[name])
+  }
+
+  /** A vector instruction by its number. */
+  simdCode(code: number): void {
     this.code.u8(0xfd)
-    this.code.u32(simd[name])
+    this.code.u32(code)
   }
 
   simdLane(name: SimdLaneOp, lane: number): void {

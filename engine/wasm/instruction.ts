@@ -26,7 +26,7 @@ export function emitInstruction(f: FunctionBody, reg: Reg): void {
   const { instruction } = reg
   switch (instruction.kind) {
     case 'op':
-      f.simd(instruction.op)
+      f.simdCode(instruction.code)
       return
     case 'shift':
       f.i32(instruction.count)

@@ -14,7 +14,7 @@ import type { ScalarName } from './scalar.ts'
 export type LaneType = 'f32' | 'f64' | 'i32' | 'i64' | 'm32' | 'm64' | 'h32'
 
 export type Instruction =
-  | { readonly kind: 'op'; readonly op: SimdOp }
+  | { readonly kind: 'op'; readonly op: SimdOp; readonly code: number }
   | { readonly kind: 'shift'; readonly op: SimdOp; readonly count: number }
   | { readonly kind: 'shuffle'; readonly bytes: readonly number[] }
   | { readonly kind: 'constant'; readonly bytes: Uint8Array; readonly hash: number }
@@ -119,7 +119,7 @@ function sameInstruction(a: Instruction, b: Instruction): boolean {
   if (a === b) return true
   switch (a.kind) {
     case 'op':
-      return b.kind === 'op' && a.op === b.op
+      return b.kind === 'op' && a.code === b.code
     case 'shift':
       return b.kind === 'shift' && a.op === b.op && a.count === b.count
     case 'shuffle':
@@ -139,7 +139,7 @@ function sameInstruction(a: Instruction, b: Instruction): boolean {
 function hashOf(instruction: Instruction): number {
   switch (instruction.kind) {
     case 'op':
-      return simd[instruction.op]
+      return instruction.code
     case 'shift':
       return 1000 + instruction.count
     case 'extern':
@@ -163,7 +163,10 @@ function hashOfBytes(bytes: Uint8Array | readonly number[]): number {
   return hash
 }
 
-function constantOf(bytes: Uint8Array): Instruction {
+/** The same number in every lane, or the same bits. */
+type Constant = Extract<Instruction, { kind: 'constant' }>
+
+function constantOf(bytes: Uint8Array): Constant {
   return { kind: 'constant', bytes, hash: hashOfBytes(bytes) }
 }
 
@@ -172,17 +175,17 @@ const plainInstructions = new Map<SimdOp, Instruction>()
 function plainInstruction(op: SimdOp): Instruction {
   let instruction = plainInstructions.get(op)
   if (!instruction) {
-    instruction = { kind: 'op', op }
+    instruction = { kind: 'op', op, code: simd[op] }
     plainInstructions.set(op, instruction)
   }
   return instruction
 }
 
 /** The numbers that most kernels have, by lane type, and those that are given as bits. */
-const constants = new Map<LaneType | 'bits', Map<number | bigint, Instruction>>()
+const constants = new Map<LaneType | 'bits', Map<number | bigint, Constant>>()
 const maxConstants = 1000
 
-function known(type: LaneType | 'bits', value: number | bigint, make: () => Instruction): Instruction {
+function known(type: LaneType | 'bits', value: number | bigint, make: () => Constant): Constant {
   let ofType = constants.get(type)
   if (!ofType || ofType.size > maxConstants) {
     ofType = new Map()
@@ -196,7 +199,7 @@ function known(type: LaneType | 'bits', value: number | bigint, make: () => Inst
   return instruction
 }
 
-function splat(type: LaneType, value: number): Instruction {
+export function splat(type: LaneType, value: number): Constant {
   // A map does not tell the zeros apart.
   return Object.is(value, -0) ? constantOf(splatBytes(type, value)) : known(type, value, () => constantOf(splatBytes(type, value)))
 }
