@@ -7,6 +7,7 @@ import type { KernelContext } from './context.ts'
 import type { FunctionBody, Local } from './encode.ts'
 import type { LocalPool } from './instruction.ts'
 import { emitInstruction } from './instruction.ts'
+import type { Reg } from './registers.ts'
 import { VectorBuilder, splat } from './registers.ts'
 import { VectorCode } from './vector.ts'
 
