@@ -101,11 +101,11 @@ export class VectorBuilder {
 
   /** The same 32 or 64 bits in every lane. */
   bits(type: 'f32' | 'i32' | 'm32', word: number): Reg {
-    return this.emit(type, known('bits', word, () => constantOf(new Uint8Array(Int32Array.of(word, word, word, word).buffer))), [])
+    return this.emit(type, constantFor('bits', word, () => constantOf(new Uint8Array(Int32Array.of(word, word, word, word).buffer))), [])
   }
 
   bits64(type: 'f64' | 'i64' | 'm64', word: bigint): Reg {
-    return this.emit(type, known('bits', word, () => constantOf(new Uint8Array(BigInt64Array.of(BigInt.asIntN(64, word), BigInt.asIntN(64, word)).buffer))), [])
+    return this.emit(type, constantFor('bits', word, () => constantOf(new Uint8Array(BigInt64Array.of(BigInt.asIntN(64, word), BigInt.asIntN(64, word)).buffer))), [])
   }
 }
 
@@ -185,7 +185,7 @@ function plainInstruction(op: SimdOp): Instruction {
 const constants = new Map<LaneType | 'bits', Map<number | bigint, Constant>>()
 const maxConstants = 1000
 
-function known(type: LaneType | 'bits', value: number | bigint, make: () => Constant): Constant {
+function constantFor(type: LaneType | 'bits', value: number | bigint, make: () => Constant): Constant {
   let ofType = constants.get(type)
   if (!ofType || ofType.size > maxConstants) {
     ofType = new Map()
@@ -201,7 +201,7 @@ function known(type: LaneType | 'bits', value: number | bigint, make: () => Cons
 
 export function splat(type: LaneType, value: number): Constant {
   // A map does not tell the zeros apart.
-  return Object.is(value, -0) ? constantOf(splatBytes(type, value)) : known(type, value, () => constantOf(splatBytes(type, value)))
+  return Object.is(value, -0) ? constantOf(splatBytes(type, value)) : constantFor(type, value, () => constantOf(splatBytes(type, value)))
 }
 
 function splatBytes(type: LaneType, value: number): Uint8Array {
