@@ -85,6 +85,22 @@ export class Runtime {
     return first && last ? { from: first.address, to: last.address + numel(last.shape) * byteSize[last.dtype] } : { from: 0, to: 0 }
   }
 
+  /** The per-step inputs of the first `count` steps of the next run, as they are in memory. */
+  stepRows(count: number): Uint8Array {
+    const { start, stride } = this.compiled.steps
+    return this.#viewed().bytes.subarray(start, start + count * stride)
+  }
+
+  setStepRows(rows: Uint8Array): void {
+    this.#viewed().bytes.set(rows, this.compiled.steps.start)
+  }
+
+  /** What the first `count` steps of the last run recorded, as it is in memory. */
+  recordRows(count: number): Uint8Array {
+    const { start, stride } = this.compiled.records
+    return this.#viewed().bytes.subarray(start, start + count * stride)
+  }
+
   /** Sets a per-step input for step `row` of the next run. */
   writeStep(column: Column, row: number, elements: Elements): void {
     const { start, stride } = this.compiled.steps

@@ -4,6 +4,7 @@ import type { BatchPlan } from './batches.ts'
 import type { Engine, Stats } from './evaluate.ts'
 import { bind, gradientTargets, inputElements } from './evaluate.ts'
 import { indexError } from './faults.ts'
+import { History } from './history.ts'
 import type { Recorder } from './lang/values.ts'
 import type { NonFinite } from './locate.ts'
 import { locateNonFinite } from './locate.ts'
@@ -38,8 +39,9 @@ export class Stepper {
   #memory: WebAssembly.Memory | undefined
   #bound = false
   #last: Variant | undefined
-  /** The state before the minibatches of the last call. */
-  #before: Uint8Array | undefined
+  readonly #history = new History()
+  /** Whether the state is written between the calls. */
+  readonly #searches: boolean
   /** Minibatches to try at once where the path can change: doubled while it stays the same. */
   #stretch = 1
 
@@ -51,6 +53,7 @@ export class Stepper {
     this.#data = data
     this.#generator = generator
     this.#initial = initial
+    this.#searches = choices.optimizer.search !== undefined
     this.#variants = new Variants(spec, engine, model, data, choices)
   }
 
@@ -92,7 +95,7 @@ export class Stepper {
         return { variant, runtime, done }
       }
       this.#stretch = 1
-      this.rewind(runtime, stray.row)
+      this.rewind(stray.row)
       if (stray.row > 0) return { variant, runtime, done: stray.row }
       // The first one already leaves the path. Rounding can differ between programs: a path that was tried is not left again.
       tried.add(variant)
@@ -117,8 +120,10 @@ export class Stepper {
     const most = variant.open ? (variant.draws.length > 0 ? 1 : this.#stretch) : Infinity
     const count = write(runtime, Math.min(plan.count, runtime.compiled.chunk, most))
     writeDraws(variant, runtime, count, this.#generator)
-    this.#before = runtime.copyState(this.#before)
-    return { done: runtime.run(count, this.#engine.team), fault: runtime.takeFault() }
+    this.#history.begin(runtime, count, variant.open || this.#searches)
+    const done = runtime.run(count, this.#engine.team)
+    this.#history.end(done)
+    return { done, fault: runtime.takeFault() }
   }
 
   /** The minibatch of the last call that took another path than the program's, and what its conditions were until there. */
@@ -147,9 +152,8 @@ export class Stepper {
   // ---- the state
 
   /** The state after the first `count` minibatches of the last call. */
-  rewind(runtime: Runtime, count: number): void {
-    runtime.setState(this.#before!)
-    runtime.run(count, this.#engine.team)
+  rewind(count: number): void {
+    this.#history.back(count, (runtime, steps) => runtime.run(steps, this.#engine.team))
   }
 
   /** A tensor of the state as it is now, by the name of its buffer; undefined before the first minibatch, and for what never changes. */
@@ -166,15 +170,16 @@ export class Stepper {
 
   setState(bytes: Uint8Array): void {
     this.#last!.runtime!.setState(bytes)
+    this.#history.forget()
   }
 
   /** Where in minibatch `row` of the last call a number stopped being finite. Leaves the state as it was. */
   locate({ variant, runtime, done }: Ran, row: number): NonFinite | undefined {
     const inputs = inputElements(this.#data, this.#model)
-    this.rewind(runtime, row)
+    this.rewind(row)
     for (const slot of runtime.compiled.state) inputs.set(slot.name, runtime.read(slot))
     for (const column of runtime.compiled.steps.columns) inputs.set(column.name, runtime.stepInput(column, row))
-    this.rewind(runtime, done)
+    this.rewind(done)
     const network = variant.network()
     const loss = requireLoss(network).value
     const targets = [...gradientTargets(this.#spec, this.#model, network).values()]

@@ -209,7 +209,7 @@ export class Training {
 
   /** What the last call gave. */
   #finish(ran: Ran, read: Numbers, gradients: (row: number) => TrainStep['gradients']): TrainSteps {
-    const { runtime, done } = ran
+    const { done } = ran
     this.#lookForSuspect(ran, read)
     const { losses, gradNorms, rows } = this.#pace.accumulate === 1 ? { ...read, rows: undefined } : this.#gather(read, done)
     const rowOf = (i: number): number => rows?.[i] ?? i
@@ -222,7 +222,7 @@ export class Training {
       this.status = 'diverged'
       this.nonFinite = this.#suspect
       // The state of the answer is the one that the last loss was computed from.
-      this.#stepper.rewind(runtime, done - 1)
+      this.#stepper.rewind(done - 1)
     }
     if (done > 0) this.#progress = after(done - 1)
     this.#done += done
