@@ -106,7 +106,7 @@ export function fitsInto(tensor: Tensor, made: Tensor): boolean {
 }
 
 /** The tensor whose memory `tensor` shows. */
-function rootOf(tensor: Tensor): Tensor {
+export function rootOf(tensor: Tensor): Tensor {
   return tensor.sharing ? rootOf(tensor.sharing.base) : tensor
 }
 

@@ -138,6 +138,23 @@ describe('calls', () => {
     expect(Object.fromEntries(gradients)).toEqual({ w: 12, a: 5, b: 1, mul: 1, add: 1 })
   })
 
+  /** Nodes by number, with the largest of their numbers. */
+  const states = async (forward: string[]): Promise<string[]> => {
+    const { nodes, edges } = await graphOf(program(forward))
+    return nodes.slice(3).map((node) => `${node.id} ${node.variable ?? ''} = ${node.name}(${edges.filter(({ to }) => to === node.id).map(({ from }) => from).join(', ')}) to ${(node as Node & { value: { max: number } }).value.max}`)
+  }
+
+  it('a view of what changes afterwards is a node before, and another one after it', async () => {
+    expect(await states(['a = w * 2', 'v = a.T', 'u = v[0]', 'a.mul_(10)', 'y_hat = u * v'])).toEqual(['3 a = mul(1) to 8', '4 v = T(3) to 8', '5 u = getitem(4) to 6', '6 a = mul(3) to 80', '7 v = T(6) to 80', '8 u = getitem(7) to 60', '9 y_hat = mul(8, 7) to 4800', '10  = sum(9) to 9600'])
+  })
+
+  it('what a changed view shows is a node of its own: copy_slices', async () => {
+    expect(await states(['a = w * 2', 'u, v = a[0], a[1]', 'u.add_(100)', 'a[1] = u', 'y_hat = a + v'])).toEqual([
+      '3 a = mul(1) to 8', '4 u = getitem(3) to 4', '5 v = getitem(3) to 8', '6 u = add(4) to 104', '7 a = copy_slices(3, 6) to 104',
+      '8  = getitem(7) to 8', '9  = setitem(8, 6) to 104', '10 a = copy_slices(7, 9) to 104', '11 v = getitem(10) to 104', '12 y_hat = add(10, 11) to 208', '13  = sum(12) to 824',
+    ])
+  })
+
   it('layers, with their parameters and places', async () => {
     const graph = await graphOf({
       model: { layers: [{ type: 'Linear', in_features: 2, out_features: 3 }, { type: 'Sequential', layers: [{ type: 'Tanh' }] }] },
