@@ -1,7 +1,12 @@
-/** Every layer, loss, optimizer, scheduler and initialisation has a golden run of ten steps or more, with options other than the defaults. */
+/**
+ * Every layer, loss, optimizer, scheduler and initialisation has a golden run of ten steps or more, with options other than
+ * the defaults; every function of a program, by each of its names, has a golden case.
+ */
 import { readFileSync, readdirSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
+import { findFunction, functionNames } from '../engine/functions/index.ts'
+import type { Home } from '../engine/functions/index.ts'
 import { containers, inits, layerTypes, lossTypes, optimizerTypes, schedulerTypes } from '../engine/index.ts'
 
 type Json = null | boolean | number | string | Json[] | { [name: string]: Json }
@@ -54,3 +59,37 @@ for (const [what, table, part] of tables) {
     })
   })
 }
+
+interface Case {
+  readonly request: { readonly model: { readonly forward: string | readonly string[] }; readonly loss: string }
+}
+
+/** The programs of our own cases. */
+const programs = readdirSync(new URL('golden/functions/', import.meta.url))
+  .filter((file) => file.endsWith('.json'))
+  .flatMap((file) => JSON.parse(readFileSync(new URL(`golden/functions/${file}`, import.meta.url), 'utf8')) as Case[])
+  .flatMap(({ request: { model, loss } }) => [model.forward, loss].flat())
+const text = `${programs.join('\n')}\n${readFileSync(new URL('golden/language.json', import.meta.url), 'utf8')}`
+
+/** How a program writes functions of a module; methods follow a tensor, what is built in stands alone. */
+const written: Readonly<Record<Home, (name: string) => RegExp>> = {
+  torch: (name) => new RegExp(String.raw`\btorch\.${name}\b`),
+  F: (name) => new RegExp(String.raw`\b(F|nn\.functional)\.${name}\b`),
+  linalg: (name) => new RegExp(String.raw`\blinalg\.${name}\b`),
+  special: (name) => new RegExp(String.raw`\bspecial\.${name}\b`),
+  autograd: (name) => new RegExp(String.raw`\bautograd\.${name}\b`),
+  math: (name) => new RegExp(String.raw`\bmath\.${name}\b`),
+  Tensor: (name) => new RegExp(String.raw`(?<!\b(torch|F|linalg|special|nn|functional|autograd|math))\.${name}\(`),
+  builtin: (name) => new RegExp(String.raw`(?<![.\w])${name}\b`),
+}
+
+describe.each(Object.keys(written) as Home[])('golden cases of the functions of %s', (home) => {
+  it('each has one', () => {
+    const taken = functionNames(home).filter((name) => {
+      const { refusal, doc } = findFunction(home, name)!
+      return refusal === undefined && !doc.startsWith('Not in a program')
+    })
+    expect(taken.length).toBeGreaterThan(0)
+    expect(taken.filter((name) => !written[home](name).test(text))).toEqual([])
+  })
+})

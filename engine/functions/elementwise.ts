@@ -144,7 +144,7 @@ function scaled(formula: Two): Signature {
 
 define({ names: 'add', homes: everywhere, doc: 'input + alpha * other', gradFn: 'AddBackward0' }, scaled(add))
 define({ names: ['sub', 'subtract'], homes: everywhere, doc: 'input - alpha * other', gradFn: 'SubBackward0' }, scaled(sub))
-define({ names: 'rsub', homes: everywhere, doc: 'other - alpha * input', gradFn: 'RsubBackward1' }, signature({ input: operand, other: operand, alpha: withDefault(operand, { kind: 'number', value: 1, whole: true }, '1') }, ({ input, other, alpha }, ctx) =>
+define({ names: 'rsub', homes: ['torch'], doc: 'other - alpha * input', gradFn: 'RsubBackward1' }, signature({ input: operand, other: operand, alpha: withDefault(operand, { kind: 'number', value: 1, whole: true }, '1') }, ({ input, other, alpha }, ctx) =>
   sub(ctx, other, isTensor(alpha) || alpha.value !== 1 ? mul(ctx, input, alpha) : input)))
 define({ names: ['mul', 'multiply'], homes: everywhere, doc: 'input * other', gradFn: 'MulBackward0' }, two(mul))
 define({ names: ['div', 'divide', 'true_divide'], homes: everywhere, doc: 'input / other, rounded as rounding_mode says', gradFn: 'DivBackward0' },

@@ -163,5 +163,5 @@ define({ names: 'manual_seed', homes: ['torch'], doc: 'Starts the generator anew
     ctx.draws.push({ seed: ((Math.trunc(seed) % 2 ** 32) + 2 ** 32) % 2 ** 32 })
     return { static: none }
   }))
-define({ names: 'Generator', homes: ['torch'], doc: 'Not here: there is one generator, started by the request\'s "seed"' },
+define({ names: 'Generator', homes: ['torch'], doc: 'Not in a program: there is one generator, started by the request\'s "seed"' },
   signature({ device }, (_args, ctx) => fail(ctx, 'bad_argument', `Generator(): ${oneGenerator}`)))

@@ -23,9 +23,9 @@ const everywhere: readonly Home[] = ['torch', 'Tensor']
 type Finish = (x: Value, axes: readonly number[], correction: number, keepdim: boolean) => Result
 
 /** PyTorch's three ways to say what is divided by: `unbiased` alone, after dim, or `correction`. */
-function dispersion(names: string, doc: string, gradFn: string, finish: Finish): void {
+function dispersion(names: string, homes: readonly Home[], doc: string, gradFn: string, finish: Finish): void {
   const keepdim = withDefault(boolean, false, 'False')
-  define({ names, homes: everywhere, doc, gradFn },
+  define({ names, homes, doc, gradFn },
     signature({ input: floatTensor, unbiased: boolean }, ({ input, unbiased }) => finish(input, [...input.shape.keys()], Number(unbiased), false)),
     signature({ input: floatTensor, dim: optional(integers), unbiased: withDefault(boolean, true, 'True'), keepdim }, ({ input, dim, unbiased, keepdim: kept }, ctx) =>
       finish(input, resolveDims(ctx, dim, input.shape), Number(unbiased), kept)),
@@ -34,8 +34,8 @@ function dispersion(names: string, doc: string, gradFn: string, finish: Finish):
 }
 
 for (const [name, Name, doc, root] of [['var', 'Var', 'Variance', (v: Value) => v], ['std', 'Std', 'Standard deviation', safeSqrt]] as const) {
-  dispersion(name, doc, `${Name}Backward0`, (x, axes, correction, keepdim) => keep(root(variance(x, axes, correction)), x, axes, keepdim))
-  dispersion(`${name}_mean`, `${doc}, and the mean`, `${Name}MeanBackward0`, (x, axes, correction, keepdim) =>
+  dispersion(name, everywhere, doc, `${Name}Backward0`, (x, axes, correction, keepdim) => keep(root(variance(x, axes, correction)), x, axes, keepdim))
+  dispersion(`${name}_mean`, ['torch'], `${doc}, and the mean`, `${Name}MeanBackward0`, (x, axes, correction, keepdim) =>
     [root(variance(x, axes, correction)), mean(x, axes)].map((value) => keep(value, x, axes, keepdim)))
 }
 
