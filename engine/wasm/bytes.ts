@@ -15,6 +15,23 @@ export class Bytes {
     this.#data[this.length++] = byte
   }
 
+  /** A byte and an unsigned number, as most instructions are. */
+  code(byte: number, value: number): void {
+    this.#reserve(6)
+    this.#data[this.length++] = byte
+    this.#unsigned(value >>> 0)
+  }
+
+  /** An access of memory: two bytes, an alignment of 1 and an offset. */
+  access(prefix: number, byte: number, offset: number): void {
+    this.#reserve(8)
+    const data = this.#data
+    data[this.length++] = prefix
+    data[this.length++] = byte
+    data[this.length++] = 0
+    this.#unsigned(offset >>> 0)
+  }
+
   append(bytes: Uint8Array): void {
     this.#reserve(bytes.length)
     this.#data.set(bytes, this.length)
@@ -29,16 +46,21 @@ export class Bytes {
 
   /** Unsigned LEB128. */
   u32(value: number): void {
-    let rest = value >>> 0
-    if (rest < 0x80) {
-      this.u8(rest)
-      return
-    }
+    this.#reserve(5)
+    this.#unsigned(value >>> 0)
+  }
+
+  /** The same where there is room. */
+  #unsigned(value: number): void {
+    const data = this.#data
+    let at = this.length
+    let rest = value
     while (rest >= 0x80) {
-      this.u8((rest & 0x7f) | 0x80)
+      data[at++] = (rest & 0x7f) | 0x80
       rest >>>= 7
     }
-    this.u8(rest)
+    data[at++] = rest
+    this.length = at
   }
 
   /** Signed LEB128. */

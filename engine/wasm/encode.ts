@@ -43,18 +43,15 @@ export class FunctionBody {
   }
 
   get(local: Local): void {
-    this.code.u8(0x20)
-    this.code.u32(local)
+    this.code.code(0x20, local)
   }
 
   set(local: Local): void {
-    this.code.u8(0x21)
-    this.code.u32(local)
+    this.code.code(0x21, local)
   }
 
   tee(local: Local): void {
-    this.code.u8(0x22)
-    this.code.u32(local)
+    this.code.code(0x22, local)
   }
 
   i32(value: number): void {
@@ -74,8 +71,7 @@ export class FunctionBody {
 
   /** A 128-bit constant from its 16 bytes. */
   v128(bytes: Uint8Array): void {
-    this.code.u8(0xfd)
-    this.code.u32(12)
+    this.code.code(0xfd, 12)
     this.code.append(bytes)
   }
 
@@ -85,42 +81,32 @@ export class FunctionBody {
 
   /** A vector instruction by its number. */
   simdCode(code: number): void {
-    this.code.u8(0xfd)
-    this.code.u32(code)
+    this.code.code(0xfd, code)
   }
 
   simdLane(name: SimdLaneOp, lane: number): void {
-    this.code.u8(0xfd)
-    this.code.u32(simdLane[name])
+    this.code.code(0xfd, simdLane[name])
     this.code.u8(lane)
   }
 
   /** Selects 16 of the 32 bytes of the two operands. */
   shuffle(bytes: readonly number[]): void {
-    this.code.u8(0xfd)
-    this.code.u32(13)
+    this.code.code(0xfd, 13)
     for (const byte of bytes) this.code.u8(byte)
   }
 
   memory(name: SimdMemoryOp, offset: number): void {
-    this.code.u8(0xfd)
-    this.code.u32(simdMemory[name])
-    this.code.u8(0)
-    this.code.u32(offset)
+    this.code.access(0xfd, simdMemory[name], offset)
   }
 
   laneMemory(name: SimdLaneMemoryOp, offset: number, lane: number): void {
-    this.code.u8(0xfd)
-    this.code.u32(simdLaneMemory[name])
-    this.code.u8(0)
-    this.code.u32(offset)
+    this.code.access(0xfd, simdLaneMemory[name], offset)
     this.code.u8(lane)
   }
 
   scalarMemory(name: ScalarMemoryOp, offset: number): void {
     this.code.u8(scalarMemory[name])
-    this.code.u8(0)
-    this.code.u32(offset)
+    this.code.code(0, offset)
   }
 
   /** An atomic access; the address, and what it takes, are on the stack. */
@@ -158,18 +144,15 @@ export class FunctionBody {
   }
 
   br(depth: number): void {
-    this.code.u8(0x0c)
-    this.code.u32(depth)
+    this.code.code(0x0c, depth)
   }
 
   brIf(depth: number): void {
-    this.code.u8(0x0d)
-    this.code.u32(depth)
+    this.code.code(0x0d, depth)
   }
 
   call(index: number): void {
-    this.code.u8(0x10)
-    this.code.u32(index)
+    this.code.code(0x10, index)
   }
 
   /** Calls the function of the module's table whose number is on the stack; `type` is that of its signature. */
@@ -181,8 +164,7 @@ export class FunctionBody {
 
   /** The value of an imported global. */
   globalGet(index: number): void {
-    this.code.u8(0x23)
-    this.code.u32(index)
+    this.code.code(0x23, index)
   }
 
   /** Ends the function. */
@@ -205,6 +187,13 @@ export class FunctionBody {
   }
 }
 
+/** A function that can be part of any module. */
+type Finished = Pick<FunctionBody, 'params' | 'results'> & { readonly bytes: Uint8Array }
+
+/** Functions that modules have in common, by their keys: the oldest go first where there are too many. */
+const common = new Map<string, Finished>()
+const maxCommon = 200
+
 /** What a module asks of a memory that threads share. */
 export interface SharedMemory {
   /** Most pages that the memory may have. */
@@ -216,7 +205,7 @@ export interface SharedMemory {
 /** A module that imports one memory as `env.memory` and exports some of its functions. */
 export class ModuleBuilder {
   readonly #shared: SharedMemory | undefined
-  readonly #functions: FunctionBody[] = []
+  readonly #functions: (FunctionBody | Finished)[] = []
   readonly #exports: [string, number][] = []
   readonly #signatures: { readonly key: string; readonly params: readonly ValType[]; readonly results: readonly ValType[] }[] = []
   readonly #table: number[] = []
@@ -231,11 +220,18 @@ export class ModuleBuilder {
     return this.#functions.push(body) - 1
   }
 
-  /** The function of that key, made when it is first asked for. */
+  /** The function of that key, which calls no other one: made when it is first asked for, and kept for other modules. */
   once(key: string, make: () => FunctionBody): number {
     const known = this.#byKey.get(key)
     if (known !== undefined) return known
-    const index = this.add(make())
+    let finished = common.get(key)
+    if (!finished) {
+      const body = make()
+      finished = { params: body.params, results: body.results, bytes: body.encode().take() }
+      common.set(key, finished)
+      if (common.size > maxCommon) common.delete(common.keys().next().value!)
+    }
+    const index = this.#functions.push(finished) - 1
     this.#byKey.set(key, index)
     return index
   }
@@ -300,6 +296,11 @@ export class ModuleBuilder {
     section(out, 10, (s) => {
       s.u32(this.#functions.length)
       for (const body of this.#functions) {
+        if ('bytes' in body) {
+          s.u32(body.bytes.length)
+          s.append(body.bytes)
+          continue
+        }
         const code = body.encode()
         s.u32(code.length)
         s.join(code)
