@@ -31,6 +31,8 @@ interface Program {
   readonly texts: Map<string, Facts>
   /** A small instance that is kept for the next request with the same structure. */
   runtime: Runtime | undefined
+  /** The cache's clock when it was used last. */
+  used: number
 }
 
 export interface Limits {
@@ -82,11 +84,11 @@ export class Prepared {
 
 export class ProgramCache {
   readonly #limits: Limits
-  /** In the order of use, the latest last. */
   readonly #programs = new Map<string, Program>()
   readonly #byText = new Map<string, Program>()
   readonly #sizes = new Map<Program, number>()
   #bytes = 0
+  #clock = 0
   readonly #changed = (program: Program): void => this.#weigh(program)
   readonly #tell: ((news: ProgramNews) => void) | undefined
 
@@ -99,7 +101,7 @@ export class ProgramCache {
   /** Takes what another thread has compiled or remembered. */
   learn(news: ProgramNews): void {
     if ('compiled' in news) {
-      if (!this.#programs.has(news.key)) this.#use({ key: news.key, compiled: news.compiled, texts: new Map(), runtime: undefined })
+      if (!this.#programs.has(news.key)) this.#use({ key: news.key, compiled: news.compiled, texts: new Map(), runtime: undefined, used: 0 })
       return
     }
     const program = this.#programs.get(news.key)
@@ -118,7 +120,7 @@ export class ProgramCache {
   prepare(graph: StepGraph, options: CompileOptions): Prepared {
     const key = hash('sha256', `${options.wide} ${options.maxChunk} ${options.threads} ${options.alwaysShared}\n${structureOf(graph)}`)
     const known = this.#programs.get(key)
-    const program = known ?? { key, compiled: compile(graph, options), texts: new Map(), runtime: undefined }
+    const program = known ?? { key, compiled: compile(graph, options), texts: new Map(), runtime: undefined, used: 0 }
     this.#use(program)
     if (!known && !isLarge(program.compiled)) this.#tell?.({ key, compiled: program.compiled })
     return new Prepared(program, known !== undefined, this.#changed)
@@ -153,9 +155,10 @@ export class ProgramCache {
   }
 
   #use(program: Program): void {
-    const known = this.#programs.delete(program.key)
+    program.used = ++this.#clock
+    if (this.#programs.has(program.key)) return
     this.#programs.set(program.key, program)
-    if (!known) this.#weigh(program)
+    this.#weigh(program)
   }
 
   /** Counts the bytes of a program anew, and drops the oldest ones where there are too many. */
@@ -164,9 +167,9 @@ export class ProgramCache {
     const size = bytesOf(program)
     this.#bytes += size - (this.#sizes.get(program) ?? 0)
     this.#sizes.set(program, size)
-    for (const oldest of this.#programs.values()) {
-      const fits = this.#programs.size <= this.#limits.programs && this.#bytes <= this.#limits.bytes
-      if (fits || this.#programs.size === 1) return
+    while (this.#programs.size > 1 && (this.#programs.size > this.#limits.programs || this.#bytes > this.#limits.bytes)) {
+      let oldest = program
+      for (const other of this.#programs.values()) if (other.used < oldest.used) oldest = other
       this.#drop(oldest)
     }
   }

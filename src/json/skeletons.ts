@@ -14,6 +14,8 @@ interface Kept {
   readonly segments: readonly Buffer[]
   readonly value: object
   readonly plan: Plan
+  /** The clock when it was used last. */
+  used: number
 }
 
 /** How many of the last used a text is held against, byte by byte, before it is parsed. */
@@ -26,6 +28,7 @@ const maxLength = 64 * 1024
 export class Skeletons {
   readonly #kept = new Map<string, Kept>()
   #recent: Kept[] = []
+  #clock = 0
 
   /** A request whose text is that of a recent one but for its tensors, without parsing the rest. */
   match(operation: string, bytes: Buffer, sound: (tensor: Parsed) => boolean): object | undefined {
@@ -40,6 +43,7 @@ export class Skeletons {
   }
 
   #used(kept: Kept): void {
+    kept.used = ++this.#clock
     if (this.#recent[0] === kept) return
     this.#recent = [kept, ...this.#recent.filter((other) => other !== kept)].slice(0, maxRecent)
   }
@@ -53,9 +57,6 @@ export class Skeletons {
   get(key: string, tensors: readonly Found[]): object | undefined {
     const kept = this.#kept.get(key)
     if (!kept) return undefined
-    // The map's order is the order of use.
-    this.#kept.delete(key)
-    this.#kept.set(key, kept)
     this.#used(kept)
     return filled(kept.value, kept.plan, tensors.map((tensor) => tensor.value))
   }
@@ -74,11 +75,13 @@ export class Skeletons {
       }
       inner.set(path.at(-1)!, i)
     }
-    const kept = { operation, segments: segmentsOf(bytes, tensors).map((segment) => Buffer.from(segment)), value: emptied(value, plan), plan }
+    const kept = { operation, segments: segmentsOf(bytes, tensors).map((segment) => Buffer.from(segment)), value: emptied(value, plan), plan, used: 0 }
     this.#kept.set(key, kept)
     this.#used(kept)
-    const oldest = this.#kept.keys().next().value
-    if (this.#kept.size > maxEntries && oldest !== undefined) this.#kept.delete(oldest)
+    if (this.#kept.size <= maxEntries) return
+    let oldest: [string, Kept] = [key, kept]
+    for (const entry of this.#kept) if (entry[1].used < oldest[1].used) oldest = entry
+    this.#kept.delete(oldest[0])
   }
 }
 
