@@ -46,6 +46,9 @@ const ownMessageBytes = 64 * 1024
 const batchMs = 1
 const maxBatch = 32
 
+/** A worker that has ended nothing for so long is at something slow. */
+export const patienceMs = 2 * batchMs
+
 export class Member {
   readonly worker: Worker
   readonly #states = new Int32Array(new SharedArrayBuffer(4 * jobPlaces))
@@ -56,6 +59,8 @@ export class Member {
   #short = 0
   /** What a job took of a processor lately. */
   #jobMs = 2 * batchMs
+  /** When it last ended a job, or began to have one. */
+  #moved = 0
   /** Long ones that may be here besides one; without any it takes one job at a time. */
   readonly #guests: number
 
@@ -72,6 +77,11 @@ export class Member {
   /** Whether its jobs are so small that they had better go together than to several workers. */
   get fast(): boolean {
     return this.#jobMs < batchMs / 4
+  }
+
+  /** Whether it is at work on such jobs, and ends them as it should. */
+  get flowing(): boolean {
+    return this.fast && this.jobs.size > 0 && performance.now() - this.#moved < patienceMs
   }
 
   /** How many more jobs it may be given now. */
@@ -96,6 +106,7 @@ export class Member {
       if (length > ownMessageBytes) break
     }
     const taken = queue.splice(0, count)
+    if (this.jobs.size === 0) this.#moved = performance.now()
     const [first] = taken
     const alone = bytes > ownMessageBytes ? ownBuffer(first!.request.bytes) : undefined
     const jobs = taken.map((job): Job => {
@@ -118,6 +129,11 @@ export class Member {
 
   /** Takes a job that has ended away. */
   end(id: number): Waiting | undefined {
+    this.#moved = performance.now()
+    return this.#remove(id)
+  }
+
+  #remove(id: number): Waiting | undefined {
     const job = this.jobs.take(id)
     if (!job) return undefined
     if (!job.long) this.#short--
@@ -137,7 +153,7 @@ export class Member {
   cancel(id: number): boolean {
     const before = Atomics.exchange(this.#states, this.jobs.placeOf(id), 0)
     if (before === id) {
-      this.end(id)
+      this.#remove(id)
       return true
     }
     this.send({ type: 'wake' })
@@ -149,7 +165,7 @@ export class Member {
     const posted = this.jobs.list().filter(({ id, losses }) => losses === 0 && Atomics.load(this.#states, this.jobs.placeOf(id)) === id)
     return posted.slice(posted.length >> 1).filter(({ id }) => {
       if (Atomics.compareExchange(this.#states, this.jobs.placeOf(id), id, 0) !== id) return false
-      this.end(id)
+      this.#remove(id)
       return true
     })
   }

@@ -8,7 +8,7 @@ import { randomUUID } from 'node:crypto'
 import type { Problem } from './errors.ts'
 import { problem } from './errors.ts'
 import type { JobAnswer, JobRequest, Waiting } from './member.ts'
-import { Member } from './member.ts'
+import { Member, patienceMs } from './member.ts'
 import type { FromWorker, Outcome, SelfTest, WorkerSetup } from './protocol.ts'
 
 /** A request that is answered with a problem. */
@@ -75,6 +75,8 @@ export class Pool {
   #nextId = 1
   #closing = false
   #dispatching = false
+  /** Runs while jobs stand behind others and a worker is idle. */
+  #watch: NodeJS.Timeout | undefined
   /** Workers that died in a row without becoming ready. */
   #failures = 0
   #lastTest: SelfTest | undefined
@@ -162,24 +164,34 @@ export class Pool {
     return this.#queue.length === 0 && [...this.#members].every((member) => member.jobs.size === 0)
   }
 
-  /** Gives what waits to the workers that have room, the idle ones first. An idle one takes from those behind. */
+  /** Gives what waits to the workers that have room. An idle one takes from those where jobs stand behind a slow one. */
   #dispatch(): void {
     this.#dispatching = false
+    if (this.#queue.length === 0) this.#takeBack()
     this.#handOut()
     let busy = 0
-    for (const { jobs } of this.#members) if (jobs.size > 0) busy++
+    let behind = false
+    for (const { jobs } of this.#members) {
+      if (jobs.size > 0) busy++
+      if (jobs.size > 1) behind = true
+    }
     Atomics.store(this.#busy, 0, busy)
+    if (behind && busy < this.#members.size) this.#watch ??= setTimeout(() => this.#look(), patienceMs).unref()
+  }
+
+  #look(): void {
+    this.#watch = undefined
+    this.#dispatch()
   }
 
   #handOut(): void {
-    if (this.#queue.length === 0) this.#takeBack()
     while (this.#queue.length > 0) {
       let best: Member | undefined
       let free = 0
       for (const member of this.#members) {
         if (member.room === 0) continue
         free++
-        if (!best || member.jobs.size < best.jobs.size) best = member
+        if (!best || before(member, best)) best = member
       }
       if (!best) return
       best.assign(this.#queue, best.fast ? best.room : Math.min(best.room, Math.ceil(this.#queue.length / free)))
@@ -190,7 +202,7 @@ export class Pool {
   #takeBack(): void {
     const members = [...this.#members]
     if (!members.some((member) => member.ready && member.jobs.size === 0)) return
-    for (const member of members) if (member.jobs.size > 1) this.#queue.push(...member.takeBack())
+    for (const member of members) if (member.jobs.size > 1 && !member.flowing) this.#queue.push(...member.takeBack())
   }
 
   #lose(member: Member, reason: string): void {
@@ -274,6 +286,15 @@ export class Pool {
     for (const { jobs } of this.#members) for (const job of jobs.list()) job.reject(new ProblemError(problem('shutting_down', 'the service shut down before the computation ended'), 1))
     await Promise.all([...this.#members].map((member) => member.worker.terminate()))
   }
+}
+
+/**
+ * Whether a worker gets the next job rather than another: one that is at work on small jobs, since to wake a second
+ * thread takes longer than they do; else the one with the fewest.
+ */
+function before(member: Member, other: Member): boolean {
+  if (member.flowing !== other.flowing) return member.flowing
+  return member.jobs.size < other.jobs.size
 }
 
 function settle(job: Waiting, outcome: Outcome): void {
