@@ -75,8 +75,8 @@ export class Pool {
   #nextId = 1
   #closing = false
   #dispatching = false
-  /** Runs while jobs stand behind others and a worker is idle. */
-  #watch: NodeJS.Timeout | undefined
+  /** Whether it is going to look at jobs that stand behind others while a worker is idle. */
+  #watching = false
   /** Workers that died in a row without becoming ready. */
   #failures = 0
   #lastTest: SelfTest | undefined
@@ -176,11 +176,13 @@ export class Pool {
       if (jobs.size > 1) behind = true
     }
     Atomics.store(this.#busy, 0, busy)
-    if (behind && busy < this.#members.size) this.#watch ??= setTimeout(() => this.#look(), patienceMs).unref()
+    if (!behind || busy === this.#members.size || this.#watching) return
+    this.#watching = true
+    setTimeout(() => this.#look(), patienceMs).unref()
   }
 
   #look(): void {
-    this.#watch = undefined
+    this.#watching = false
     this.#dispatch()
   }
 
