@@ -2,13 +2,13 @@
  * Conditions on tensors: PyTorch's dynamic graph. While a program is traced, a condition on numbers that are only known
  * when it runs is computed at once, from the inputs of this request, and the tracer follows the branch that it decides.
  */
-import type { ProgramCache } from './cache.ts'
-import type { CompileOptions } from './compile.ts'
+import type { Prepared, ProgramCache } from './cache.ts'
+import type { CompileOptions, StepGraph } from './compile.ts'
 import type { Place } from './errors.ts'
 import { invariant } from './errors.ts'
 import { indexError } from './faults.ts'
 import type { Value } from './ir/value.ts'
-import { Graph } from './ir/value.ts'
+import { Graph, sameAttrs, sameShape } from './ir/value.ts'
 import { textAttr } from './ops/define.ts'
 import { input, inputOp } from './ops/source.ts'
 import type { Elements } from './runtime.ts'
@@ -32,6 +32,8 @@ export class Conditions {
   readonly #inputs: (name: string) => Elements
   readonly #compiler: Compiler
   readonly #computed = new Map<Value, Elements>()
+  /** The last programs: rounds of a loop have one structure. */
+  readonly #programs: { readonly part: Part; readonly prepared: Prepared }[] = []
   /** Places of conditions that were assumed. */
   readonly #met = new Set<string>()
 
@@ -60,40 +62,31 @@ export class Conditions {
     return first
   }
 
-  /** A program of what is new since the last condition. Rounds of a loop have one structure, so the cache has it. */
+  /** A program of what is new since the last condition. */
   #compute(condition: Value, live: Iterable<Value>): boolean {
-    const part = this.#notYetComputed(condition)
-    const graph = new Graph(condition.graph.limits)
-    const rebuilt = new Map<Value, Value>()
-    const given: { readonly name: string; readonly elements: Elements; readonly value: Value }[] = []
-    for (const value of part) {
-      const elements = this.#computed.get(value) ?? (value.op === inputOp ? this.#inputs(textAttr(value.attrs, 'name')) : undefined)
-      if (elements) {
-        const name = `given ${given.length}`
-        const stand = input(graph, name, value.shape, value.dtype)
-        given.push({ name, elements, value: stand })
-        rebuilt.set(value, stand)
-      } else {
-        rebuilt.set(value, graph.at(value.place, () => graph.add(value.op, value.inputs.map((from) => rebuilt.get(from)!), value.attrs)))
-      }
-    }
-    const kept = [...new Set(live)].filter((value) => rebuilt.has(value) && value.op.kind !== 'source' && !this.#computed.has(value))
-    const prepared = this.#compiler.cache.prepare(
-      {
-        bindings: given.map(({ name, value: { dtype, shape } }) => ({ name, dtype, shape, role: 'data' as const })),
-        records: [condition, ...kept].map((value, i) => ({ name: String(i), value: rebuilt.get(value)! })),
-        updates: [],
-      },
-      { ...this.#compiler.compile, maxChunk: 1 },
-    )
+    const values = this.#notYetComputed(condition)
+    const elements = values.map((value) => this.#computed.get(value) ?? (value.op === inputOp ? this.#inputs(textAttr(value.attrs, 'name')) : undefined))
+    const isNew = new Set(values.filter((value, i) => !elements[i] && value.op.kind !== 'source'))
+    const kept = [...new Set(live)].filter((value) => isNew.has(value))
+    const part = new Part(values, elements.map((given) => given !== undefined), [condition, ...kept])
+    const known = this.#programs.find((program) => program.part.equals(part))
+    const prepared = known?.prepared ?? this.#prepare(part)
     const runtime = prepared.runtime()
-    for (const [i, slot] of runtime.compiled.data.entries()) runtime.write(slot, given[i]!.elements)
+    const given = elements.filter((numbers) => numbers !== undefined)
+    for (const [i, slot] of runtime.compiled.data.entries()) runtime.write(slot, given[i]!)
     if (runtime.run(1) !== 1) throw indexError(runtime.takeFault(), condition.graph)
     const [decided, ...numbers] = runtime.compiled.records.columns.map((column) => runtime.record(column, 0))
     for (const [i, value] of kept.entries()) this.#computed.set(value, numbers[i]!)
     prepared.release(runtime)
     invariant(decided, 'the condition is recorded')
     return decided[0] !== 0
+  }
+
+  #prepare(part: Part): Prepared {
+    const prepared = this.#compiler.cache.prepare(part.graph(), { ...this.#compiler.compile, maxChunk: 1 })
+    this.#programs.push({ part, prepared })
+    if (this.#programs.length > maxPrograms) this.#programs.shift()
+    return prepared
   }
 
   /** What `condition` needs, back to what is known, in topological order. */
@@ -107,5 +100,58 @@ export class Conditions {
       if (!this.#computed.has(value)) stack.push(...value.inputs)
     }
     return [...seen].toSorted((a, b) => a.id - b.id)
+  }
+}
+
+/** Programs of conditions that are compared with a new one: those of a loop with some branches. */
+const maxPrograms = 8
+
+/** A part of a graph, from values whose numbers are given. */
+class Part {
+  /** In topological order. */
+  readonly values: readonly Value[]
+  readonly given: readonly boolean[]
+  readonly records: readonly Value[]
+  /** The place of each value among the values. */
+  readonly #places: ReadonlyMap<Value, number>
+
+  constructor(values: readonly Value[], given: readonly boolean[], records: readonly Value[]) {
+    this.values = values
+    this.given = given
+    this.records = records
+    this.#places = new Map(values.map((value, i) => [value, i]))
+  }
+
+  /** Whether the programs of both are the same. */
+  equals(other: Part): boolean {
+    if (this.values.length !== other.values.length || this.records.length !== other.records.length) return false
+    const alike = (a: Value, b: Value): boolean => this.#places.get(a) === other.#places.get(b)
+    return (
+      this.records.every((record, i) => alike(record, other.records[i]!)) &&
+      this.values.every((value, i) => {
+        const { op, attrs, inputs, shape, dtype } = other.values[i]!
+        if (this.given[i] !== other.given[i]) return false
+        if (this.given[i]) return value.dtype === dtype && sameShape(value.shape, shape)
+        return value.op === op && value.inputs.length === inputs.length && value.inputs.every((input, j) => alike(input, inputs[j]!)) && sameAttrs(value.attrs, attrs)
+      })
+    )
+  }
+
+  /** The same in a graph of its own, in which what is given are inputs. */
+  graph(): StepGraph {
+    const graph = new Graph(this.values[0]!.graph.limits)
+    const bindings: StepGraph['bindings'][number][] = []
+    const rebuilt = new Map<Value, Value>()
+    for (const [i, value] of this.values.entries()) {
+      const { shape, dtype } = value
+      if (this.given[i]) {
+        const name = `given ${bindings.length}`
+        bindings.push({ name, dtype, shape, role: 'data' })
+        rebuilt.set(value, input(graph, name, shape, dtype))
+      } else {
+        rebuilt.set(value, graph.at(value.place, () => graph.again(value, value.inputs.map((from) => rebuilt.get(from)!))))
+      }
+    }
+    return { bindings, records: this.records.map((value, i) => ({ name: String(i), value: rebuilt.get(value)! })), updates: [] }
   }
 }

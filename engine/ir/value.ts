@@ -148,7 +148,7 @@ export class Graph {
   place: Place | undefined
   call: string | undefined
   /** Where a node with a hash is: 1 + its number at the first place from there on, 0 where there is none. */
-  #places = new Int32Array(512)
+  #places = new Int32Array(64)
   readonly limits: GraphLimits
 
   constructor(limits: GraphLimits = { maxNodes: 100_000, maxElements: 2 ** 31 - 1 }) {
@@ -201,9 +201,9 @@ export class Graph {
     return value
   }
 
-  /** Doubles the places. */
+  /** Makes four times as many places. */
   #grow(): void {
-    const places = new Int32Array(this.#places.length * 2)
+    const places = new Int32Array(this.#places.length * 4)
     const last = places.length - 1
     for (const { id, hash } of this.values) {
       let place = hash & last
@@ -326,7 +326,7 @@ function hashOfAttr(attr: Attr, start: number): number {
   return hash
 }
 
-function sameAttrs(a: Attrs, b: Attrs): boolean {
+export function sameAttrs(a: Attrs, b: Attrs): boolean {
   if (a === b) return true
   const names = Object.keys(a)
   return names.length === Object.keys(b).length && names.every((name) => name in b && sameAttr(a[name]!, b[name]!))
