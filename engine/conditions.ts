@@ -132,7 +132,7 @@ class Part {
         const { op, attrs, inputs, shape, dtype } = other.values[i]!
         if (this.given[i] !== other.given[i]) return false
         if (this.given[i]) return value.dtype === dtype && sameShape(value.shape, shape)
-        return value.op === op && value.inputs.length === inputs.length && value.inputs.every((input, j) => alike(input, inputs[j]!)) && sameAttrs(value.attrs, attrs)
+        return value.op === op && value.inputs.length === inputs.length && value.inputs.every((from, j) => alike(from, inputs[j]!)) && sameAttrs(value.attrs, attrs)
       })
     )
   }
