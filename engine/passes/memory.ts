@@ -75,7 +75,7 @@ export function planMemory(persistent: readonly Value[], plan: Schedule, kept: R
   }
   end = assign(intervals.filter(({ base }) => !addresses.has(base)), addresses, end)
   for (const { base, bytes } of intervals) sizes.set(base, bytes)
-  const workspace = roundUp(Math.max(0, ...plan.kernels.map((kernel) => (kernel.kind === 'matmul' ? workspaceBytes(kernel, wide) : 0))))
+  const workspace = roundUp(Math.max(0, ...plan.kernels.map((kernel) => (kernel.kind === 'matmul' ? workspaceBytes(kernel, wide, threads === 1) : 0))))
   if (threads === 1) return { addresses, sizes, pairAddress, workspace: end, ownBytes: 0, end: end + workspace + alignment }
   const scratch = placeScratch(plan.kernels, addresses, sizes, end + pairBytes)
   const ownBytes = roundUp(pairBytes + scratch + workspace + alignment)

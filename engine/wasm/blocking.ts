@@ -20,7 +20,12 @@ export interface Blocking {
   /** Whether blocks of A, and panels of B, are first copied to where a tile reads them in order. */
   readonly packsA: boolean
   readonly packsB: boolean
+  /** Whether all panels of a slab are copied before its first block of rows, and not each one for each block. */
+  readonly packsSlab: boolean
 }
+
+/** Who does a product: the one thread that there is, one of several, or several by blocks of rows where A is packed and else by panels of columns. */
+export type Workers = 'alone' | 'one' | 'shared'
 
 /** Rows of a tile. */
 export const tileRows = 6
@@ -31,6 +36,9 @@ const ways = 8
 /** Bytes of a block of A that stay in the second cache. */
 const blockBytes = 512 * 1024
 
+/** Bytes of all panels of a slab, at most, where they are copied at once. */
+const slabBytes = 8 * 1024 * 1024
+
 /** Where threads share blocks of rows: how many there are, unless they would be lower than this. */
 const sharedBlocks = 8
 const sharedRows = 96
@@ -40,20 +48,22 @@ export function panelColumns(dtype: DType, wide: boolean): number {
   return (wide ? 4 : 2) * (16 / byteSize[dtype])
 }
 
-/** `shared`: threads share the work, by blocks of rows where A is packed and else by panels of columns. */
-export function blockingOf({ dtype, m, n, k, a, b }: ProductShape, wide: boolean, shared = false): Blocking {
+export function blockingOf({ dtype, m, n, k, a, b }: ProductShape, wide: boolean, workers: Workers): Blocking {
   const bytes = byteSize[dtype]
-  const slabs = Math.ceil((k * panelColumns(dtype, wide) * bytes) / (sets * ways * line))
+  const columns = panelColumns(dtype, wide)
+  const shared = workers === 'shared'
+  const slabs = Math.ceil((k * columns * bytes) / (sets * ways * line))
   const depth = Math.min(k, 4 * Math.ceil(k / slabs / 4))
   const most = tileRows * Math.max(1, Math.floor(blockBytes / (depth * bytes * tileRows)))
   // Copies pay where they are read several times.
   const packsB = b.column !== 1 || (m >= 4 * tileRows && !stays(depth, b.row * bytes))
-  const readsBadly = a.column !== 1 && a.row === 1 && n >= 3 * panelColumns(dtype, wide) && !stays(depth, a.column * bytes)
+  const readsBadly = a.column !== 1 && a.row === 1 && n >= 3 * columns && !stays(depth, a.column * bytes)
   const packsA = readsBadly && (!shared || m >= 2 * sharedRows)
-  if (shared && packsA) return { depth, rows: Math.min(most, Math.max(sharedRows, tileRows * Math.ceil(m / sharedBlocks / tileRows))), packsA, packsB }
-  // Blocks of one size: each of them packs the panels of B anew.
+  if (shared && packsA) return { depth, rows: Math.min(most, Math.max(sharedRows, tileRows * Math.ceil(m / sharedBlocks / tileRows))), packsA, packsB, packsSlab: false }
+  // Blocks of one size.
   const blocks = m <= 1.5 * most ? 1 : Math.ceil(m / most)
-  return { depth, rows: blocks === 1 ? m : tileRows * Math.ceil(m / blocks / tileRows), packsA, packsB }
+  const packsSlab = packsB && blocks > 1 && workers === 'alone' && depth * columns * Math.ceil(n / columns) * bytes <= slabBytes
+  return { depth, rows: blocks === 1 ? m : tileRows * Math.ceil(m / blocks / tileRows), packsA, packsB, packsSlab }
 }
 
 /** Whether `count` lines, `stride` bytes apart, have room in the first cache together: strides of powers of two share few sets. */
@@ -64,17 +74,20 @@ function stays(count: number, stride: number): boolean {
   return count <= (sets / shared) * ways
 }
 
-/** Bytes for one packed panel of B. */
-export function panelBytes(shape: ProductShape, wide: boolean): number {
-  const { depth, packsB } = blockingOf(shape, wide)
-  return packsB ? depth * panelColumns(shape.dtype, wide) * byteSize[shape.dtype] : 0
+/** Bytes for what is packed of B at a time. */
+export function packedBytes({ dtype, n }: ProductShape, wide: boolean, { depth, packsB, packsSlab }: Blocking): number {
+  const columns = panelColumns(dtype, wide)
+  return packsB ? depth * columns * byteSize[dtype] * (packsSlab ? Math.ceil(n / columns) : 1) : 0
 }
 
-/** Bytes for what is packed, by one thread or by several: a panel of B, then a block of A. */
-export function workspaceBytes(shape: ProductShape, wide: boolean): number {
-  const blocks = [false, true].map((shared) => blockingOf(shape, wide, shared)).filter(({ packsA }) => packsA)
-  const most = Math.max(0, ...blocks.map(({ depth, rows }) => depth * rows * byteSize[shape.dtype] + line))
-  return panelBytes(shape, wide) + most
+/** Bytes for what a thread packs: of B, then a block of A. `alone`: whether there are no other threads. */
+export function workspaceBytes(shape: ProductShape, wide: boolean, alone: boolean): number {
+  const ways: readonly Workers[] = alone ? ['alone'] : ['one', 'shared']
+  return Math.max(...ways.map((workers) => {
+    const blocking = blockingOf(shape, wide, workers)
+    const ofA = blocking.packsA ? blocking.depth * blocking.rows * byteSize[shape.dtype] + line : 0
+    return packedBytes(shape, wide, blocking) + ofA
+  }))
 }
 
 /** Heights of the row tiles, as [height, count]: sixes, then fours and fives, so that no tile is nearly empty. */

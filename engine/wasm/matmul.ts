@@ -8,7 +8,7 @@
  */
 import { byteSize } from '../ir/value.ts'
 import type { Blocking, ProductShape } from './blocking.ts'
-import { blockingOf, panelBytes, panelColumns, rowTiles } from './blocking.ts'
+import { blockingOf, packedBytes, panelColumns, rowTiles } from './blocking.ts'
 import type { KernelCode } from './context.ts'
 import type { Local, ModuleBuilder } from './encode.ts'
 import { FunctionBody } from './encode.ts'
@@ -61,8 +61,8 @@ class MatmulEmitter {
     this.ranged = ranged
     this.bytes = byteSize[plan.dtype]
     this.columns = panelColumns(plan.dtype, plan.wide)
-    this.packedA = plan.workspace + panelBytes(plan, plan.wide)
-    this.blocking = blockingOf(plan, plan.wide, ranged && plan.batch.length === 0)
+    this.blocking = blockingOf(plan, plan.wide, plan.own === undefined ? 'alone' : ranged && plan.batch.length === 0 ? 'shared' : 'one')
+    this.packedA = plan.workspace + packedBytes(plan, plan.wide, this.blocking)
   }
 
   emit(): KernelCode {
@@ -151,8 +151,9 @@ class MatmulEmitter {
     if (rest > 0) slab({ depth: rest, continues: true })
   }
 
-  #blocks(f: FunctionBody, [fromA, b, fromC]: Places, rows: number, slab: Slab, ranged: boolean): void {
+  #blocks(f: FunctionBody, [fromA, fromB, fromC]: Places, rows: number, slab: Slab, ranged: boolean): void {
     const { plan, bytes } = this
+    const b = this.blocking.packsSlab ? this.#packedSlab(f, fromB, slab.depth) : fromB
     const block = (places: Places, count: number): void => {
       if (ranged) {
         this.#panels(f, places, count, slab, true)
@@ -175,6 +176,26 @@ class MatmulEmitter {
     if (rows % each > 0) block([a, b, c], rows % each)
   }
 
+  /** Packs all panels of a slab; gives a local with the address of the copy. */
+  #packedSlab(f: FunctionBody, fromB: Local, depth: number): Local {
+    const { plan, bytes, columns } = this
+    const [b, to, start] = [copied(f, fromB), f.local('i32'), f.local('i32')]
+    this.#pushOwn(f, plan.workspace)
+    f.set(to)
+    f.get(to)
+    f.set(start)
+    const panel = (count: number): void => {
+      f.get(b)
+      f.get(to)
+      f.call(this.#panelPacker(count, depth))
+      increment(f, b, columns * plan.b.column * bytes)
+      increment(f, to, columns * depth * bytes)
+    }
+    if (plan.n >= columns) repeat(f, Math.floor(plan.n / columns), () => panel(columns))
+    if (plan.n % columns > 0) panel(plan.n % columns)
+    return start
+  }
+
   /** A block of rows: all panels of columns, or those of the range that the function was given. */
   #panels(f: FunctionBody, [a, fromB, fromC]: Places, rows: number, slab: Slab, ranged: boolean): void {
     const { plan, bytes, columns } = this
@@ -190,7 +211,7 @@ class MatmulEmitter {
     const rest = plan.n - whole * columns
     const panel = (): void => {
       this.#panel(f, [a, b, c], rows, columns, slab)
-      increment(f, b, columns * plan.b.column * bytes)
+      increment(f, b, columns * (this.blocking.packsSlab ? slab.depth : plan.b.column) * bytes)
       increment(f, c, columns * bytes)
     }
     if (!ranged) {
@@ -207,8 +228,9 @@ class MatmulEmitter {
   /** A block of rows of one panel of columns. */
   #panel(f: FunctionBody, [fromA, panelOfB, fromC]: Places, rows: number, columns: number, slab: Slab): void {
     const { plan, bytes } = this
-    const { packsA, packsB } = this.blocking
-    if (packsB) {
+    const { packsA, packsB, packsSlab } = this.blocking
+    const packs = packsB && !packsSlab
+    if (packs) {
       f.get(panelOfB)
       this.#pushOwn(f, plan.workspace)
       f.call(this.#panelPacker(columns, slab.depth))
@@ -217,7 +239,7 @@ class MatmulEmitter {
     for (const [height, count] of rowTiles(rows)) {
       repeat(f, count, () => {
         f.get(a)
-        if (packsB) this.#pushOwn(f, plan.workspace)
+        if (packs) this.#pushOwn(f, plan.workspace)
         else f.get(panelOfB)
         f.get(c)
         f.call(this.#tile(height, columns, slab))
