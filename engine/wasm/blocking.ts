@@ -82,8 +82,8 @@ export function packedBytes({ dtype, n }: ProductShape, wide: boolean, { depth, 
 
 /** Bytes for what a thread packs: of B, then a block of A. `alone`: whether there are no other threads. */
 export function workspaceBytes(shape: ProductShape, wide: boolean, alone: boolean): number {
-  const ways: readonly Workers[] = alone ? ['alone'] : ['one', 'shared']
-  return Math.max(...ways.map((workers) => {
+  const possible: readonly Workers[] = alone ? ['alone'] : ['one', 'shared']
+  return Math.max(...possible.map((workers) => {
     const blocking = blockingOf(shape, wide, workers)
     const ofA = blocking.packsA ? blocking.depth * blocking.rows * byteSize[shape.dtype] + line : 0
     return packedBytes(shape, wide, blocking) + ofA
