@@ -88,6 +88,7 @@ interface Bagged {
 export function embeddingBag(ctx: TraceContext, input: Value, weight: Value, how: Bags): Value {
   const name = 'embedding_bag'
   requireTable(ctx, name, input, weight, how)
+  if (!isFloat(weight.dtype)) fail(ctx, 'dtype_mismatch', `${name}(): weight: a floating-point tensor expected, got ${weight.dtype}`)
   const { mode, offsets, per_sample_weights: weights } = how
   if (mode === 'max' && how.scale_grad_by_freq) fail(ctx, 'bad_argument', `${name}(): mode='max' does not take scale_grad_by_freq`)
   if (weights && mode !== 'sum') fail(ctx, 'bad_argument', `${name}(): per_sample_weights are for mode='sum', got mode='${mode}'`)
@@ -177,7 +178,7 @@ define({ ...one, homes: ['F'] },
   signature({ input: tensor, weight: tensor, padding_idx: optional(integer), ...limited, ...unwise }, ({ input, weight, ...how }, ctx) => embedding(ctx, input, weight, how)))
 define({ ...one, homes: ['torch'] },
   signature({ weight: tensor, indices: tensor, padding_idx: withDefault(integer, -1), ...unwise }, ({ weight, indices, padding_idx, scale_grad_by_freq }, ctx) =>
-    embedding(ctx, indices, weight, { padding_idx: padding_idx < 0 ? undefined : padding_idx, max_norm: undefined, scale_grad_by_freq })))
+    embedding(ctx, indices, weight, { padding_idx: padding_idx < 0 || padding_idx >= weight.shape[0]! ? undefined : padding_idx, max_norm: undefined, scale_grad_by_freq })))
 
 define({ names: 'embedding_bag', homes: ['F'], doc: 'Sums, means or largest elements of the rows of weight at the indices of each bag', gradFn: 'EmbeddingBagBackward0' },
   signature({ input: tensor, weight: tensor, offsets: optional(tensor), ...limited, scale_grad_by_freq: unwise.scale_grad_by_freq, mode: withDefault(oneOf('sum', 'mean', 'max'), 'mean', "'mean'"), sparse: unwise.sparse, per_sample_weights: optional(tensor), include_last_offset: withDefault(boolean, false, 'False'), padding_idx: optional(integer) }, ({ input, weight, ...how }, ctx) =>

@@ -10,7 +10,7 @@ import { expand, reshape, sum, transposeLast } from '../ops/view.ts'
 import type { Home } from './define.ts'
 import { family, signature } from './define.ts'
 import { add, mul } from './elementwise.ts'
-import { integer, optional, resolveDims, tensor, withDefault } from './parameters.ts'
+import { floatTensor, integer, optional, resolveDims, tensor, withDefault } from './parameters.ts'
 import { broadcastShapes } from './promote.ts'
 
 const { define } = family('products')
@@ -105,7 +105,7 @@ define({ names: 'linear', homes: ['F'], doc: 'input @ weight.T + bias', gradFn: 
   signature({ input: tensor, weight: tensor, bias: optional(tensor) }, ({ input, weight, bias }, ctx) => linear(ctx, input, weight, bias)))
 
 define({ names: 'vecdot', homes: ['linalg'], doc: 'Dot products along dim, with broadcasting', gradFn: 'SumBackward1' },
-  signature({ x: tensor, y: tensor, dim: withDefault(integer, -1) }, ({ x, y, dim }, ctx) => {
+  signature({ x: floatTensor, y: floatTensor, dim: withDefault(integer, -1) }, ({ x, y, dim }, ctx) => {
     const products = mul(ctx, x, y)
     return sum(products, resolveDims(ctx, [dim], products.shape))
   }))

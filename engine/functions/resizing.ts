@@ -111,7 +111,7 @@ export function resize(ctx: TraceContext, shown: string, x: Value, { size, scale
   const output = factors ? factors.map((factor, i) => Math.floor(sizes[i]! * factor)) : each('size', size!)
   if (output.some((n) => n < 1) || sizes.includes(0)) fail(ctx, 'bad_argument', `${shown}(): sizes of at least 1 expected, got ${showShape(sizes)} to ${showShape(output)}`)
   const resized = [...x.shape.slice(0, 2), ...output]
-  if (numel(resized) > ctx.graph.limits.maxElements) fail(ctx, 'tensor_too_large', `${shown}(): a result of shape ${showShape(resized)} is larger than the limit of ${ctx.graph.limits.maxElements} elements`)
+  if (Math.max(numel(resized), ...output) > ctx.graph.limits.maxElements) fail(ctx, 'tensor_too_large', `${shown}(): a result of shape ${showShape(resized)} is larger than the limit of ${ctx.graph.limits.maxElements} elements`)
   if (mode === 'area') return adaptiveAvgPool(ctx, shown, x, rank, output)
   return output.reduce((y, to, i) => {
     const step = factors && !recompute ? 1 / factors[i]! : sizes[i]! / to

@@ -235,7 +235,7 @@ define({ names: 'index_put', homes: everywhere, doc: 'input with values at the p
   signature({ input: tensor, indices: tensors, values: tensor, accumulate: withDefault(boolean, false, 'False') }, ({ input, indices, values, accumulate }, ctx) => {
     if (values.dtype !== input.dtype) fail(ctx, 'dtype_mismatch', `index_put(): input and values must have one dtype, got ${input.dtype} and ${values.dtype}`)
     const { places, shape } = placesOf(ctx, input, indices)
-    broadcastShapes(ctx, [values.shape, shape])
+    if (!sameShape(broadcastShapes(ctx, [values.shape, shape]), shape)) fail(ctx, 'shape_mismatch', `index_put(): values of shape ${showShape(values.shape)} do not fit into what the indices name, ${showShape(shape)}`)
     if (numel(shape) === 0) return input
     const source = reshape(expand(values, shape), [numel(shape)])
     const count = numel(input.shape)

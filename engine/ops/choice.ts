@@ -1,9 +1,9 @@
 /** Comparisons, logic on bools and bits, and choice by a condition. */
-import { showShape } from '../errors.ts'
+import { invariant, showShape } from '../errors.ts'
 import type { Code } from '../ir/code.ts'
 import type { MapOp, Value } from '../ir/value.ts'
 import { sameShape } from '../ir/value.ts'
-import { register, reject } from './define.ts'
+import { register } from './define.ts'
 import type { Binary } from './map.ts'
 import { anywhere, binary, fullLike, unary } from './map.ts'
 
@@ -35,13 +35,8 @@ export const whereOp: MapOp = register({
   arity: 3,
   cost: 1,
   infer: ([condition, a, b]) => {
-    const graph = condition!.graph
-    if (condition!.dtype !== 'bool') reject('dtype_mismatch', `where takes a bool condition, got ${condition!.dtype}`, graph)
-    if (a!.dtype !== b!.dtype) reject('dtype_mismatch', `where takes two tensors of one dtype, got ${a!.dtype} and ${b!.dtype}`, graph)
-    if (!sameShape(a!.shape, b!.shape) || !sameShape(a!.shape, condition!.shape)) {
-      const shapes = [condition!, a!, b!].map((value) => showShape(value.shape))
-      reject('shape_mismatch', `where takes tensors of one shape, got ${shapes.join(', ')}`, graph)
-    }
+    invariant(condition!.dtype === 'bool' && a!.dtype === b!.dtype, () => `where takes a bool condition and two tensors of one dtype, got ${condition!.dtype}, ${a!.dtype} and ${b!.dtype}`)
+    invariant(sameShape(a!.shape, b!.shape) && sameShape(a!.shape, condition!.shape), () => `where takes tensors of one shape, got ${[condition!, a!, b!].map((value) => showShape(value.shape)).join(', ')}`)
     return { shape: a!.shape, dtype: a!.dtype }
   },
   lower: (s, [condition, a, b]) => s.select(condition!, a!, b!),

@@ -1,24 +1,19 @@
 /** Products of matrices. */
-import { showShape } from '../errors.ts'
+import { invariant, showShape } from '../errors.ts'
 import type { KernelOp, Value } from '../ir/value.ts'
 import { isFloat, numel, sameShape } from '../ir/value.ts'
-import { register, reject } from './define.ts'
+import { register } from './define.ts'
 import { transposeLast } from './view.ts'
 
 export const matmulOp: KernelOp = register({
   kind: 'matmul',
   name: 'matmul',
   infer: ([a, b]) => {
-    const graph = a!.graph
-    if (a!.dtype !== b!.dtype || !isFloat(a!.dtype)) {
-      reject('dtype_mismatch', `matmul takes two floating-point tensors of one dtype, got ${a!.dtype} and ${b!.dtype}`, graph)
-    }
+    invariant(a!.dtype === b!.dtype && isFloat(a!.dtype), () => `matmul takes two floating-point tensors of one dtype, got ${a!.dtype} and ${b!.dtype}`)
     const batch = a!.shape.slice(0, -2)
     const [m, k] = a!.shape.slice(-2) as [number, number]
     const [k2, n] = b!.shape.slice(-2) as [number, number]
-    if (a!.shape.length < 2 || k !== k2 || !sameShape(batch, b!.shape.slice(0, -2))) {
-      reject('shape_mismatch', `shapes ${showShape(a!.shape)} and ${showShape(b!.shape)} cannot be multiplied`, graph)
-    }
+    invariant(a!.shape.length >= 2 && k === k2 && sameShape(batch, b!.shape.slice(0, -2)), () => `matmul of ${showShape(a!.shape)} and ${showShape(b!.shape)}`)
     return { shape: [...batch, m, n], dtype: a!.dtype }
   },
   grad: (g, [a, b]) => [matmul(g, transposeLast(b!)), matmul(transposeLast(a!), g)],

@@ -9,7 +9,7 @@ import { backwardSide, forwardSide, sourcePlan, threeAxes } from '../ir/correlat
 import type { RoutineArray, RoutineCode } from '../ir/routine.ts'
 import type { Attrs, DType, RoutineOp, RoutineOperands, Shape, Value, ValueType } from '../ir/value.ts'
 import { byteSize, isFloat, numel } from '../ir/value.ts'
-import { listAttr, numberAttr, register, reject } from './define.ts'
+import { listAttr, numberAttr, register } from './define.ts'
 import { constant } from './source.ts'
 import { expand, reshape, sum } from './view.ts'
 
@@ -56,8 +56,8 @@ function resultShape(name: string, [a, b]: readonly ValueType[], attrs: Attrs): 
 
 function infer(name: string): (inputs: readonly Value[], attrs: Attrs) => ValueType {
   return (inputs, attrs) => {
-    const { dtype, graph } = inputs[0]!
-    if (!isFloat(dtype) || inputs.some((input) => input.dtype !== dtype)) reject('dtype_mismatch', `${name} takes floating-point tensors of one dtype, got ${inputs.map((input) => input.dtype).join(' and ')}`, graph)
+    const { dtype } = inputs[0]!
+    invariant(isFloat(dtype) && inputs.every((input) => input.dtype === dtype), () => `${name} takes floating-point tensors of one dtype, got ${inputs.map((input) => input.dtype).join(' and ')}`)
     return { shape: resultShape(name, inputs, attrs), dtype }
   }
 }

@@ -2,7 +2,7 @@
  * How a primitive is defined: one record holds all that is true of it, and calling it adds a node.
  */
 import type { ErrorCode } from '../errors.ts'
-import { SpecError, showShape } from '../errors.ts'
+import { invariant, showShape, SpecError } from '../errors.ts'
 import type { Code } from '../ir/code.ts'
 import type { Attrs, DType, GradRule, Graph, MapOp, Primitive, Shape, Value, ValueType } from '../ir/value.ts'
 import { hashOfText, isFloat, sameShape } from '../ir/value.ts'
@@ -93,10 +93,8 @@ const describe: Record<Takes, string> = {
 }
 
 /** Checks an axis number of an internal call. */
-export function requireAxis(name: string, axis: number, shape: Shape, graph: Graph): void {
-  if (!Number.isInteger(axis) || axis < 0 || axis >= shape.length) {
-    reject('bad_argument', `${name}: dimension ${axis} is out of range for shape ${showShape(shape)}`, graph)
-  }
+export function requireAxis(name: string, axis: number, shape: Shape): void {
+  invariant(Number.isInteger(axis) && axis >= 0 && axis < shape.length, () => `${name}: dimension ${axis} is out of range for shape ${showShape(shape)}`)
 }
 
 export function numberAttr(attrs: Attrs, name: string): number {

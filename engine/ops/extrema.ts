@@ -1,4 +1,5 @@
 /** Largest and smallest elements along axes. */
+import { invariant } from '../errors.ts'
 import type { ReduceOp, Value } from '../ir/value.ts'
 import { listAttr, register, reject } from './define.ts'
 import { cast, div, eq, mul } from './elementwise.ts'
@@ -12,7 +13,7 @@ function extremum(name: Extremum): ReduceOp {
     name,
     infer: ([x], attrs) => {
       const axes = listAttr(attrs, 'axes')
-      if (x!.dtype === 'bool') reject('dtype_mismatch', `${name} takes numbers, got bool`, x!.graph)
+      invariant(x!.dtype !== 'bool', `${name} takes numbers`)
       if (axes.some((axis) => x!.shape[axis] === 0)) {
         reject('bad_argument', `${name}: a dimension of size 0 has no largest or smallest element`, x!.graph)
       }

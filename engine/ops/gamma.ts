@@ -1,10 +1,11 @@
 /** ln |Γ| and its derivatives. */
+import { invariant } from '../errors.ts'
 import type { Code } from '../ir/code.ts'
 import { polynomial } from '../ir/code.ts'
 import type { MapOp, Value } from '../ir/value.ts'
 import { isFloat } from '../ir/value.ts'
 import { mul } from './arithmetic.ts'
-import { numberAttr, register, reject } from './define.ts'
+import { numberAttr, register } from './define.ts'
 import { positive as above0, unary } from './map.ts'
 
 /** ln Γ(x) / ((x - 1) (x - 2)) on [0.75, 2.5], in powers of x - 1.625: interpolated in Chebyshev's points. */
@@ -206,7 +207,7 @@ export const polygammaOp: MapOp = register({
   arity: 1,
   cost: 300,
   infer: ([x]) => {
-    if (!isFloat(x!.dtype)) reject('dtype_mismatch', `polygamma takes floating-point tensors, got ${x!.dtype}`, x!.graph)
+    invariant(isFloat(x!.dtype), 'polygamma takes floating-point tensors')
     return { shape: x!.shape, dtype: x!.dtype }
   },
   lower: (s, [x], attrs) => s.wide((w, v) => polygammaOf(w, numberAttr(attrs, 'order'), v), x!),

@@ -39,9 +39,7 @@ export const gatherOp: KernelOp = register({
   infer: ([data, index], attrs) => {
     const axis = numberAttr(attrs, 'axis')
     invariant(index!.dtype === 'int32', 'gather takes checked indices')
-    if (!sameShape(index!.shape, data!.shape.with(axis, index!.shape[axis]!))) {
-      reject('shape_mismatch', `gather: data ${showShape(data!.shape)} and index ${showShape(index!.shape)} differ outside dimension ${axis}`, data!.graph)
-    }
+    invariant(sameShape(index!.shape, data!.shape.with(axis, index!.shape[axis]!)), () => `gather: data ${showShape(data!.shape)} and index ${showShape(index!.shape)} differ outside dimension ${axis}`)
     return { shape: index!.shape, dtype: data!.dtype }
   },
   grad: (g, [data, index], y) => [scatterAdd(g, index!, numberAttr(y.attrs, 'axis'), data!.shape[numberAttr(y.attrs, 'axis')]!), null],

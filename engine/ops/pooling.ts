@@ -8,7 +8,7 @@ import { forwardSide, sourcePlan, threeAxes } from '../ir/correlation.ts'
 import type { RoutineArray, RoutineCode } from '../ir/routine.ts'
 import type { Attrs, RoutineOp, RoutineOperands, Shape, Value, ValueType } from '../ir/value.ts'
 import { byteSize, isFloat, numel } from '../ir/value.ts'
-import { listAttr, register, reject } from './define.ts'
+import { listAttr, register } from './define.ts'
 
 /** For each spatial dimension; `extent` counts windows. */
 export interface Windowing {
@@ -34,7 +34,7 @@ export const pickLargestOp: RoutineOp = register({
   name: 'pick_largest',
   infer: ([values, x], attrs) => {
     invariant(String(values!.shape) === String(x!.shape), 'values lie at the places of the windows’ elements')
-    if (!isFloat(x!.dtype)) reject('dtype_mismatch', `pick_largest takes a floating-point tensor, got ${x!.dtype}`, x!.graph)
+    invariant(isFloat(x!.dtype), 'pick_largest takes a floating-point tensor')
     return { shape: [...x!.shape.slice(0, 2), ...listAttr(attrs, 'extent')], dtype: values!.dtype }
   },
   scratch: ([, x], attrs) => [{ dtype: x!.dtype, count: poolPlan(x!, attrs).source.channel + poolSlack }, { dtype: x!.dtype, count: 512 / byteSize[x!.dtype] }],

@@ -3,7 +3,7 @@ import { invariant } from '../errors.ts'
 import type { RoutineCode } from '../ir/routine.ts'
 import type { RoutineOp, RoutineOperands, Value } from '../ir/value.ts'
 import { isFloat, numel, sameShape } from '../ir/value.ts'
-import { numberAttr, register, reject } from './define.ts'
+import { numberAttr, register } from './define.ts'
 import { div, eq, fullLike, mul, where } from './elementwise.ts'
 import { cast } from './identity.ts'
 import { gather, scatterAdd } from './indexing.ts'
@@ -31,7 +31,7 @@ function scatterProgram<T>(s: RoutineCode<T>, { inputs, result, shapes, attrs }:
 
 function infer([source, index]: readonly Value[], axis: number, size: number): { shape: readonly number[]; dtype: Value['dtype'] } {
   invariant(index!.dtype === 'int32' && sameShape(source!.shape, index!.shape), 'scattering takes checked indices of the shape of the source')
-  if (source!.dtype === 'bool') reject('dtype_mismatch', 'scattering takes numbers, got bool', source!.graph)
+  invariant(source!.dtype !== 'bool', 'scattering takes numbers')
   return { shape: source!.shape.with(axis, size), dtype: source!.dtype }
 }
 

@@ -4,7 +4,7 @@ import { least } from '../ir/routine.ts'
 import type { RoutineOp, RoutineOperands, Value } from '../ir/value.ts'
 import { isFloat, numel } from '../ir/value.ts'
 import { invariant } from '../errors.ts'
-import { register, reject } from './define.ts'
+import { register } from './define.ts'
 
 /** Places of the elements of each row in their order, as int32: the routine behind sort, topk and median. */
 export const argsortOp: RoutineOp = register({
@@ -12,7 +12,7 @@ export const argsortOp: RoutineOp = register({
   name: 'argsort',
   infer: ([x]) => {
     invariant(x!.shape.length > 0, 'argsort takes rows')
-    if (x!.dtype === 'bool') reject('dtype_mismatch', 'argsort takes numbers, got bool', x!.graph)
+    invariant(x!.dtype !== 'bool', 'argsort takes numbers')
     return { shape: x!.shape, dtype: 'int32' }
   },
   scratch: ([x]) => [{ dtype: 'int32', count: 2 * x!.shape.at(-1)! }],

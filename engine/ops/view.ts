@@ -7,7 +7,7 @@ import type { Layout } from '../ir/layout.ts'
 import { mergeDims, reshapeLayout } from '../ir/layout.ts'
 import type { Attrs, KernelOp, ReduceOp, Shape, Value, ViewOp } from '../ir/value.ts'
 import { numel, sameShape } from '../ir/value.ts'
-import { listAttr, numberAttr, register, reject, requireAxis } from './define.ts'
+import { listAttr, numberAttr, register, requireAxis } from './define.ts'
 import { constant } from './source.ts'
 
 export const reshapeOp: ViewOp = register({
@@ -15,9 +15,7 @@ export const reshapeOp: ViewOp = register({
   name: 'reshape',
   infer: ([x], attrs) => {
     const shape = listAttr(attrs, 'shape')
-    if (numel(shape) !== numel(x!.shape)) {
-      reject('shape_mismatch', `shape ${showShape(shape)} is invalid for a tensor of ${numel(x!.shape)} elements (shape ${showShape(x!.shape)})`, x!.graph)
-    }
+    invariant(numel(shape) === numel(x!.shape), () => `reshape of ${showShape(x!.shape)} to ${showShape(shape)}`)
     return { shape, dtype: x!.dtype }
   },
   grad: (g, [x]) => [reshape(g, x!.shape)],
@@ -34,9 +32,7 @@ export const permuteOp: ViewOp = register({
   name: 'permute',
   infer: ([x], attrs) => {
     const order = listAttr(attrs, 'order')
-    if (order.toSorted((a, b) => a - b).some((axis, i) => axis !== i) || order.length !== x!.shape.length) {
-      reject('bad_argument', `permute: ${showShape(order)} is no order of the ${x!.shape.length} dimensions`, x!.graph)
-    }
+    invariant(order.length === x!.shape.length && order.toSorted((a, b) => a - b).every((axis, i) => axis === i), () => `permute: ${showShape(order)} is no order of the ${x!.shape.length} dimensions`)
     return { shape: order.map((axis) => x!.shape[axis]!), dtype: x!.dtype }
   },
   grad: (g, _inputs, y) => {
@@ -63,7 +59,7 @@ export const sliceOp: ViewOp = register({
   name: 'slice',
   infer: ([x], attrs) => {
     const { axis, start, step, length } = sliceAttrs(attrs)
-    requireAxis('slice', axis, x!.shape, x!.graph)
+    requireAxis('slice', axis, x!.shape)
     const last = start + step * (length - 1)
     const size = x!.shape[axis]!
     invariant(step !== 0 && (length === 0 || (start >= 0 && start < size && last >= 0 && last < size)), () => `slice ${start}:${step}:${length} of ${size}`)
@@ -129,13 +125,11 @@ export const concatOp: KernelOp = register({
   infer: (inputs, attrs) => {
     const axis = numberAttr(attrs, 'axis')
     const first = inputs[0]!
-    requireAxis('concat', axis, first.shape, first.graph)
+    requireAxis('concat', axis, first.shape)
     let size = 0
     for (const part of inputs) {
-      if (part.dtype !== first.dtype) reject('dtype_mismatch', `concat: ${first.dtype} and ${part.dtype}`, first.graph)
-      if (part.shape.length !== first.shape.length || part.shape.some((n, i) => i !== axis && n !== first.shape[i])) {
-        reject('shape_mismatch', `shapes ${showShape(first.shape)} and ${showShape(part.shape)} differ in more than dimension ${axis}`, first.graph)
-      }
+      invariant(part.dtype === first.dtype, () => `concat: ${first.dtype} and ${part.dtype}`)
+      invariant(part.shape.length === first.shape.length && part.shape.every((n, i) => i === axis || n === first.shape[i]), () => `concat: ${showShape(first.shape)} and ${showShape(part.shape)} differ in more than dimension ${axis}`)
       size += part.shape[axis]!
     }
     return { shape: first.shape.with(axis, size), dtype: first.dtype }
@@ -174,9 +168,7 @@ export const expandOp: ViewOp = register({
   name: 'expand',
   infer: ([x], attrs) => {
     const shape = listAttr(attrs, 'shape')
-    if (shape.length !== x!.shape.length || x!.shape.some((n, i) => n !== shape[i] && n !== 1)) {
-      reject('shape_mismatch', `shape ${showShape(x!.shape)} cannot be expanded to ${showShape(shape)}`, x!.graph)
-    }
+    invariant(shape.length === x!.shape.length && x!.shape.every((n, i) => n === shape[i] || n === 1), () => `expand of ${showShape(x!.shape)} to ${showShape(shape)}`)
     return { shape, dtype: x!.dtype }
   },
   grad: (g, [x]) => {
@@ -200,7 +192,7 @@ export const sumOp: ReduceOp = register({
   kind: 'reduce',
   name: 'sum',
   infer: ([x], attrs) => {
-    if (x!.dtype === 'bool') reject('dtype_mismatch', 'sum takes numbers, got bool', x!.graph)
+    invariant(x!.dtype !== 'bool', 'sum takes numbers')
     return { shape: withoutAxes(x!.shape, listAttr(attrs, 'axes')), dtype: x!.dtype }
   },
   identity: () => 0,

@@ -25,7 +25,7 @@ export const windowsOp: ViewOp = register({
   name: 'windows',
   infer: ([x], attrs) => {
     const { axis, plan } = windowAttrs(attrs)
-    requireAxis('windows', axis, x!.shape, x!.graph)
+    requireAxis('windows', axis, x!.shape)
     return { shape: [...x!.shape.with(axis, windowCount(x!.shape[axis]!, plan)), plan.size], dtype: x!.dtype }
   },
   grad: (g, [x], y) => {

@@ -5,6 +5,7 @@ import type { PyTorchAnswer } from './compare.ts'
 import { compare } from './compare.ts'
 import type { FuzzProgram } from './generate.ts'
 import { Generator } from './generate.ts'
+import { faultOf, mutated } from './mutate.ts'
 
 const sample = JSON.parse(readFileSync(new URL('sample.json', import.meta.url), 'utf8')) as { readonly program: FuzzProgram; readonly answer: PyTorchAnswer }[]
 
@@ -26,5 +27,16 @@ describe('random programs', () => {
   it('an answer with another number is a disagreement', () => {
     const { program, answer } = sample[0]!
     expect(compare(program, { ...answer, loss: answer.loss + 1 }).kind).toBe('disagrees')
+  })
+})
+
+describe('calls with other arguments', () => {
+  it('are refused or not, and break nothing', () => {
+    const texts = mutated(3)
+    const faults = Array.from({ length: 4000 }, () => texts.next().value as string).flatMap((text) => {
+      const fault = faultOf(text)
+      return fault === undefined ? [] : [`${text}\n${fault}`]
+    })
+    expect(faults).toEqual([])
   })
 })

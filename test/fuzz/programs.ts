@@ -88,6 +88,11 @@ function specOf(text: string, names: readonly string[], dtype: DTypeName): Recor
   }
 }
 
+/** A request with the program, and its tensors as `outputs`. */
+export function requestOf(text: string): Parameters<typeof forward>[0] {
+  return specOf(text, namesIn(text), 'float64') as never
+}
+
 /** Puts the tensors of `out` in a list, as pytorch does it. */
 const flattening = `def tensors_of(value):
     if isinstance(value, torch.Tensor):
@@ -105,7 +110,7 @@ function numberOf(x: number | string): number {
 }
 
 function differs(what: string, got: ArrayLike<number> | undefined, want: Plain, dtype: DTypeName): string | undefined {
-  const { relative, absolute } = tolerances[want.dtype === 'float32' ? 'float32' : dtype]
+  const { relative, absolute } = tolerances[dtype]
   const numbers = want.data.map(numberOf)
   const scale = Math.max(0, ...numbers.filter(Number.isFinite).map(Math.abs))
   const wrong = numbers.findIndex((x, i) => {
@@ -132,17 +137,20 @@ function compared(text: string, answer: ProgramAnswer, dtype: DTypeName): Verdic
     const spec = { ...specOf(text, names, dtype), model: { ...model, forward: unpacked } } as never as Parameters<typeof forward>[0]
     const { outputs } = forward({ ...spec, outputs: outputNames }, engine)
     if (answer.refused !== undefined) return { kind: 'taken here only' }
+    const exactness = (want: Plain): DTypeName => (want.dtype === 'float32' ? 'float32' : dtype)
     for (const [i, want] of answer.outputs!.entries()) {
       const got = outputs.get(outputNames[i]!) as TensorResult
       if (got.dtype !== width(want.dtype) || got.shape.join() !== want.shape.join()) return { kind: 'differs', why: `output ${i}: PyTorch ${want.dtype} [${want.shape.join(', ')}], here ${got.dtype} [${got.shape.join(', ')}]` }
-      const why = differs(`output ${i}`, Array.from(got.elements, Number), want, dtype)
+      const why = differs(`output ${i}`, Array.from(got.elements, Number), want, exactness(want))
       if (why !== undefined) return { kind: 'differs', why }
     }
     if (!answer.gradients) return { kind: 'agrees' }
     const terms = answer.outputs!.flatMap((want, i) => (want.dtype.startsWith('float') && want.data.length > 0 ? [`((o_${i}.double().flatten() * torch.cos(torch.arange(${want.data.length}, dtype=torch.float64) + ${i})).sum() if o_${i}.requires_grad else 0)`] : []))
     const { gradients } = backward({ ...spec, loss: terms.join(' + ') }, engine)
+    // What has come through float32 is as exact as that.
+    const least = answer.outputs!.some((want) => exactness(want) === 'float32') ? 'float32' : dtype
     for (const [name, want] of Object.entries(answer.gradients)) {
-      const why = differs(`gradient of ${name}`, gradients.get(name)?.elements as ArrayLike<number> | undefined, want, dtype)
+      const why = differs(`gradient of ${name}`, gradients.get(name)?.elements as ArrayLike<number> | undefined, want, least)
       if (why !== undefined) return { kind: 'differs', why }
     }
     return { kind: 'agrees' }

@@ -30,14 +30,14 @@ def fits(value):
 
 
 def rounded(t, sign, known):
-    """As another rounding could have left it. Elements that are equal stay equal, also to those they were copied from
-    (`known`), and whole ones whole: they are exact.
+    """As another rounding could have left it: what is next to 0 may be 0 or have the other sign. Elements that are equal
+    stay equal, also to those they were copied from (`known`), and whole ones whole: they are exact.
     """
     if not isinstance(t, torch.Tensor) or t.dtype != torch.float64 or t.numel() == 0:
         return t
     x = t.detach()
-    error = torch.where(x.abs() < 1e-12, 1e-13 * torch.sin(x * 1e18), 1e-12 * x * torch.sin(x * 1e9))
-    other = t + torch.where((x == x.round()) | torch.isin(x, torch.cat(known)), torch.zeros_like(x), sign * error)
+    error = torch.where(x.abs() < 1e-12, -x if sign > 0 else -1e-13 * torch.sin(x * 1e18), sign * 1e-12 * x * torch.sin(x * 1e9))
+    other = t + torch.where((x == x.round()) | torch.isin(x, torch.cat(known)), torch.zeros_like(x), error)
     known.append(other.detach().flatten())
     return other
 

@@ -1,7 +1,8 @@
 /**
  * `npm run fuzz`: random programs against an installed PyTorch. `npm run fuzz -- 500 7` takes 500 programs, from seed 7
  * on; `npm run fuzz -- sample FILE` writes a sample with PyTorch's answers. `npm run fuzz -- calls` tries every function
- * with every argument, `npm run fuzz -- calls conv` those with a word.
+ * with every argument, `npm run fuzz -- calls conv` those with a word. `npm run fuzz -- faults 60 7` tries calls with wrong
+ * arguments for 60 seconds, from seed 7 on; it needs no PyTorch.
  */
 import type { ChildProcessByStdio } from 'node:child_process'
 import { spawn } from 'node:child_process'
@@ -16,6 +17,7 @@ import { callPrograms, differ, questionsOf } from './differ.ts'
 import type { Question } from './differ.ts'
 import type { FuzzProgram } from './generate.ts'
 import { Generator } from './generate.ts'
+import { faultOf, mutated } from './mutate.ts'
 import { inputs } from './programs.ts'
 import type { ProgramAnswer } from './programs.ts'
 
@@ -62,7 +64,7 @@ function programs(count: number, first: number): FuzzProgram[] {
   return Array.from({ length: count }, (_, i) => new Generator(first + i).program(1 + ((first + i) % longest)))
 }
 
-const [command, argument] = process.argv.slice(2)
+const [command, argument, seed] = process.argv.slice(2)
 if (command === 'sample') {
   const sample: unknown[] = []
   for await (const [program, answer] of answers(programs(300, 1))) {
@@ -70,6 +72,19 @@ if (command === 'sample') {
   }
   writeFileSync(argument!, `[\n${sample.map((item) => JSON.stringify(item)).join(',\n')}\n]\n`)
   process.stdout.write(`${sample.length} programs\n`)
+} else if (command === 'faults') {
+  const end = Date.now() + Number(argument ?? 60) * 1000
+  let [tried, faults] = [0, 0]
+  for (const text of mutated(Number(seed ?? 1))) {
+    if (Date.now() > end) break
+    const fault = faultOf(text)
+    tried++
+    if (fault === undefined) continue
+    faults++
+    process.stdout.write(`${text}\n    ${fault}\n`)
+  }
+  process.stdout.write(`${tried} calls, ${faults} faults\n`)
+  if (faults > 0) process.exitCode = 1
 } else if (command === 'calls') {
   const texts = callPrograms(argument ?? '')
   const wrong = await differ(texts, ask<Question, ProgramAnswer>('programs.py', [inputs], questionsOf(texts)), (line) => process.stdout.write(`${line}\n`))

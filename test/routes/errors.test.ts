@@ -33,7 +33,7 @@ describe('docs/errors.md', () => {
 })
 
 describe('the sites that refuse a program', () => {
-  const files = ['engine/lang', 'engine/functions', 'engine/nn/layers'].flatMap((folder) => readdirSync(new URL(folder, root), { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts')).map((file) => `${folder}/${file}`))
+  const files = ['engine/lang', 'engine/functions', 'engine/ops', 'engine/nn/layers'].flatMap((folder) => readdirSync(new URL(folder, root), { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts')).map((file) => `${folder}/${file}`))
 
   it.each(files)('%s', (file) => {
     const messages = told.map(({ refusal }) => refusal.fault)

@@ -65,4 +65,5 @@ export const otherCalls: readonly string[] = [
   'max([1, "a"])',
   '(x.T * 2).is_contiguous()',
   'x.tolist()',
+  'x[:0].amax(0)',
 ]

@@ -220,4 +220,6 @@ export const torchCalls: readonly string[] = [
   "torch.linalg.svdvals(x, driver='gesvd')",
   'torch.linalg.norm(x[:0], 2)',
   'torch.trapezoid(x, v[:2])',
+  'torch.index_put(x, (n,), x[None])',
+  'torch.repeat_interleave(v, torch.tensor([2**40, 1, 1]))',
 ]

@@ -48,4 +48,5 @@ add("embedding_bag/per_sample_weights", "out = F.embedding_bag(i, w, o, mode='su
 add("embedding_bag/per_sample_weights, padding_idx", "out = F.embedding_bag(i, w, o, mode='sum', per_sample_weights=p, padding_idx=3)", {**table, **weights}, {**one, "o": offsets["bags"]})
 add("embedding_bag/per_sample_weights of rows", "out = F.embedding_bag(i, w, mode='sum', per_sample_weights=p)", {**table, "p": family.uniform(2, 3)}, two)
 add("embedding_bag/equal numbers", "out = F.embedding_bag(i, w * 0 + 1, o, mode='max')", table, {**one, "o": offsets["bags"]})
+add("embedding/torch, a padding row that is not there", "out = torch.embedding(w, i, 9) * 2", {"w": family.uniform(3, 2)}, {"i": torch.tensor([[2, 0], [1, 1]])})
 family.write()
