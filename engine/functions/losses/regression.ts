@@ -57,7 +57,7 @@ function weighted(ctx: TraceContext, name: string, losses: Value, input: Value, 
   const [x, w] = broadcastFloats(ctx, [losses, weight]) as [Value, Value]
   const products = ew.mul(x, w)
   if (how !== 'mean' || name === 'huber_loss') return reduceLoss(products, how)
-  return ew.div(sum(products, allAxes(products)), ew.cast(sum(weight, allAxes(weight)), products.dtype))
+  return ew.div(sum(products, allAxes(products)), sum(ew.cast(weight, products.dtype), allAxes(weight)))
 }
 
 interface PoissonOptions {
