@@ -1,7 +1,7 @@
 /** Places in sorted sequences, and membership, by comparing with every element; shifts of whole numbers. */
 import { showShape } from '../errors.ts'
 import type { Value } from '../ir/value.ts'
-import { isFloat, numel } from '../ir/value.ts'
+import { isFloat, numel, sameShape } from '../ir/value.ts'
 import type { TraceContext } from '../lang/values.ts'
 import { fail } from '../lang/values.ts'
 import * as ew from '../ops/elementwise.ts'
@@ -47,6 +47,7 @@ define({ names: 'searchsorted', homes: ['torch'], doc: 'Where values would be pu
       if (rank > 1 && String(lead) !== String(sequence.shape.slice(0, -1))) {
         fail(ctx, 'shape_mismatch', `searchsorted(): values must have the leading dimensions of sorted_sequence ${showShape(sequence.shape)}, got ${'kind' in values ? 'a number' : showShape(values.shape)}`)
       }
+      if (sorter && !sameShape(sorter.shape, sequence.shape)) fail(ctx, 'shape_mismatch', `searchsorted(): sorter must have the shape of sorted_sequence ${showShape(sequence.shape)}, got ${showShape(sorter.shape)}`)
       return placesIn(ctx, sorter ? gather(sequence, checkIndex(sorter, sequence.shape[rank - 1]!, 'index'), rank - 1) : sequence, values, requireSide(ctx, right, side))
     }))
 

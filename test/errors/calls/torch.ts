@@ -222,4 +222,5 @@ export const torchCalls: readonly string[] = [
   'torch.trapezoid(x, v[:2])',
   'torch.index_put(x, (n,), x[None])',
   'torch.repeat_interleave(v, torch.tensor([2**40, 1, 1]))',
+  'torch.searchsorted(x, x, sorter=i)',
 ]
