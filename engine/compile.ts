@@ -12,6 +12,7 @@ import { verify } from './ir/verify.ts'
 import { listAttr, numberAttr, textAttr } from './ops/define.ts'
 import { indexOp } from './ops/indexing.ts'
 import { inputOp, literalOp } from './ops/source.ts'
+import { turnInputs, turnedName } from './orientation.ts'
 import type { KernelInfo } from './passes/describe.ts'
 import { kernelInfo, kernelNs, printKernels, printMemory } from './passes/describe.ts'
 import { fuse } from './passes/fuse.ts'
@@ -32,6 +33,8 @@ export interface Binding {
   readonly shape: Shape
   /** data: filled once. state: filled once, then updated by each step. step: given anew for each step. */
   readonly role: 'data' | 'state' | 'step'
+  /** Whether it lies in memory turned: see orientation.ts. */
+  readonly turned?: boolean
 }
 
 /** What one step computes. */
@@ -92,7 +95,7 @@ export interface CompiledStep {
 
 /** The structure that a compiled step depends on, as text: the key of the cache. */
 export function structureOf(graph: StepGraph): string {
-  const bindings = graph.bindings.map(({ name, dtype, shape, role }) => `${role} ${JSON.stringify(name)} ${dtype}${showShape(shape)}`)
+  const bindings = graph.bindings.map(({ name, dtype, shape, role, turned }) => `${role}${turned === true ? ' turned' : ''} ${JSON.stringify(name)} ${dtype}${showShape(shape)}`)
   return [...bindings, graphText(named(graph)), `stop ${graph.stopOn ?? ''}`].join('\n')
 }
 
@@ -106,7 +109,8 @@ function named(graph: StepGraph): Output[] {
 
 export function compile(graph: StepGraph, options: CompileOptions = defaultCompileOptions): CompiledStep {
   const check = options.verify ? (outputs: readonly Output[]): void => verify(outputs.map((output) => output.value)) : (): void => {}
-  const traced = named(graph)
+  const turned = new Set(graph.bindings.flatMap((binding) => (binding.turned === true ? [binding.name] : [])))
+  const traced = turnInputs(named(graph), turned)
   check(traced)
   options.onStage?.('traced graph', () => printGraph(traced))
   const simplified = simplify(simplify(traced))
@@ -121,7 +125,7 @@ export function compile(graph: StepGraph, options: CompileOptions = defaultCompi
   const inputs = new Map(sources.filter((value) => value.op === inputOp).map((value) => [textAttr(value.attrs, 'name'), value]))
   const literals = sources.filter((value) => value.op === literalOp)
   // A binding that nothing reads has its place in memory all the same, so that programs can share one.
-  const slots = graph.bindings.map((binding) => inputs.get(binding.name) ?? placeholder(binding))
+  const slots = graph.bindings.map((binding) => inputs.get(binding.turned === true ? turnedName(binding.name) : binding.name) ?? placeholder(binding))
   const slotOf = new Map(graph.bindings.map(({ name }, i) => [name, slots[i]!]))
   const updates = outputs.slice(graph.records.length).map(({ value }, i) => {
     const state = slotOf.get(graph.updates[i]!.name)
@@ -140,7 +144,7 @@ export function compile(graph: StepGraph, options: CompileOptions = defaultCompi
     return found
   }
   const slot = (name: string, value: Value): Slot => ({ name, dtype: value.dtype, shape: value.shape, address: address(value) })
-  const bound = graph.bindings.map(({ name, role }, i) => ({ role, slot: slot(name, slots[i]!) }))
+  const bound = graph.bindings.map(({ name, shape, role }, i) => ({ role, slot: { ...slot(name, slots[i]!), shape, turned: turned.has(name) } }))
   const stepInputs = bound.filter(({ role }) => role === 'step').map((b) => b.slot)
   const records = outputs.slice(0, graph.records.length).map(({ value }, i) => slot(graph.records[i]!.name, value))
   const stepBytes = rowBytes(stepInputs)

@@ -1,7 +1,7 @@
 /** Runs a compiled step: one instance, one linear memory. */
 import { invariant } from './errors.ts'
 import type { CompiledStep } from './compile.ts'
-import type { DType } from './ir/value.ts'
+import type { DType, Shape } from './ir/value.ts'
 import { byteSize, numel } from './ir/value.ts'
 import { faultAddress, threadAddresses } from './passes/memory.ts'
 import type { SharedProgram, Team } from './team.ts'
@@ -53,11 +53,12 @@ export class Runtime {
   write(slot: Slot, elements: Elements): void {
     const count = numel(slot.shape)
     invariant(elements.length === count, () => `${slot.name} takes ${count} elements, got ${elements.length}`)
-    writeElements(this.#viewed(), slot.address, slot.dtype, elements)
+    writeElements(this.#viewed(), slot.address, slot.dtype, slot.turned === true ? transposed(elements, slot.shape) : elements)
   }
 
   read(slot: Slot): Elements {
-    return readElements(this.#viewed(), slot.address, slot.dtype, numel(slot.shape))
+    const elements = readElements(this.#viewed(), slot.address, slot.dtype, numel(slot.shape))
+    return slot.turned === true ? transposed(elements, slot.shape.toReversed()) : elements
   }
 
   /** The memory as numbers; anew when it has grown. */
@@ -225,6 +226,14 @@ interface Views {
 
 function viewsOf({ buffer }: WebAssembly.Memory): Views {
   return { bytes: new Uint8Array(buffer), int32: new Int32Array(buffer), int64: new BigInt64Array(buffer), float32: new Float32Array(buffer), float64: new Float64Array(buffer) }
+}
+
+/** The elements of the transposed matrix, in order. */
+function transposed(elements: Elements, [rows, columns]: Shape): Elements {
+  const turned = elements.slice()
+  let at = 0
+  for (let j = 0; j < columns!; j++) for (let i = 0; i < rows!; i++) turned[at++] = elements[i * columns! + j]!
+  return turned
 }
 
 function writeElements(views: Views, address: number, dtype: DType, elements: Elements): void {

@@ -12,8 +12,9 @@ import { batchRows, requireLoss } from './network.ts'
 import { logicalAnd, not, where } from './ops/choice.ts'
 import * as ew from './ops/elementwise.ts'
 import { constant, input } from './ops/source.ts'
-import { expand, sum } from './ops/view.ts'
+import { expand, sum, transposeLast } from './ops/view.ts'
 import type { Baked, GroupOptions, Optimizer } from './optim/index.ts'
+import { turnedInput, turnedWeights } from './orientation.ts'
 import { drawnInputs } from './random/program.ts'
 import type { TracedTrainSpec } from './spec.ts'
 
@@ -32,6 +33,8 @@ export interface StepOptions {
   readonly size: number
   /** Whether the gradients are recorded. */
   readonly gradients: boolean
+  /** Parameters that lie in memory turned; undefined for the first program of a run, which decides it. */
+  readonly turned?: ReadonlySet<string> | undefined
   /** The conditions on tensors that the program was traced with. */
   readonly conditions: Conditions
 }
@@ -51,23 +54,25 @@ export function stepGraph(spec: TracedTrainSpec, model: ModelStructure, network:
   const trained = model.parameters.filter((parameter) => parameter.requiresGrad)
   const frozen = model.parameters.filter((parameter) => !parameter.requiresGrad)
   const roleOf = (name: string): 'state' | 'data' => (network.buffers.has(name) ? 'state' : 'data')
+  const turned = options.turned ?? turnedParameters(trained, options, [loss.value, ...values], network)
   const bindings: Binding[] = [...network.data, ...frozen.map(({ name, dtype, shape }) => ({ name: `parameter ${name}`, dtype, shape, role: roleOf(name) }))]
-  const state = (name: string, { dtype, shape }: ParameterKind): Value => {
-    bindings.push({ name, dtype, shape, role: 'state' })
-    return input(network.graph, name, shape, dtype)
+  const state = (name: string, { name: of, dtype, shape }: ParameterKind): Value => {
+    bindings.push({ name, dtype, shape, role: 'state', ...(turned.has(of) && { turned: true }) })
+    return turned.has(of) ? turnedInput(network.graph, name, shape, dtype) : input(network.graph, name, shape, dtype)
   }
+  const asStored = (i: number, value: Value): Value => (turned.has(trained[i]!.name) ? transposeLast(value) : value)
   const number = (name: string): Value => input(network.graph, `number ${name}`, [], spec.dtype)
   const updates: Output[] = [...network.buffers].map(([name, value]) => ({ name: `parameter ${name}`, value }))
 
   const parameters = trained.map((parameter) => state(`parameter ${parameter.name}`, parameter))
-  const micro = trained.map(({ name }) => values[names.indexOf(name)]!)
+  const micro = trained.map(({ name }, i) => asStored(i, values[names.indexOf(name)]!))
   const own = accumulate > 1 ? trained.map((parameter, i) => accumulated(micro[i]!, state(`accumulated ${parameter.name}`, parameter), accumulate, number('keep'))) : micro
   if (accumulate > 1) updates.push(...own.map((value, i) => ({ name: `accumulated ${trained[i]!.name}`, value })))
   const norm = totalNorm(own)
   const clipped = clip(spec, own, norm)
 
   const records: Output[] = [{ name: 'loss', value: loss.value }, { name: 'grad_norm', value: norm }]
-  const reported = new Map([...names.map((name, i) => [name, values[i]!] as const), ...trained.map(({ name }, i) => [name, own[i]!] as const)])
+  const reported = new Map([...names.map((name, i) => [name, values[i]!] as const), ...trained.map(({ name }, i) => [name, asStored(i, own[i]!)] as const)])
   if (options.gradients || options.optimizer.search) records.push(...names.map((name) => ({ name: `gradient ${name}`, value: reported.get(name)! })))
   const { optimizer, groups } = options
   for (const [i, parameter] of trained.entries()) {
@@ -99,6 +104,14 @@ export function stepGraph(spec: TracedTrainSpec, model: ModelStructure, network:
   const asTraced = open.map(([i, value]) => (options.conditions.taken[i]! ? value : not(value))).reduce(logicalAnd)
   records.push({ name: watched, value: where(asTraced, loss.value, constant(network.graph, NaN, loss.value.dtype)) })
   return { bindings, records, updates, stopOn: watched }
+}
+
+/** Names of the parameters that lie in memory turned, where the optimizer looks at each element alone. */
+function turnedParameters(trained: readonly ParameterKind[], { optimizer }: StepOptions, outputs: readonly Value[], { graph }: Network): ReadonlySet<string> {
+  if (optimizer.search || optimizer.wholeTensors) return new Set()
+  const inputs = trained.map(({ name, shape, dtype }) => input(graph, `parameter ${name}`, shape, dtype))
+  const turned = turnedWeights(outputs, inputs)
+  return new Set(trained.flatMap(({ name }, i) => (turned.has(inputs[i]!) ? [name] : [])))
 }
 
 /** The numbers that change from step to step: `0 lr` is the rate of group 0. */

@@ -39,7 +39,7 @@ export interface Looked {
 }
 
 /** What all programs of a run have in common. */
-export type StepChoices = Omit<StepOptions, 'size' | 'conditions'>
+export type StepChoices = Omit<StepOptions, 'size' | 'conditions' | 'turned'>
 
 /** Programs that a run keeps; of a path that comes back later, the compiled code may still be in the cache. */
 const kept = 64
@@ -52,6 +52,8 @@ export class Variants {
   readonly #options: StepChoices
   /** In the order of use, the latest last. */
   #variants: Variant[] = []
+  /** Parameters that lie in memory turned, in all programs; undefined before the first one. */
+  #turned: ReadonlySet<string> | undefined
   /** How the programs are compiled that follow the first one. */
   #compile: CompileOptions
   #stats: Stats = { fromCache: true, memoryBytes: 0, kernels: 0, nodes: 0 }
@@ -89,7 +91,7 @@ export class Variants {
     const network = this.#network(size, drawing.draws, (condition, live) => conditions.decide(condition, live))
     const same = this.#variants.find((variant) => variant.size === size && equal(variant.path, conditions.taken))
     if (same) return this.#use(same)
-    const graph = stepGraph(this.#spec, this.#model, network, { ...this.#options, size, conditions })
+    const graph = stepGraph(this.#spec, this.#model, network, { ...this.#options, size, conditions, turned: this.#turned })
     const prepared = this.#engine.cache.prepare(graph, this.#compile)
     const nodes = network.graph.values.length
     if (conditions.taken.length === 0) this.#engine.cache.remember(text, prepared, { nodes, draws: drawing.draws, gradFn: null, outputs: new Map() })
@@ -112,12 +114,13 @@ export class Variants {
     const { accumulate, clip_grad_norm: norm, clip_grad_value: value } = this.#spec
     const { optimizer, groups, numbers, gradients } = this.#options
     const { wide, maxChunk, maxBytes, threads, alwaysShared } = this.#compile
-    const step = ['train', size, accumulate, norm, value, optimizer.type, groups, numbers, gradients, wide, maxChunk, maxBytes, threads, alwaysShared]
+    const step = ['train', size, accumulate, norm, value, optimizer.type, groups, numbers, gradients, this.#turned && [...this.#turned], wide, maxChunk, maxBytes, threads, alwaysShared]
     return structureText({ spec: this.#spec, model: this.#model, data: this.#data, limits: this.#engine.limits }, step)
   }
 
   #take(variant: Variant, nodes: number): Variant {
     const { compiled, fromCache } = variant.prepared
+    this.#turned ??= new Set(compiled.state.flatMap(({ name, turned }) => (turned === true && name.startsWith('parameter ') ? [name.slice('parameter '.length)] : [])))
     // All programs of a run work on one memory, which threads can share or not.
     const alwaysShared = compiled.ownBytes !== undefined
     this.#compile = { ...this.#compile, threads: alwaysShared ? this.#compile.threads : 1, alwaysShared }

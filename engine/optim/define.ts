@@ -58,6 +58,8 @@ export interface OptimizerRecord<O> {
   /** Whether every step from `step` on has the same numbers and keeps the same, while the options stay. */
   readonly steady?: (options: O, step: number) => boolean
   readonly update?: (options: Baked<O>, gradient: Value, parameter: Value, slots: Slots, numbers: Numbers) => { parameter: Value; slots?: Slots }
+  /** Whether the update of an element depends on others of its tensor. */
+  readonly wholeTensors?: boolean
   readonly search?: SearchRecord<O>
   /** What is wrong with options that do not go together. */
   readonly check?: (options: O) => string | undefined
@@ -80,6 +82,7 @@ export interface Optimizer {
   /** Whether all steps from here on have the numbers of the next, and only count on in what is kept. */
   readonly steady: (options: GroupOptions, kept: Kept) => boolean
   readonly update: (options: Baked<GroupOptions>, gradient: Value, parameter: Value, slots: Slots, numbers: Numbers) => { parameter: Value; slots: Slots }
+  readonly wholeTensors: boolean
   /** Present where a step searches: nothing is updated by the graph then. */
   readonly search: Search | undefined
   readonly check: (options: GroupOptions) => string | undefined
@@ -103,6 +106,7 @@ export function optimizer<S extends z.ZodRawShape>(options: S, record: Optimizer
     numbers: (given, step, round) => record.next(given as Typed, step, {}, round).numbers,
     steady: (given, kept) => record.steady?.(given as Typed, kept['step']! + 1) === true,
     update: (given, gradient, parameter, slots, numbers) => ({ parameter, slots: {}, ...record.update?.(given as Baked<Typed>, gradient, parameter, slots, numbers) }),
+    wholeTensors: record.wholeTensors === true,
     search: record.search as Search | undefined,
     check: (given) => record.check?.(given as Typed),
     refuses: (shape) => record.refuses?.(shape),

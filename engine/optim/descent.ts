@@ -139,6 +139,7 @@ export const muon = optimizer(
       const step = ew.mul(orthogonalized(direction, options.ns_coefficients, options.ns_steps, options.eps), adjusted)
       return { parameter: ew.sub(times(parameter, numbers['keep']!), times(step, numbers['lr']!)), slots: { momentum_buffer: buffer } }
     },
+    wholeTensors: true,
     refuses: (shape) => (shape.length === 2 ? undefined : `Muon trains matrices; the shape is ${showShape(shape)}`),
   },
 )

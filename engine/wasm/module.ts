@@ -27,6 +27,8 @@ export interface Slot {
   readonly dtype: DType
   readonly shape: Shape
   readonly address: number
+  /** Whether it lies in memory transposed. */
+  readonly turned?: boolean
 }
 
 /** A tensor of each step: copied from (inputs) or to (records) its column of the step's row. */

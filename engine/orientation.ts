@@ -1,0 +1,58 @@
+/**
+ * Weights that lie in memory turned. A product reads its second factor row by row, and a linear layer multiplies by the
+ * transposed weight: where nothing but such products reads a weight, as in a first layer, it and what the optimizer keeps
+ * for it are stored transposed. Nobody outside sees that: buffers are turned when they are written and read.
+ */
+import type { Output } from './ir/print.ts'
+import type { Shape, Value } from './ir/value.ts'
+import { Graph, reachable } from './ir/value.ts'
+import { matmulOp } from './ops/contract.ts'
+import { input, inputOp } from './ops/source.ts'
+import { textAttr } from './ops/define.ts'
+import { permuteOp, transposeLast } from './ops/view.ts'
+
+/** Those of the weights that products alone read, and always transposed as the second factor. */
+export function turnedWeights(outputs: readonly Value[], weights: readonly Value[]): Set<Value> {
+  const matrices = new Set(weights.filter(({ shape }) => shape.length === 2))
+  const turned = new Set<Value>()
+  const apart = new Set<Value>()
+  for (const value of reachable(outputs)) {
+    for (const [i, given] of value.inputs.entries()) {
+      if (matrices.has(given) && value.op !== permuteOp) apart.add(given)
+      const weight = given.op === permuteOp ? given.inputs[0]! : undefined
+      if (!weight || !matrices.has(weight)) continue
+      if (value.op === matmulOp && i === 1) turned.add(weight)
+      else apart.add(weight)
+    }
+  }
+  for (const value of outputs) apart.add(value)
+  return turned.difference(apart)
+}
+
+export function turnedShape(shape: Shape): Shape {
+  return shape.toReversed()
+}
+
+/** The input that has the buffer of a turned tensor as it lies in memory. */
+export function turnedInput(graph: Graph, name: string, shape: Shape, dtype: Value['dtype']): Value {
+  return input(graph, turnedName(name), turnedShape(shape), dtype)
+}
+
+export function turnedName(name: string): string {
+  return `turned ${name}`
+}
+
+/** The same graph, in which the inputs of these names are views of what lies in memory. */
+export function turnInputs(outputs: readonly Output[], names: ReadonlySet<string>): readonly Output[] {
+  const first = outputs[0]
+  if (!first || names.size === 0) return outputs
+  const graph = new Graph(first.value.graph.limits)
+  const done: Value[] = []
+  for (const value of reachable(outputs.map((output) => output.value))) {
+    const { op, attrs, shape, dtype } = value
+    graph.place = value.place
+    const turned = op === inputOp && names.has(textAttr(attrs, 'name'))
+    done[value.id] = turned ? transposeLast(turnedInput(graph, textAttr(attrs, 'name'), shape, dtype)) : graph.again(value, value.inputs.map((from) => done[from.id]!))
+  }
+  return outputs.map(({ name, value }) => ({ name, value: done[value.id]! }))
+}
