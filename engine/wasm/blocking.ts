@@ -55,8 +55,9 @@ export function blockingOf({ dtype, m, n, k, a, b }: ProductShape, wide: boolean
   const slabs = Math.ceil((k * columns * bytes) / (sets * ways * line))
   const depth = Math.min(k, 4 * Math.ceil(k / slabs / 4))
   const most = tileRows * Math.max(1, Math.floor(blockBytes / (depth * bytes * tileRows)))
-  // Copies pay where they are read several times.
-  const packsB = b.column !== 1 || (m >= 4 * tileRows && !stays(depth, b.row * bytes))
+  // Copies pay where they are read several times; more often where the second cache can nearly keep up.
+  const reads = Math.ceil(m / tileRows)
+  const packsB = b.column !== 1 || (!stays(depth, b.row * bytes) && reads >= (sharing(b.row * bytes) > 8 ? 4 : 40))
   const readsBadly = a.column !== 1 && a.row === 1 && n >= 3 * columns && !stays(depth, a.column * bytes)
   const packsA = readsBadly && (!shared || m >= 2 * sharedRows)
   if (shared && packsA) return { depth, rows: Math.min(most, Math.max(sharedRows, tileRows * Math.ceil(m / sharedBlocks / tileRows))), packsA, packsB, packsSlab: false }
@@ -68,10 +69,14 @@ export function blockingOf({ dtype, m, n, k, a, b }: ProductShape, wide: boolean
 
 /** Whether `count` lines, `stride` bytes apart, have room in the first cache together: strides of powers of two share few sets. */
 function stays(count: number, stride: number): boolean {
-  if (stride % line !== 0) return true
+  return stride % line !== 0 || count <= (sets / sharing(stride)) * ways
+}
+
+/** Of so many sets one is used by lines that are `stride` bytes apart, a multiple of a line. */
+function sharing(stride: number): number {
   let shared = 1
   while (shared < sets && (stride / line) % (2 * shared) === 0) shared *= 2
-  return count <= (sets / shared) * ways
+  return shared
 }
 
 /** Bytes for what is packed of B at a time. */

@@ -242,6 +242,28 @@ describe('the engine by itself', () => {
   })
 })
 
+describe('weights that lie in memory turned', () => {
+  const turnedOf = (optimizer: object, model: object): string[] => {
+    const training = new Training({ ...specs.classifier, model, optimizer, data: { x: [[1, 2], [3, 4], [5, 6]], y: [0, 1, 2] }, batch_size: 2, steps: 3 } as never, engineOf(), { gradients: true })
+    const { state } = training.first.prepared.compiled
+    while (training.status === 'running') training.advance(1)
+    return state.filter(({ turned }) => turned === true).map(({ name }) => name)
+  }
+  const adam = { type: 'Adam', lr: 0.1, betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0, amsgrad: false, maximize: false }
+
+  it('are those of the first layer, with what the optimizer keeps', () => {
+    const layers = [2, 2, 3].flatMap((width, i) => [{ type: 'Linear', in_features: 2, out_features: width, bias: true }, ...(i < 2 ? [{ type: 'Tanh' }] : [])])
+    expect(turnedOf(adam, { layers })).toEqual(['parameter 0.weight', 'exp_avg 0.weight', 'exp_avg_sq 0.weight'])
+  })
+
+  it('are not read by anything else', () => {
+    const parameters = { w: { value: [[1, 2], [3, 4], [5, 6]] } }
+    expect(turnedOf(adam, { parameters, forward: 'y_hat = x @ w.T' })).toEqual(['parameter w', 'exp_avg w', 'exp_avg_sq w'])
+    expect(turnedOf(adam, { parameters, forward: 'y_hat = x @ w.T + w.sum()' })).toEqual([])
+    expect(turnedOf(adam, { parameters, forward: 'y_hat = (x @ w.T) @ w @ w.T' })).toEqual([])
+  })
+})
+
 describe('the cache of programs', () => {
   const engine = engineOf()
   const train = (spec: object): Training => new Training({ ...specs.notebook, ...spec }, engine, { gradients: true })
