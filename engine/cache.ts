@@ -5,6 +5,7 @@
 import { hash } from 'node:crypto'
 import type { CompileOptions, CompiledStep, StepGraph } from './compile.ts'
 import { compile, structureOf } from './compile.ts'
+import type { Path } from './paths.ts'
 import type { Draw } from './random/program.ts'
 import { Runtime } from './runtime.ts'
 
@@ -15,6 +16,8 @@ export interface Facts {
   readonly gradFn: string | null
   /** The outputs of a forward pass in their order; a number where the program computed a Python number. */
   readonly outputs: ReadonlyMap<string, number | undefined>
+  /** Where conditions on tensors were decided by numbers: the facts are of requests whose numbers take this path. */
+  readonly path?: Path | undefined
 }
 
 /** Memories up to this size stay with their program. */
@@ -22,6 +25,8 @@ const keptBytes = 4 * 2 ** 20
 /** Texts of requests that lead to one program, and the longest that is kept. */
 const maxTexts = 8
 const maxTextLength = 2 ** 16
+/** Texts of requests with conditions on tensors that are kept in mind. */
+const maxMet = 100
 /** Machine code and what V8 keeps beside it, for a byte of WebAssembly. */
 const codeBytes = 10
 
@@ -87,6 +92,8 @@ export class ProgramCache {
   readonly #programs = new Map<string, Program>()
   readonly #byText = new Map<string, Program>()
   readonly #sizes = new Map<Program, number>()
+  /** The program that a text with conditions led to, by its key. */
+  readonly #met = new Map<string, string>()
   #bytes = 0
   #clock = 0
   readonly #changed = (program: Program): void => this.#weigh(program)
@@ -135,6 +142,24 @@ export class ProgramCache {
     return { prepared: new Prepared(program, true, this.#changed), facts }
   }
 
+  /** The program of that key, where it is still there. */
+  find(key: string): Prepared | undefined {
+    const program = this.#programs.get(key)
+    if (!program) return undefined
+    this.#use(program)
+    return new Prepared(program, true, this.#changed)
+  }
+
+  /** Whether the text led to this program the last time too. */
+  repeats(text: string, { key }: Prepared): boolean {
+    if (text.length > maxTextLength) return false
+    const before = this.#met.get(text)
+    this.#met.delete(text)
+    this.#met.set(text, key)
+    if (this.#met.size > maxMet) this.#met.delete(this.#met.keys().next().value!)
+    return before === key
+  }
+
   remember(text: string, { key }: Prepared, facts: Facts): void {
     const program = this.#programs.get(key)
     if (!program || text.length > maxTextLength) return
@@ -144,6 +169,8 @@ export class ProgramCache {
   }
 
   #remember(text: string, program: Program, facts: Facts): void {
+    // A text with conditions can have led to another one.
+    if (this.#byText.get(text) !== program) this.#byText.get(text)?.texts.delete(text)
     program.texts.set(text, facts)
     this.#byText.set(text, program)
     const oldest = program.texts.size > maxTexts ? program.texts.keys().next().value : undefined

@@ -21,6 +21,8 @@ import { buildNetwork, readData, requireLoss } from './network.ts'
 import { Mt19937 } from './random/mt19937.ts'
 import { Drawing, drawnInputs } from './random/program.ts'
 import type { Elements, Runtime } from './runtime.ts'
+import type { Path } from './paths.ts'
+import { pathOf, takesPath } from './paths.ts'
 import type { EngineLimits, ForwardSpec, TracedSpec } from './spec.ts'
 import { structureText } from './structure.ts'
 import type { Team } from './team.ts'
@@ -72,8 +74,8 @@ interface Given {
 export interface Setup extends Omit<Given, 'generator'> {
   readonly drawing: Drawing
   readonly network: Network
-  /** Whether what was traced depends on numbers: conditions on tensors were decided by them. */
-  readonly decided: boolean
+  /** Conditions on tensors, which numbers decided. */
+  readonly conditions: Conditions
 }
 
 function readGiven(spec: ForwardSpec, { limits }: Engine): Given {
@@ -94,7 +96,7 @@ function setUpGiven(spec: ForwardSpec, { data, model, generator }: Given, engine
   const conditions = new Conditions([], (name) => numbers.get(name) ?? drawing.read(name), engine)
   const decide = (condition: Value, live: Iterable<Value>): boolean => conditions.decide(condition, live)
   const network = buildNetwork(spec, model, data, limits, { decide, draws: drawing.draws, recorder })
-  return { model, data, drawing, network, decided: conditions.taken.length > 0 }
+  return { model, data, drawing, network, conditions }
 }
 
 /** Data and initial parameters by the names of their buffers. */
@@ -200,7 +202,7 @@ function onePass(spec: ForwardSpec, engine: Engine, more: unknown, ask: (setup: 
   const text = structureText({ spec, ...given, limits: engine.limits }, [more, wide, maxBytes])
   const again = (): Setup => setUp(spec, engine)
   const known = engine.cache.recall(text)
-  if (known) {
+  if (known && (!known.facts.path || takes(known.facts.path, given, engine))) {
     const { prepared, facts } = known
     const drawing = new Drawing(given.generator, [...facts.draws])
     return { results: runPrepared(prepared, { ...given, drawing }, () => again().network.graph), facts, stats: statsOf(prepared, facts.nodes), again }
@@ -211,8 +213,15 @@ function onePass(spec: ForwardSpec, engine: Engine, more: unknown, ask: (setup: 
   const prepared = prepare(setup, records, engine)
   const results = runPrepared(prepared, setup, () => graph)
   const facts = { nodes: graph.values.length, draws: ctx.draws, outputs, gradFn }
-  if (!setup.decided) engine.cache.remember(text, prepared, facts)
+  const { conditions } = setup
+  const path = conditions.taken.length === 0 ? undefined : pathOf(text, prepared, conditions, inputBindings(setup), ctx.draws.length > 0, engine)
+  if (conditions.taken.length === 0 || path) engine.cache.remember(text, prepared, { ...facts, path })
   return { results, facts, stats: statsOf(prepared, facts.nodes), again: () => setup }
+}
+
+function takes(path: Path, { data, model }: Given, { cache }: Engine): boolean {
+  const elements = inputElements(data, model)
+  return takesPath(path, (name) => elements.get(name), cache)
 }
 
 /** Runs the network once for what is to be recorded. */

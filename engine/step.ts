@@ -9,7 +9,8 @@ import { reachable } from './ir/value.ts'
 import type { ModelStructure, ParameterKind } from './model.ts'
 import type { Network } from './network.ts'
 import { batchRows, requireLoss } from './network.ts'
-import { logicalAnd, not, where } from './ops/choice.ts'
+import { where } from './ops/choice.ts'
+import { asTaken } from './paths.ts'
 import * as ew from './ops/elementwise.ts'
 import { constant, input } from './ops/source.ts'
 import { expand, sum, transposeLast } from './ops/view.ts'
@@ -40,7 +41,7 @@ export interface StepOptions {
 }
 
 /** Name of the number that stops the run. */
-const watched = 'watch'
+export const watched = 'watch'
 
 /** Records `loss` and `grad_norm` first; then each `gradient …`; then each `condition …` whose outcome can change from step to step. */
 export function stepGraph(spec: TracedTrainSpec, model: ModelStructure, network: Network, options: StepOptions): StepGraph {
@@ -101,7 +102,7 @@ export function stepGraph(spec: TracedTrainSpec, model: ModelStructure, network:
   if (open.length === 0) return { bindings, records, updates, stopOn: 'loss' }
   records.push(...open.map(([i, value]) => ({ name: `condition ${i}`, value })))
   // A step on another path than the traced one ends the run, as a loss that is not finite does.
-  const asTraced = open.map(([i, value]) => (options.conditions.taken[i]! ? value : not(value))).reduce(logicalAnd)
+  const asTraced = asTaken(open.map(([i, value]) => [value, options.conditions.taken[i]!]))
   records.push({ name: watched, value: where(asTraced, loss.value, constant(network.graph, NaN, loss.value.dtype)) })
   return { bindings, records, updates, stopOn: watched }
 }

@@ -1,5 +1,5 @@
 /** The programs of a training run: one for each size of minibatch and each path that its conditions on tensors take. */
-import type { Prepared } from './cache.ts'
+import type { Facts, Prepared } from './cache.ts'
 import type { CompileOptions, StepGraph } from './compile.ts'
 import { Conditions } from './conditions.ts'
 import { EngineFault, invariant } from './errors.ts'
@@ -13,8 +13,9 @@ import type { Draw } from './random/program.ts'
 import { Drawing, drawnInputs } from './random/program.ts'
 import type { Elements, Runtime } from './runtime.ts'
 import type { TracedTrainSpec } from './spec.ts'
+import { pathOf, takesPath } from './paths.ts'
 import type { StepOptions } from './step.ts'
-import { stepGraph } from './step.ts'
+import { stepGraph, watched } from './step.ts'
 import { structureText } from './structure.ts'
 import type { TensorResult } from './tensor.ts'
 
@@ -79,13 +80,7 @@ export class Variants {
   trace(size: number, known: readonly boolean[], inputs: (name: string) => Elements | undefined, generator: Mt19937): Variant {
     const text = this.#text(size)
     const recalled = known.length === 0 ? this.#engine.cache.recall(text) : undefined
-    if (recalled) {
-      const { prepared, facts } = recalled
-      // Programs with conditions are not remembered: this one takes the same path whatever the numbers are.
-      let traced: Network | undefined
-      const network = (): Network => (traced ??= this.#network(size, []))
-      return this.#take({ size, path: [], open: false, draws: facts.draws, network, prepared, runtime: undefined }, facts.nodes)
-    }
+    if (recalled && (!recalled.facts.path || takesPath(recalled.facts.path, inputs, this.#engine.cache))) return this.#recalled(size, recalled)
     const drawing = new Drawing(generator.copy())
     const conditions = new Conditions(known, (name) => inputs(name) ?? drawing.read(name), this.#engine)
     const network = this.#network(size, drawing.draws, (condition, live) => conditions.decide(condition, live))
@@ -94,8 +89,23 @@ export class Variants {
     const graph = stepGraph(this.#spec, this.#model, network, { ...this.#options, size, conditions, turned: this.#turned })
     const prepared = this.#engine.cache.prepare(graph, this.#compile)
     const nodes = network.graph.values.length
-    if (conditions.taken.length === 0) this.#engine.cache.remember(text, prepared, { nodes, draws: drawing.draws, gradFn: null, outputs: new Map() })
+    const path = known.length === 0 && conditions.taken.length > 0 ? pathOf(text, prepared, conditions, graph.bindings, drawing.draws.length > 0, this.#engine) : undefined
+    if (conditions.taken.length === 0 || path) this.#engine.cache.remember(text, prepared, { nodes, draws: drawing.draws, gradFn: null, outputs: new Map(), path })
     return this.#take({ size, path: conditions.taken, open: graph.stopOn !== 'loss', draws: drawing.draws, network: () => network, prepared, runtime: undefined }, nodes)
+  }
+
+  /** The program that the cache has for the step. */
+  #recalled(size: number, { prepared, facts }: { readonly prepared: Prepared; readonly facts: Facts }): Variant {
+    const path = facts.path?.taken ?? []
+    const same = this.#variants.find((variant) => variant.size === size && equal(variant.path, path))
+    if (same && path.length > 0) return this.#use(same)
+    let traced: Network | undefined
+    const network = (): Network => {
+      const conditions = new Conditions(path, noNumbers, this.#engine)
+      return (traced ??= this.#network(size, [], (condition, live) => conditions.decide(condition, live)))
+    }
+    const open = prepared.compiled.records.columns.some(({ name }) => name === watched)
+    return this.#take({ size, path, open, draws: facts.draws, network, prepared, runtime: undefined }, facts.nodes)
   }
 
   #network(size: number, draws: Draw[], decide?: NetworkOptions['decide'], recorder?: Recorder): Network {
