@@ -5,9 +5,14 @@
 import { hash } from 'node:crypto'
 import type { CompileOptions, CompiledStep, StepGraph } from './compile.ts'
 import { compile, structureOf } from './compile.ts'
-import type { Path } from './paths.ts'
 import type { Draw } from './random/program.ts'
 import { Runtime } from './runtime.ts'
+
+/** What conditions on tensors were taken for, in the order of the program, and the key of the program that computes whether they are. */
+export interface Path {
+  readonly taken: readonly boolean[]
+  readonly check: string
+}
 
 /** What an answer needs to know of a traced program beside its code. Holds no part of the graph. */
 export interface Facts {

@@ -2,7 +2,7 @@
  * Requests with conditions on tensors that come again: whether their numbers take the path that is known is computed at
  * once, by a program of the conditions alone, and nothing is traced.
  */
-import type { Prepared, ProgramCache } from './cache.ts'
+import type { Path, Prepared, ProgramCache } from './cache.ts'
 import type { Binding } from './compile.ts'
 import type { Compiler, Conditions } from './conditions.ts'
 import type { Value } from './ir/value.ts'
@@ -11,12 +11,6 @@ import { logicalAnd, not } from './ops/choice.ts'
 import { textAttr } from './ops/define.ts'
 import { inputOp } from './ops/source.ts'
 import type { Elements } from './runtime.ts'
-
-/** What the conditions were taken for, in the order of the program, and the key of the program that computes whether they are. */
-export interface Path {
-  readonly taken: readonly boolean[]
-  readonly check: string
-}
 
 /** Whether each condition is what it was taken for: a bool, 0-d. */
 export function asTaken(conditions: readonly (readonly [value: Value, taken: boolean])[]): Value {
