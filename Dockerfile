@@ -1,6 +1,7 @@
 FROM node:26.10.0-slim
 
-ENV NODE_ENV=production HOST=0.0.0.0 PORT=3000
+# Two arenas: glibc keeps one for each thread otherwise, which takes 50 MB more.
+ENV NODE_ENV=production HOST=0.0.0.0 PORT=3000 MALLOC_ARENA_MAX=2
 WORKDIR /app
 
 # Node is in the image: the optional dependencies, which bring it elsewhere, are not needed.

@@ -14,7 +14,7 @@ export interface Server {
 /** Starts a script that says on its output where it listens. */
 export async function start(program: string, script: string, environment: Record<string, string> = {}): Promise<Server> {
   const child = spawn(program, [fileURLToPath(new URL(script, import.meta.url))], {
-    env: { ...process.env, PORT: '0', HOST: '127.0.0.1', LOG_LEVEL: 'warn', OMP_NUM_THREADS: '1', ...environment },
+    env: { ...process.env, PORT: '0', HOST: '127.0.0.1', LOG_LEVEL: 'warn', OMP_NUM_THREADS: '1', MALLOC_ARENA_MAX: '2', ...environment },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const [text] = (await once(child.stdout, 'data')) as [Buffer]

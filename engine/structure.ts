@@ -18,11 +18,20 @@ export interface Traced {
 /** `more`: what else decides the program, such as what is asked of it. */
 export function structureText({ spec, model, data, limits }: Traced, more: unknown): string {
   const { loss, training, dtype, retain_grad: retained, model: { layers, modules, forward } } = spec
-  let text = `${exactText([loss, training, dtype, retained, layers, modules, forward, limits, more])}\n`
+  let text = `${exactText([loss, training, dtype, retained, layers, modules, forward, more])} ${textOfLimits(limits)}\n`
   for (const tensor of data) text += `${JSON.stringify(tensor.name)} ${tensor.dtype} ${String(tensor.shape)}\n`
   for (const { name, dtype: own, shape, requiresGrad, buffer, pointer } of model.parameters) {
     text += `${JSON.stringify(name)} ${own} ${String(shape)} ${requiresGrad} ${buffer} ${JSON.stringify(pointer)}\n`
   }
+  return text
+}
+
+/** An engine's limits are one object for all of its requests. */
+const limitTexts = new WeakMap<EngineLimits, string>()
+
+function textOfLimits(limits: EngineLimits): string {
+  let text = limitTexts.get(limits)
+  if (text === undefined) limitTexts.set(limits, (text = exactText(limits)))
   return text
 }
 
