@@ -75,7 +75,11 @@ export class LaneMemory {
       f.set(base)
       const at: PushAddress = (bytes) => {
         f.get(base)
-        return bytes
+        if (bytes >= 0) return bytes
+        // Backwards, where an offset that is written into the instruction cannot go.
+        f.i32(bytes)
+        f.op('i32.add')
+        return 0
       }
       if (stride === 0) this.#repeated(at, indexed.dtype)
       else this.#elements(at, indexed.dtype, stride, h, tail)
