@@ -144,7 +144,7 @@ export class Model {
   callables(ctx: TraceContext, values: Map<string, Value>): Map<string, Dynamic> {
     const scope = new Map<string, Dynamic>()
     for (const [name, part] of this.#modules) {
-      const attributes = new Map<string, Dynamic>()
+      const attributes = new Map<string, Tensor>()
       for (const parameter of this.parameters) {
         if (parameter.name.startsWith(`${name}.`)) attributes.set(parameter.name.slice(name.length + 1), asTensor(values, parameter))
       }
@@ -153,7 +153,13 @@ export class Model {
         name,
         attributes,
         call: (args) => {
+          const before = new Map(values)
           const result = applyPart(part, args, name, { ctx, values, caller: ctx.graph.place })
+          // Running statistics, or a table with max_norm.
+          for (const [attribute, tensor] of attributes) {
+            const now = values.get(`${name}.${attribute}`)!
+            if (now !== before.get(`${name}.${attribute}`)) tensor.change(now, tensor.requiresGrad, null)
+          }
           return 'layer' in part ? changedByLayer(ctx, part.options, args.positional[0], result, name) : result
         },
       })

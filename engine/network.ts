@@ -49,9 +49,9 @@ export interface Network {
   readonly ctx: TraceContext
   /** Inputs in the order of their buffers: data, then parameters. */
   readonly data: readonly Binding[]
-  /** Parameters, and buffers as they were before the pass. */
+  /** Parameters and buffers as they were before the pass. */
   readonly parameters: ReadonlyMap<string, Value>
-  /** Buffers that the forward pass has moved. */
+  /** Buffers that the forward pass has moved, and parameters that it has changed. */
   readonly buffers: ReadonlyMap<string, Value>
   readonly scope: Scope
   readonly forward: TraceResult | undefined
@@ -87,9 +87,11 @@ export function buildNetwork(spec: TracedSpec, model: ModelStructure, data: read
     recorder?.leaf('data', name, tensor, `/data/${escape(name)}`)
   }
   const parameters = new Map<string, Value>()
+  const named = new Map<string, Tensor>()
   for (const parameter of model.parameters) {
     parameters.set(parameter.name, input(graph, `parameter ${parameter.name}`, parameter.shape, parameter.dtype))
     const tensor = asTensor(parameters, parameter)
+    named.set(parameter.name, tensor)
     recorder?.leaf('parameter', parameter.name, tensor, parameter.pointer)
     if (parameter.pointer.startsWith('/model/parameters/')) addName(scope, parameter.name, tensor, parameter.pointer)
   }
@@ -103,6 +105,8 @@ export function buildNetwork(spec: TracedSpec, model: ModelStructure, data: read
   }
   const forward = forwardPass(spec, model, scope, ctx, values, run)
   const loss = spec.loss === undefined ? undefined : lossOf(spec.loss, scope, ctx, run)
+  // Only max_norm of a look-up changes a parameter itself.
+  for (const [name, tensor] of named) if (tensor.changes > 0) values.set(name, tensor.value)
   const bindings = data.map(({ name, shape, dtype }) => ({ name: `data ${name}`, shape, dtype, role: 'data' as const }))
   const buffers = new Map([...values].filter(([name, value]) => value !== parameters.get(name)))
   return { graph, ctx, data: bindings, parameters, buffers, scope, forward, loss }

@@ -2,6 +2,7 @@
 import { reachedGradients } from './autodiff.ts'
 import type { Binding, StepGraph } from './compile.ts'
 import type { Conditions } from './conditions.ts'
+import { SpecError } from './errors.ts'
 import { gradientTargets } from './evaluate.ts'
 import type { Output } from './ir/print.ts'
 import type { Value } from './ir/value.ts'
@@ -63,9 +64,14 @@ export function stepGraph(spec: TracedTrainSpec, model: ModelStructure, network:
   }
   const asStored = (i: number, value: Value): Value => (turned.has(trained[i]!.name) ? transposeLast(value) : value)
   const number = (name: string): Value => input(network.graph, `number ${name}`, [], spec.dtype)
-  const updates: Output[] = [...network.buffers].map(([name, value]) => ({ name: `parameter ${name}`, value }))
+  const updates: Output[] = [...network.buffers].filter(([name]) => frozen.some((parameter) => parameter.name === name)).map(([name, value]) => ({ name: `parameter ${name}`, value }))
 
-  const parameters = trained.map((parameter) => state(`parameter ${parameter.name}`, parameter))
+  // As the pass has left them.
+  const parameters = trained.map((parameter, i) => {
+    const before = state(`parameter ${parameter.name}`, parameter)
+    const changed = network.buffers.get(parameter.name)
+    return changed ? asStored(i, changed) : before
+  })
   const micro = trained.map(({ name }, i) => asStored(i, values[names.indexOf(name)]!))
   const own = accumulate > 1 ? trained.map((parameter, i) => accumulated(micro[i]!, state(`accumulated ${parameter.name}`, parameter), accumulate, number('keep'))) : micro
   if (accumulate > 1) updates.push(...own.map((value, i) => ({ name: `accumulated ${trained[i]!.name}`, value })))
@@ -80,8 +86,13 @@ export function stepGraph(spec: TracedTrainSpec, model: ModelStructure, network:
     const { name } = parameter
     const group = groups.findIndex((item) => item.parameters.includes(name))
     const slots = Object.fromEntries(Object.keys(optimizer.slots(groups[group]!.options)).map((slot) => [slot, state(`${slot} ${name}`, parameter)]))
+    const changed = network.buffers.has(name)
+    if (optimizer.search && changed) throw new SpecError('bad_option', `this optimizer evaluates the loss at several points in a step, and max_norm would change "${name}" at each of them`, { pointer: '/optimizer' })
     // What no gradient reaches is left as it is, as torch leaves a parameter whose grad is None.
-    if (optimizer.search || (accumulate === 1 && !reached.has(targets.get(name)!))) continue
+    if (optimizer.search || (accumulate === 1 && !reached.has(targets.get(name)!))) {
+      if (changed) updates.push({ name: `parameter ${name}`, value: parameters[i]! })
+      continue
+    }
     const numbers = Object.fromEntries(options.numbers[group]!.map((item) => [item, number(`${group} ${item}`)]))
     const next = optimizer.update(groups[group]!.options, clipped[i]!, parameters[i]!, slots, numbers)
     const update = (slot: string, before: Value, after: Value): void => {

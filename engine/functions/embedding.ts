@@ -2,7 +2,8 @@
 import { showShape } from '../errors.ts'
 import type { Value } from '../ir/value.ts'
 import { isFloat, numel } from '../ir/value.ts'
-import type { TraceContext } from '../lang/values.ts'
+import { change, withoutGradients } from '../lang/memory.ts'
+import type { Tensor, TraceContext } from '../lang/values.ts'
 import { fail } from '../lang/values.ts'
 import * as ew from '../ops/elementwise.ts'
 import { checkIndex, gather, scatterAdd } from '../ops/indexing.ts'
@@ -11,7 +12,8 @@ import { concat, expand, reshape, slice, sum } from '../ops/view.ts'
 import { family, signature } from './define.ts'
 import { placesAlong } from './extremes.ts'
 import { take } from './gathering.ts'
-import { boolean, integer, number, oneOf, optional, tensor, withDefault } from './parameters.ts'
+import { vectorNorm } from './norms.ts'
+import { boolean, integer, number, oneOf, optional, tensor, tensorItself, withDefault } from './parameters.ts'
 import { cumsum } from './scans.ts'
 
 const { define } = family('tables and attention')
@@ -19,17 +21,36 @@ const { define } = family('tables and attention')
 export interface LookUp {
   /** Row through which no gradient flows, from either end. */
   readonly padding_idx: number | undefined
-  readonly max_norm: number | undefined
   /** Divides the gradient of a row by how often the call looks it up. */
   readonly scale_grad_by_freq: boolean
 }
 
-function requireTable(ctx: TraceContext, name: string, input: Value, weight: Value, { max_norm }: LookUp): void {
+function requireTable(ctx: TraceContext, name: string, input: Value, weight: Value): void {
   if (weight.shape.length !== 2) fail(ctx, 'shape_mismatch', `${name}(): weight: 2 dimensions expected, got shape ${showShape(weight.shape)}`)
   if (input.dtype === 'bool') fail(ctx, 'dtype_mismatch', `${name}(): input: whole numbers expected, got bool`)
-  if (max_norm !== undefined) {
-    fail(ctx, 'bad_argument', `${name}(): max_norm changes weight in place during the forward pass, which a program here never does; scale the rows yourself, or use weight_decay`)
-  }
+}
+
+/**
+ * `weight` with the rows that `input` names scaled down to a norm of `limit`, as PyTorch changes the table itself before it
+ * looks anything up. Gradients flow as if it had not.
+ */
+export function limitRows(ctx: TraceContext, name: string, input: Value, weight: Value, limit: number, p: number): Value {
+  requireTable(ctx, name, input, weight)
+  if (!isFloat(weight.dtype)) fail(ctx, 'dtype_mismatch', `${name}(): max_norm takes a floating-point weight, got ${weight.dtype}`)
+  const [rows, width] = weight.shape as [number, number]
+  if (numel(input.shape) === 0 || width === 0) return weight
+  const places = checkIndex(reshape(input, [numel(input.shape)]), rows, 'index')
+  const table = ew.detach(weight)
+  const named = ew.gt(scatterAdd(expand(constant(weight.graph, 1, weight.dtype), places.shape), places, 0, rows), 0)
+  const norms = vectorNorm(table, p, [1])
+  const scale = ew.where(ew.logicalAnd(named, ew.gt(norms, limit)), ew.div(limit, ew.add(norms, 1e-7)), ew.fullLike(norms, 1))
+  return ew.surrogate(ew.mul(table, expand(reshape(scale, [rows, 1]), weight.shape)), weight)
+}
+
+/** The numbers of a table that PyTorch changes before a look-up where `max_norm` is given: the tensor itself. */
+function limited(ctx: TraceContext, name: string, input: Value, table: Tensor, { max_norm: limit, norm_type: p }: { readonly max_norm: number | undefined; readonly norm_type: number }): Value {
+  if (limit !== undefined) change(withoutGradients(ctx), table, limitRows(ctx, name, input, table.value, limit, p), false, null, `${name}(max_norm=…)`)
+  return table.value
 }
 
 /** padding_idx counted from the front. */
@@ -61,7 +82,7 @@ function forRows(kept: Value, rows: Value): Value {
 }
 
 export function embedding(ctx: TraceContext, input: Value, weight: Value, how: LookUp): Value {
-  requireTable(ctx, 'embedding', input, weight, how)
+  requireTable(ctx, 'embedding', input, weight)
   const kept = isKept(ctx, 'embedding', input, weight, how)
   const rows = rowsAt(input, weight, how.scale_grad_by_freq)
   return kept ? ew.where(forRows(kept, rows), rows, ew.detach(rows)) : rows
@@ -87,7 +108,7 @@ interface Bagged {
 
 export function embeddingBag(ctx: TraceContext, input: Value, weight: Value, how: Bags): Value {
   const name = 'embedding_bag'
-  requireTable(ctx, name, input, weight, how)
+  requireTable(ctx, name, input, weight)
   if (!isFloat(weight.dtype)) fail(ctx, 'dtype_mismatch', `${name}(): weight: a floating-point tensor expected, got ${weight.dtype}`)
   const { mode, offsets, per_sample_weights: weights } = how
   if (mode === 'max' && how.scale_grad_by_freq) fail(ctx, 'bad_argument', `${name}(): mode='max' does not take scale_grad_by_freq`)
@@ -171,15 +192,15 @@ function largestOfBags({ rows, kept }: Bagged, bag: Value, count: number): Value
 
 // `sparse` says how PyTorch stores the gradient; the numbers are the same.
 const unwise = { scale_grad_by_freq: withDefault(boolean, false, 'False'), sparse: withDefault(boolean, false, 'False') }
-const limited = { max_norm: optional(number), norm_type: withDefault(number, 2) }
+const limits = { max_norm: optional(number), norm_type: withDefault(number, 2) }
 
 const one = { names: 'embedding', doc: 'Rows of weight at input; no gradient flows through the row padding_idx', gradFn: 'EmbeddingBackward0' }
 define({ ...one, homes: ['F'] },
-  signature({ input: tensor, weight: tensor, padding_idx: optional(integer), ...limited, ...unwise }, ({ input, weight, ...how }, ctx) => embedding(ctx, input, weight, how)))
+  signature({ input: tensor, weight: tensorItself, padding_idx: optional(integer), ...limits, ...unwise }, ({ input, weight, ...how }, ctx) => embedding(ctx, input, limited(ctx, 'embedding', input, weight, how), how)))
 define({ ...one, homes: ['torch'] },
   signature({ weight: tensor, indices: tensor, padding_idx: withDefault(integer, -1), ...unwise }, ({ weight, indices, padding_idx, scale_grad_by_freq }, ctx) =>
-    embedding(ctx, indices, weight, { padding_idx: padding_idx < 0 || padding_idx >= weight.shape[0]! ? undefined : padding_idx, max_norm: undefined, scale_grad_by_freq })))
+    embedding(ctx, indices, weight, { padding_idx: padding_idx < 0 || padding_idx >= weight.shape[0]! ? undefined : padding_idx, scale_grad_by_freq })))
 
 define({ names: 'embedding_bag', homes: ['F'], doc: 'Sums, means or largest elements of the rows of weight at the indices of each bag', gradFn: 'EmbeddingBagBackward0' },
-  signature({ input: tensor, weight: tensor, offsets: optional(tensor), ...limited, scale_grad_by_freq: unwise.scale_grad_by_freq, mode: withDefault(oneOf('sum', 'mean', 'max'), 'mean', "'mean'"), sparse: unwise.sparse, per_sample_weights: optional(tensor), include_last_offset: withDefault(boolean, false, 'False'), padding_idx: optional(integer) }, ({ input, weight, ...how }, ctx) =>
-    embeddingBag(ctx, input, weight, how)))
+  signature({ input: tensor, weight: tensorItself, offsets: optional(tensor), ...limits, scale_grad_by_freq: unwise.scale_grad_by_freq, mode: withDefault(oneOf('sum', 'mean', 'max'), 'mean', "'mean'"), sparse: unwise.sparse, per_sample_weights: optional(tensor), include_last_offset: withDefault(boolean, false, 'False'), padding_idx: optional(integer) }, ({ input, weight, ...how }, ctx) =>
+    embeddingBag(ctx, input, limited(ctx, 'embedding_bag', input, weight, how), how)))

@@ -126,7 +126,13 @@ export function write(ctx: TraceContext, tensor: Tensor, made: Tensor, shown: st
   return tensor
 }
 
-function change(ctx: TraceContext, tensor: Tensor, value: Value, flows: boolean, gradFn: string | null, shown: string): void {
+/** As under torch.no_grad(). */
+export function withoutGradients(ctx: TraceContext): TraceContext {
+  return { ...ctx, gradMode: { enabled: false } }
+}
+
+/** Gives `tensor`, its views and what it is a view of another value; `shown` says what does it. */
+export function change(ctx: TraceContext, tensor: Tensor, value: Value, flows: boolean, gradFn: string | null, shown: string): void {
   const { sharing } = tensor
   if (!sharing || sharing.again() === undefined) {
     // Under torch.no_grad() the numbers change, and gradients flow as before.

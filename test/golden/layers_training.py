@@ -383,6 +383,10 @@ add("CircularPad1d, ZeroPad1d", [layer("CircularPad1d", padding=[2, 1]), conv(1,
 add("CircularPad2d", [layer("CircularPad2d", padding=[2, 0, 1, 3]), conv(2, 2, 3, 2), layer("CircularPad2d", padding=1)], image, (ROWS, 3, 11, 8))
 add("CircularPad3d, ZeroPad3d", [layer("CircularPad3d", padding=1), conv(3, 2, 1, 2), layer("ZeroPad3d", padding=[1, 0, 0, 1, 0, 2])], volume, (ROWS, 1, 7, 7, 6))
 add("GroupNorm/groups of one number", [linear(4, 6), layer("GroupNorm", num_groups=6, num_channels=6), linear(6, 2)], row, (ROWS, 2))
+indices = integers(7, ROWS, 4)
+add("Embedding/max_norm", [layer("Embedding", num_embeddings=7, embedding_dim=3, max_norm=0.8), linear(3, 2)], indices, (ROWS, 4, 2), lr=0.3, batch_size=3)
+add("EmbeddingBag/max_norm", [layer("EmbeddingBag", num_embeddings=7, embedding_dim=3, mode="sum", max_norm=1.1, norm_type=1.0), linear(3, 2)], indices, (ROWS, 2), lr=0.2)
+add("Embedding/max_norm in a program", ({"table": layer("Embedding", num_embeddings=7, embedding_dim=3, max_norm=0.5, padding_idx=1), "fc": linear(3, 2)}, "y_hat = fc(table(x).sum(1)) + table.weight[0].sum()"), indices, (ROWS, 2), lr=0.2)
 
 if __name__ == "__main__":
     write("layers-training.json", cases)

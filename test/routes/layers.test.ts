@@ -1,5 +1,5 @@
 /** Layers whose options or inputs cannot be: what is said of it, and where. Numbers are in test/golden/layers-training.json. */
-import { describe, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { expectProblem as refused, useService } from '../service.ts'
 
 const service = useService({ WORKERS: '1' })
@@ -47,7 +47,6 @@ describe('options', () => {
   it.each(table)('%s: %j', (_what, layer, option, code, message) => refused(service, '/v1/backward', applied(layer), { status: 400, code: 'invalid_request', error: { pointer: `/model/layers/0/${option}`, code, message } }))
 
   const together: Row[] = [
-    ['max_norm', { type: 'Embedding', num_embeddings: 3, embedding_dim: 2, max_norm: 1 }, 'max_norm', 'bad_option', /max_norm changes the table in place/],
     ['groups that do not divide the channels', { type: 'GroupNorm', num_groups: 3, num_channels: 4 }, 'num_groups', 'bad_option', /num_channels must be divisible by num_groups, got 4 and 3/],
     ['a padding row outside of the table', { type: 'Embedding', num_embeddings: 3, embedding_dim: 2, padding_idx: 3 }, 'padding_idx', 'bad_option', /from -3 to 2, got 3/],
     ['a padding row before the table', { type: 'EmbeddingBag', num_embeddings: 3, embedding_dim: 2, padding_idx: -4 }, 'padding_idx', 'bad_option', /got -4/],
@@ -168,4 +167,29 @@ describe('calls in a program', () => {
     [{ type: 'TransformerDecoderLayer', d_model: 3, nhead: 1 }, 'm(x, x, tgt_is_causal=True)', 'bad_argument', /tgt_is_causal says of a mask/],
   ]
   it.each(table)('%j: %s', (layer, program, code, message) => refused(service, '/v1/backward', called(layer, program), { status: 422, code, error: { line: 1, code, message } }))
+})
+
+describe('max_norm', () => {
+  const weight = [[0.9, -1.2, 0.3], [0.1, 0.2, -0.1], [2, 0.5, -1]]
+  const run = (model: object, more: object = {}): object => ({
+    model, loss: '(y_hat ** 2).sum() + y_hat.sum()', data: { x: { data: [2, 0, 2, 1, 0, 0], shape: [3, 2], dtype: 'int64' } }, dtype: 'float64', steps: 4, optimizer: { type: 'SGD', lr: 0.05, momentum: 0.9 }, ...more,
+  })
+  const program = (forward: string): object => ({ parameters: { w: { value: weight }, u: { value: 1 } }, forward })
+
+  it('changes a parameter of a program as it changes the table of a layer', async () => {
+    const layer = await service.post('/v1/train', run({ layers: [{ type: 'Embedding', num_embeddings: 3, embedding_dim: 3, max_norm: 0.8 }] }, { state: { '0.weight': weight } }))
+    const own = await service.post('/v1/train', run(program('y_hat = F.embedding(x, w, max_norm=0.8)')))
+    expect(own.body.state.w).toEqual(layer.body.state['0.weight'])
+    expect(own.body.steps.map((step: { loss: number }) => step.loss)).toEqual(layer.body.steps.map((step: { loss: number }) => step.loss))
+  })
+
+  it('changes what no gradient reaches', async () => {
+    const { body } = await service.post('/v1/train', run(program('y_hat = u * F.embedding(x, w.detach(), max_norm=0.8)'), { steps: 1 }))
+    expect(body.state.w.map((row: number[]) => Math.hypot(...row))).toEqual([expect.closeTo(0.8, 6), expect.closeTo(Math.hypot(0.1, 0.2, 0.1), 12), expect.closeTo(0.8, 6)])
+  })
+
+  it('is not for LBFGS', async () => {
+    const { status, body } = await service.post('/v1/train', run(program('y_hat = u * F.embedding(x, w, max_norm=0.8)'), { optimizer: { type: 'LBFGS' } }))
+    expect([status, body.errors[0].code, body.errors[0].message]).toEqual([422, 'bad_option', expect.stringContaining('max_norm would change "w" at each of them')])
+  })
 })

@@ -1,8 +1,9 @@
 /** Tables of learned vectors. */
 import { z } from 'zod'
-import { embedding, embeddingBag } from '../../functions/embedding.ts'
+import { embedding, embeddingBag, limitRows } from '../../functions/embedding.ts'
 import { optional, tensor } from '../../functions/parameters.ts'
-import type { ParameterSpec, Wrong } from '../define.ts'
+import type { Value } from '../../ir/value.ts'
+import type { LayerCall, ParameterSpec, Wrong } from '../define.ts'
 import { flag, layer, module, size } from '../define.ts'
 import type { Fill } from '../init.ts'
 import { normalFill } from '../init.ts'
@@ -10,21 +11,19 @@ import { normalFill } from '../init.ts'
 const table = { num_embeddings: size, embedding_dim: size }
 const padding = z.int32().nullable().default(null).describe('A row that starts as zeros and is not trained; from either end')
 const limited = {
-  max_norm: z.number().nullable().default(null).describe('Only null: PyTorch scales rows of the table in place during the forward pass'),
-  norm_type: z.number().default(2),
+  max_norm: z.number().nullable().default(null).describe('Rows that are looked up and have a larger norm are scaled down to it first, in the table itself'),
+  norm_type: z.number().default(2).describe('The order of that norm'),
 }
 const scaled = flag.default(false).describe("Divides the gradient of a row by how often it is in the minibatch")
 const sparse = flag.default(false).describe('Changes nothing: gradients are the same numbers')
 
 interface Table {
-  readonly max_norm: number | null
   readonly num_embeddings: number
   readonly embedding_dim: number
   readonly padding_idx: number | null
 }
 
-function checkTable({ num_embeddings: rows, padding_idx: row, max_norm: limit }: Table, wrong: Wrong): void {
-  if (limit !== null) wrong('max_norm', 'max_norm changes the table in place during the forward pass, which a model here never does; use weight_decay, or scale the rows in a program')
+function checkTable({ num_embeddings: rows, padding_idx: row }: Table, wrong: Wrong): void {
   if (row !== null && (row < -rows || row >= rows)) wrong('padding_idx', `padding_idx must be a row of the table, from ${-rows} to ${rows - 1}, got ${row}`)
 }
 
@@ -39,6 +38,12 @@ function tableParameters({ num_embeddings: rows, embedding_dim: width, padding_i
   return [{ name: 'weight', shape: [rows, width], fill }]
 }
 
+/** The layer's table, with the rows of `input` limited if that is asked for. */
+function tableOf({ ctx, parameter, update }: LayerCall, name: string, input: Value, { max_norm: limit, norm_type: p }: { readonly max_norm: number | null; readonly norm_type: number }): Value {
+  if (limit !== null) update('weight', limitRows(ctx, name, input, parameter('weight'), limit, p))
+  return parameter('weight')
+}
+
 export const embeddingLayers = [
   layer({
     type: 'Embedding',
@@ -47,8 +52,8 @@ export const embeddingLayers = [
     gradFn: 'EmbeddingBackward0',
     check: checkTable,
     parameters: tableParameters,
-    forward: (x, { padding_idx: row, scale_grad_by_freq }, { ctx, parameter }) =>
-      embedding(ctx, x, parameter('weight'), { padding_idx: row ?? undefined, max_norm: undefined, scale_grad_by_freq }),
+    forward: (x, { padding_idx: row, scale_grad_by_freq, ...limit }, call) =>
+      embedding(call.ctx, x, tableOf(call, 'embedding', x, limit), { padding_idx: row ?? undefined, scale_grad_by_freq }),
   }),
   module({
     type: 'EmbeddingBag',
@@ -61,7 +66,7 @@ export const embeddingLayers = [
       if (options.mode === 'max' && options.scale_grad_by_freq) wrong('scale_grad_by_freq', "EmbeddingBag with mode 'max' does not take scale_grad_by_freq")
     },
     parameters: tableParameters,
-    forward: ({ input, ...given }, { padding_idx: row, scale_grad_by_freq, mode, include_last_offset }, { ctx, parameter }) =>
-      embeddingBag(ctx, input, parameter('weight'), { ...given, padding_idx: row ?? undefined, max_norm: undefined, scale_grad_by_freq, mode, include_last_offset }),
+    forward: ({ input, ...given }, { padding_idx: row, scale_grad_by_freq, mode, include_last_offset, ...limit }, call) =>
+      embeddingBag(call.ctx, input, tableOf(call, 'embedding_bag', input, limit), { ...given, padding_idx: row ?? undefined, scale_grad_by_freq, mode, include_last_offset }),
   }),
 ]

@@ -1,8 +1,12 @@
 /** Tables of vectors. */
 import type { Exporter } from '../define.ts'
-import { axisOf, exporter } from '../define.ts'
+import { axisOf, exporter, refuse } from '../define.ts'
 import type { LayerWriter, Name } from '../graph.ts'
 import { int, ints } from '../proto.ts'
+
+function requireFixedTable(w: LayerWriter, limit: number | null): void {
+  if (limit !== null) refuse(w, 'with max_norm a pass changes its table')
+}
 
 /** Indices as whole numbers, which the service also takes as floating-point ones. */
 function indices(x: Name, w: LayerWriter): Name {
@@ -10,8 +14,12 @@ function indices(x: Name, w: LayerWriter): Name {
 }
 
 export const embeddings: Readonly<Record<string, Exporter>> = {
-  Embedding: exporter((x, w) => w.node('Gather', [w.tensor('weight'), indices(x, w)], { axis: int(0) })),
-  EmbeddingBag: exporter((x, w, { mode, num_embeddings: rows, padding_idx: padding }: { mode: 'sum' | 'mean' | 'max'; num_embeddings: number; padding_idx: number | null }) => {
+  Embedding: exporter((x, w, { max_norm: limit }: { max_norm: number | null }) => {
+    requireFixedTable(w, limit)
+    return w.node('Gather', [w.tensor('weight'), indices(x, w)], { axis: int(0) })
+  }),
+  EmbeddingBag: exporter((x, w, { mode, num_embeddings: rows, padding_idx: padding, max_norm: limit }: { mode: 'sum' | 'mean' | 'max'; num_embeddings: number; padding_idx: number | null; max_norm: number | null }) => {
+    requireFixedTable(w, limit)
     const index = indices(x, w)
     const found = w.node('Gather', [w.tensor('weight'), index], { axis: int(0) })
     const over = (op: string, values: Name): Name => w.node(op, [values], { axes: ints([1]), keepdims: int(0) })

@@ -25,7 +25,7 @@ export const nnCalls: readonly string[] = [
   'F.embedding(m, x)',
   'F.embedding(x, v)',
   'F.embedding(x, x, 2)',
-  'F.embedding(x, x, max_norm=2)',
+  'F.embedding(i, k, max_norm=2)',
   'F.embedding_bag(s, x)',
   'F.embedding_bag(v, x)',
   'F.embedding_bag(x, x, per_sample_weights=x)',

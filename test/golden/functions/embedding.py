@@ -49,4 +49,8 @@ add("embedding_bag/per_sample_weights, padding_idx", "out = F.embedding_bag(i, w
 add("embedding_bag/per_sample_weights of rows", "out = F.embedding_bag(i, w, mode='sum', per_sample_weights=p)", {**table, "p": family.uniform(2, 3)}, two)
 add("embedding_bag/equal numbers", "out = F.embedding_bag(i, w * 0 + 1, o, mode='max')", table, {**one, "o": offsets["bags"]})
 add("embedding/torch, a padding row that is not there", "out = torch.embedding(w, i, 9) * 2", {"w": family.uniform(3, 2)}, {"i": torch.tensor([[2, 0], [1, 1]])})
+for name, call in (("embedding", "F.embedding(i, {w}, max_norm={limit})"), ("embedding/norm_type", "F.embedding(i, {w}, max_norm={limit}, norm_type=1.5, padding_idx=1)"), ("embedding_bag", "F.embedding_bag(i, {w}, max_norm={limit}, mode='sum')"), ("embedding_bag/max", "F.embedding_bag(i, {w}, None, {limit}, 3.0, mode='max')")):
+    add(f"{name}/max_norm", f"out = {call.format(w='w', limit=0.7)} * b + w.sum() + w[3, 1]", {"w": family.uniform(5, 3), "b": family.uniform(3)}, {"i": torch.tensor([[2, 0], [1, 2]])})
+    add(f"{name}/max_norm of a computed table", f"t = w * 2\nv = t[1:]\nout = {call.format(w='t', limit=0.7)} * b + v.sum() * t[0, 0] + w.sum()", {"w": family.uniform(5, 3), "b": family.uniform(3)}, {"i": torch.tensor([[2, 0], [1, 2]])})
+    add(f"{name}/max_norm of a view", f"t = w * 1.5\nout = {call.format(w='t[1:, :2]', limit=0.5)}.sum() + t * t", {"w": family.uniform(5, 3)}, {"i": torch.tensor([[2, 0], [1, 2]])})
 family.write()
