@@ -238,7 +238,7 @@ function applyLayer({ layer, options, prefix, pointer }: Placed, args: CallArgum
 }
 
 function initOf(init: { readonly type: string } | undefined, pointer: string): Fill {
-  if (!init) throw new SpecError('bad_option', 'a parameter needs a value, or a shape and an init', { pointer })
+  invariant(init, 'a parameter has a value, or a shape and an init')
   const record = inits[init.type as keyof typeof inits] as { fill: (options: unknown) => Fill } | undefined
   if (!record) throw new SpecError('unknown_init', `there is no initialisation "${init.type}"${suggestion(init.type, Object.keys(inits))}`, { pointer: `${pointer}/init/type` })
   return record.fill(init)

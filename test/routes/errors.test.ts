@@ -32,8 +32,8 @@ describe('docs/errors.md', () => {
   it.each(Object.keys(errorCodes))('provokes %s', (code) => expect(told.some(({ refusal }) => refusal.code === code)).toBe(true))
 })
 
-describe('the sites that refuse a program', () => {
-  const files = ['engine/lang', 'engine/functions', 'engine/ops', 'engine/nn/layers'].flatMap((folder) => readdirSync(new URL(folder, root), { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts')).map((file) => `${folder}/${file}`))
+describe('the sites that refuse a program or a request', () => {
+  const files = readdirSync(new URL('engine', root), { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts')).map((file) => `engine/${file}`)
 
   it.each(files)('%s', (file) => {
     const messages = told.map(({ refusal }) => refusal.fault)
