@@ -24,7 +24,8 @@ export function graphText(outputs: readonly Output[]): string {
   const values = reachable(outputs.map((output) => output.value))
   const numbers = new Int32Array((values.at(-1)?.id ?? 0) + 1)
   let text = ''
-  for (const [i, { id, op, inputs, attrs }] of values.entries()) {
+  for (let i = 0; i < values.length; i++) {
+    const { id, op, inputs, attrs } = values[i]!
     numbers[id] = i
     text += op.name
     for (const input of inputs) text += ` ${numbers[input.id]!}`

@@ -328,8 +328,13 @@ function hashOfAttr(attr: Attr, start: number): number {
 
 export function sameAttrs(a: Attrs, b: Attrs): boolean {
   if (a === b) return true
-  const names = Object.keys(a)
-  return names.length === Object.keys(b).length && names.every((name) => name in b && sameAttr(a[name]!, b[name]!))
+  let more = 0
+  for (const name in a) {
+    if (!(name in b) || !sameAttr(a[name]!, b[name]!)) return false
+    more++
+  }
+  for (const _ in b) more--
+  return more === 0
 }
 
 function sameAttr(a: Attr, b: Attr): boolean {

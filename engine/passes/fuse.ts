@@ -169,6 +169,7 @@ class Fuser {
     const inputs = value.op.kind === 'gather' || value.op.kind === 'scatter' ? [...elementInputs(value), value.inputs[1]!] : elementInputs(value)
     const found: number[][] = []
     for (const input of inputs) {
+      if (input.op.kind !== 'view') continue
       const { base, layout } = this.layouts.of(input)
       if (!isWhole(layout, countOf(layout)) && uniform(base) === undefined) found.push(flatDims(layout).map((dim) => dim.size))
     }
@@ -361,11 +362,13 @@ function countOf({ axes }: Layout): number {
 }
 
 function is64(value: Value): boolean {
-  return byteSize[value.dtype] === 8
+  return value.dtype === 'float64' || value.dtype === 'int64'
 }
 
 function lanesOf(value: Value): 2 | 4 {
-  return is64(value) || value.inputs.some(is64) ? 2 : 4
+  if (is64(value)) return 2
+  for (const input of value.inputs) if (is64(input)) return 2
+  return 4
 }
 
 /** float32 arithmetic stays in loops of four lanes; only conversions of it enter loops of two. */

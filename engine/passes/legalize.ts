@@ -73,6 +73,9 @@ function inMemory(x: Value, layouts: Layouts): Value {
   return base.op === constantOp || base.op === iotaOp ? copy(x) : x
 }
 
+const notReduced = [false]
+const oneNumber: Domain = { sizes: [], reduced: [], split: false }
+
 /** The sizes that a loop member needs for itself, whatever its inputs' layouts are. */
 export function ownDomain(value: Value, inputs: readonly Value[], layouts: Layouts): Domain {
   const { op, attrs } = value
@@ -92,5 +95,5 @@ export function ownDomain(value: Value, inputs: readonly Value[], layouts: Layou
     return plainDomain([numel(value.shape.slice(0, axis)), numel(value.shape.slice(axis))])
   }
   const count = numel(value.shape)
-  return plainDomain(count === 1 ? [] : [count])
+  return count === 1 ? oneNumber : { sizes: [count], reduced: notReduced, split: false }
 }

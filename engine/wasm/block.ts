@@ -20,8 +20,8 @@ export class BlockCode {
   readonly #pool: LocalPool
   readonly #context: KernelContext
   /** By the number of the register. */
-  readonly #lastUse: readonly (number | undefined)[]
-  readonly #locals: (readonly Local[] | undefined)[]
+  readonly #lastUse: readonly number[]
+  readonly #locals: (readonly Local[] | undefined)[] = []
   /** Registers in the order in which they were given locals. */
   readonly #defined: Reg[] = []
 
@@ -33,7 +33,6 @@ export class BlockCode {
     this.#pool = pool
     this.#context = context
     this.#lastUse = localUses(body)
-    this.#locals = body.builder.regs.map(() => undefined)
   }
 
   /** Values defined in `body` give their locals back afterwards, unless later phases may use them. */
@@ -237,13 +236,17 @@ export class BlockCode {
   }
 }
 
-/** For values that are used in their own section only: the id of the last user. */
-function localUses(body: KernelBody): (number | undefined)[] {
-  const { regs } = body.builder
-  const last = regs.map((): number | undefined => undefined)
-  for (const reg of regs) for (const arg of reg.args) last[arg.id] = reg.id
-  for (const reg of regs) for (const arg of reg.args) if (arg.section !== reg.section) last[arg.id] = undefined
-  for (const effects of body.effectsOf) for (const { reg } of effects) last[reg.id] = undefined
+const unused = -1
+const escapes = -2
+
+/** By the number of the register: the id of the last user, or that it is used outside its section. */
+function localUses(body: KernelBody): number[] {
+  const last: number[] = []
+  for (const { id, args, section } of body.builder.regs) {
+    last.push(unused)
+    for (const arg of args) last[arg.id] = arg.section !== section || last[arg.id] === escapes ? escapes : id
+  }
+  for (const effects of body.effectsOf) for (const { reg } of effects) last[reg.id] = escapes
   return last
 }
 

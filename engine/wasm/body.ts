@@ -42,6 +42,7 @@ export class KernelBody {
   readonly #readsOf = new Map<Access['base'] | 'count', number[]>()
   /** By the index of the step. */
   readonly #done: Reg[] = []
+  readonly #codes = new Map<LaneType, VectorCode>()
 
   constructor(kernel: LoopKernel) {
     this.kernel = kernel
@@ -96,12 +97,22 @@ export class KernelBody {
     const { op } = value
     if (op.kind === 'map') {
       const from = value.inputs.map((input) => input.dtype)
-      const code = new VectorCode(this.builder, laneType(from[0]!, this.kernel.lanes))
-      return op.lower(code, step.args.map((arg) => this.#operand(arg)), value.attrs, from)
+      const args: Reg[] = []
+      for (const arg of step.args) args.push(this.#operand(arg))
+      return op.lower(this.#code(laneType(from[0]!, this.kernel.lanes)), args, value.attrs, from)
     }
     if (op.kind === 'reduce') return this.#reduce(step, value, op)
     if (op.kind === 'gather') return this.#gather(step, value)
     throw new EngineFault(`${op.name} in a loop kernel`)
+  }
+
+  #code(type: LaneType): VectorCode {
+    let code = this.#codes.get(type)
+    if (!code) {
+      code = new VectorCode(this.builder, type)
+      this.#codes.set(type, code)
+    }
+    return code
   }
 
   #reduce(step: Step, value: Value, op: ReduceOp): Reg {
@@ -112,7 +123,7 @@ export class KernelBody {
     let x = this.#operand(step.args[0]!)
     if (this.sections.inner) x = this.builder.emit(type, this.#extern({ kind: 'tail', reduction }), [x], { section, uniform: false })
     const before = this.builder.emit(type, this.#extern({ kind: 'accumulator', reduction }), [], { section, uniform: false })
-    const after = op.combine(new VectorCode(this.builder, type), before, x)
+    const after = op.combine(this.#code(type), before, x)
     this.effectsOf[section]!.push({ kind: 'accumulate', reg: after, reduction })
     return this.builder.emit(type, this.#extern({ kind: 'result', reduction }), [], {
       section: this.sections.time(step.phase),

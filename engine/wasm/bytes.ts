@@ -18,8 +18,10 @@ export class Bytes {
   /** A byte and an unsigned number, as most instructions are. */
   code(byte: number, value: number): void {
     this.#reserve(6)
-    this.#data[this.length++] = byte
-    this.#unsigned(value >>> 0)
+    const data = this.#data
+    data[this.length++] = byte
+    if (value >= 0 && value < 0x80) data[this.length++] = value
+    else this.#unsigned(value >>> 0)
   }
 
   /** An access of memory: two bytes, an alignment of 1 and an offset. */
