@@ -184,7 +184,13 @@ const rows: Record<string, Row> = {
   },
   gather: {
     cases: [[[5, 3]], [[5, 16]], [[5, 1]]],
-    build: ([x], graph) => gather(x!, checkIndex(expand(literal(graph, [4, 0, 0, 2], [4, 1], 'int64'), [4, x!.shape[1]!]), 5, 'index'), 0),
+    build: ([x], graph) => {
+      const width = x!.shape[1]!
+      const places = literal(graph, [4, 0, 0, 2], [4, 1], 'int64')
+      const whole = expand(checkIndex(places, 5, 'index'), [4, width])
+      // Of elements, of whole rows, and of rows that lie backwards.
+      return concat([gather(x!, checkIndex(expand(places, [4, width]), 5, 'index'), 0), gather(x!, whole, 0), gather(slice(x!, 1, width - 1, width, -1), whole, 0)], 0)
+    },
   },
   // Of places, as it has no gradient of its own: place 3 stays empty.
   scatter_max: {
