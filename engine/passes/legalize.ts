@@ -2,7 +2,8 @@
  * Puts the graph into the form that fusion expects, by adding copies:
  *
  *  - each part of a concatenation is a copy of its own, which is then written straight to its place;
- *  - what a kernel addresses as a whole (factors of a product, indexed data) has a buffer;
+ *  - what a kernel addresses as a whole (factors of a product, indexed data) has a buffer, and a second factor that
+ *    several products would turn, each for itself, is turned once;
  *  - what a routine works on is whole and row-major;
  *  - the layouts of a map's or a reduction's inputs nest, so that one set of loops can walk them all.
  */
@@ -35,10 +36,12 @@ export function legalize(outputs: readonly Output[]): Output[] {
   const layouts = new Layouts()
   /** By the number of the old value. */
   const done: Value[] = []
-  for (const value of reachable(outputs.map((output) => output.value))) {
+  const values = reachable(outputs.map((output) => output.value))
+  const products = secondFactors(values)
+  for (const value of values) {
     const inputs = value.inputs.map((input) => done[input.id]!)
     graph.place = value.place
-    done[value.id] = graph.again(value, legalInputs(value, inputs, layouts))
+    done[value.id] = graph.again(value, value.op.kind === 'matmul' ? legalFactors(inputs, products.get(value.inputs[1]!)!, layouts) : legalInputs(value, inputs, layouts))
   }
   return outputs.map(({ name, value }) => ({ name, value: done[value.id]! }))
 }
@@ -52,7 +55,7 @@ function legalInputs(value: Value, inputs: readonly Value[], layouts: Layouts): 
   }
   if (op.kind === 'routine') return inputs.map((input) => (isWhole(layouts.of(input).layout, numel(input.shape)) ? inMemory(input, layouts) : copy(input)))
   const loops = op.kind === 'map' || op.kind === 'reduce' || op.kind === 'gather' || op.kind === 'scatter'
-  if (!loops) return op.kind === 'matmul' ? inputs.map((input) => inMemory(input, layouts)) : inputs
+  if (!loops) return inputs
   let domain: Domain | undefined
   return inputs.map((given, i) => {
     const isElement = op.kind === 'map' || op.kind === 'reduce' || (op.kind === 'scatter' && i === 0)
@@ -65,6 +68,22 @@ function legalInputs(value: Value, inputs: readonly Value[], layouts: Layouts): 
     domain = met
     return input
   })
+}
+
+/** How many products each second factor has. */
+function secondFactors(values: readonly Value[]): Map<Value, number> {
+  const counts = new Map<Value, number>()
+  for (const { op, inputs } of values) if (op.kind === 'matmul') counts.set(inputs[1]!, (counts.get(inputs[1]!) ?? 0) + 1)
+  return counts
+}
+
+/** Elements of a factor that is turned by a copy, at most: the second cache holds it. */
+const mostTurned = 65536
+
+function legalFactors([a, b]: readonly Value[], products: number, layouts: Layouts): Value[] {
+  const column = layouts.of(b!).layout.axes.at(-1)![0]?.stride ?? 1
+  const turns = products > 1 && column !== 1 && numel(b!.shape) <= mostTurned
+  return [inMemory(a!, layouts), turns ? copy(b!) : inMemory(b!, layouts)]
 }
 
 /** Numbers that kernels make up as they go have no buffer to point at: a copy gives them one. */
