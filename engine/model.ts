@@ -231,7 +231,7 @@ function applyLayer({ layer, options, prefix, pointer }: Placed, args: CallArgum
     const inputs = bind(called, args, ctx, shown)
     const own = layer.parameters(options).map(({ name }): Argument => [name, new Tensor(parameter(name), null, true)])
     const given = [...givenArguments(called, args), ...own]
-    const call = { name: layer.type, gradFn: gradFnOf(layer.type, layer.gradFn, new Map(given)), inputs: given, module: prefix }
+    const call = { name: layer.type, gradFn: gradFnOf(layer.type, layer.gradFn, given), inputs: given, module: prefix }
     const results = applyCall(ctx, call, () => layer.forward(inputs, options, { ctx, training: ctx.training === true, parameter, update, mismatch }))
     return layer.arrange(results, inputs)
   })

@@ -31,7 +31,7 @@ export function construct({ type, entry, inputs }: FunctionClass, args: CallArgu
       const all = { ...options, ...Object.fromEntries(inputs.map((input, i) => [names[i]!, bound[input]])) }
       const given = [...givenArguments(ofCall, written), ...optionsGiven]
       const renamed = given.map(([name, value]): Argument => [names[inputs.indexOf(name)] ?? name, value])
-      return apply(ctx, { name: type, gradFn: gradFnOf(entry.name, entry.gradFn, new Map(renamed)), inputs: given }, () => call(all, ctx))
+      return apply(ctx, { name: type, gradFn: gradFnOf(entry.name, entry.gradFn, renamed), inputs: given }, () => call(all, ctx))
     },
   }
 }

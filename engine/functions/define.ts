@@ -153,19 +153,22 @@ export function callFunction(entry: TorchFunction, written: CallArguments, ctx: 
   const chosen = others.length === 0 ? first! : (entry.signatures.find((candidate) => fits(candidate, args)) ?? first!)
   const { name } = entry
   const inputs = givenArguments(chosen, args)
-  return apply(ctx, { name, gradFn: gradFnOf(ruleName(entry, shown), entry.gradFn, new Map(inputs)), inputs }, () => chosen.call(bind(chosen, args, ctx, shown), ctx))
+  return apply(ctx, { name, gradFn: gradFnOf(ruleName(entry, shown), entry.gradFn, inputs), inputs }, () => chosen.call(bind(chosen, args, ctx, shown), ctx))
 }
 
 /** Some functions of torch.linalg have names of functions of torch, and some other names of a function a grad_fn of their own. */
 function ruleName({ name, homes }: TorchFunction, shown: string): string {
   const called = shown.slice(shown.lastIndexOf('.') + 1)
-  return [homes.includes('linalg') ? `linalg.${name}` : called, called].find(hasGradFnRule) ?? name
+  if (homes.includes('linalg') && hasGradFnRule(`linalg.${name}`)) return `linalg.${name}`
+  return hasGradFnRule(called) ? called : name
 }
 
 /** NumPy's names of arguments, which PyTorch takes too. */
 const numpyNames: Readonly<Record<string, string>> = { axis: 'dim', keepdims: 'keepdim', x: 'input', a: 'input', x1: 'input', x2: 'other' }
 
-function withTorchNames({ signatures }: TorchFunction, { positional, named }: CallArguments): CallArguments {
+function withTorchNames({ signatures }: TorchFunction, written: CallArguments): CallArguments {
+  const { positional, named } = written
+  if (named.size === 0) return written
   const takes = (name: string): boolean => signatures.some(({ parameters }) => name in parameters)
   const torchName = (name: string): string => {
     const other = numpyNames[name]
@@ -237,8 +240,7 @@ function isOrdered(value: Dynamic): boolean {
 
 /** Whether the number and names of the arguments and the types of the given ones can be meant for `candidate`. */
 function fits({ parameters }: Signature, args: CallArguments): boolean {
-  const names = Object.keys(parameters)
-  const variadic = names.findIndex((name) => parameters[name]!.variadic)
+  const { names, variadic } = namesOf(parameters)
   if (variadic < 0 && args.positional.length > names.length) return false
   const filled = new Set(names.slice(0, variadic >= 0 && args.positional.length > variadic ? variadic + 1 : args.positional.length))
   for (const name of args.named.keys()) {
@@ -250,10 +252,27 @@ function fits({ parameters }: Signature, args: CallArguments): boolean {
   return positional && [...args.named].every(([name, value]) => parameters[name]!.fits(value))
 }
 
+interface Names {
+  readonly names: readonly string[]
+  /** Which of them takes several arguments, or -1. */
+  readonly variadic: number
+}
+
+const knownNames = new WeakMap<Kinds, Names>()
+
+function namesOf(parameters: Kinds): Names {
+  let known = knownNames.get(parameters)
+  if (!known) {
+    const names = Object.keys(parameters)
+    known = { names, variadic: names.findIndex((name) => parameters[name]!.variadic) }
+    knownNames.set(parameters, known)
+  }
+  return known
+}
+
 /** The arguments by the names of their parameters; the items of a variadic one are numbered. */
 export function givenArguments({ parameters }: Parameters, { positional, named }: CallArguments): Argument[] {
-  const names = Object.keys(parameters)
-  const variadic = names.findIndex((name) => parameters[name]!.variadic)
+  const { names, variadic } = namesOf(parameters)
   const several = variadic >= 0 && positional.length > variadic + 1
   const nameOf = (i: number): string => (several && i >= variadic ? `${names[variadic]}[${i - variadic}]` : names[i]!)
   return [...positional.map((value, i): Argument => [nameOf(i), value]), ...named]
@@ -261,20 +280,21 @@ export function givenArguments({ parameters }: Parameters, { positional, named }
 
 /** The converted arguments by the names of their parameters; throws a SpecError that says what is wrong with them. */
 export function bind({ parameters }: Parameters, args: CallArguments, ctx: TraceContext, shown: string): Record<string, unknown> {
-  const names = Object.keys(parameters)
+  const { names } = namesOf(parameters)
   const bound: Record<string, unknown> = {}
   let position = 0
   for (const name of names) {
     const kind = parameters[name]!
     const given = args.named.get(name)
     const what = `${shown}(): ${name}`
-    const rest = args.positional.slice(position)
-    if (kind.variadic && rest.length > 0) {
-      bound[name] = kind.convertAll ? kind.convertAll(rest, ctx, what) : kind.convert(rest.length === 1 ? rest[0]! : tuple(rest), ctx, what)
+    const next = args.positional[position]
+    if (kind.variadic && next) {
+      const rest = args.positional.slice(position)
+      bound[name] = kind.convertAll ? kind.convertAll(rest, ctx, what) : kind.convert(rest.length === 1 ? next : tuple(rest), ctx, what)
       position = args.positional.length
-    } else if (rest.length > 0) {
+    } else if (next) {
       if (given) fail(ctx, 'bad_argument', `${what} is given twice`)
-      bound[name] = kind.convert(rest[0]!, ctx, what)
+      bound[name] = kind.convert(next, ctx, what)
       position++
     } else if (given) {
       bound[name] = kind.convert(given, ctx, what)

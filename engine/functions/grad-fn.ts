@@ -2,7 +2,7 @@
  * What PyTorch calls grad_fn where that depends on the arguments: which overload was taken (SumBackward0 of all,
  * SumBackward1 along dim), or which of its functions a composed one ends with. Names are those of PyTorch 1.13.
  */
-import type { Dynamic } from '../lang/values.ts'
+import type { Argument, Dynamic } from '../lang/values.ts'
 import { Tensor, itemsOf } from '../lang/values.ts'
 
 /** The arguments that a call was given, by name. */
@@ -198,9 +198,9 @@ const rules: Readonly<Record<string, Rule>> = {
 }
 
 /** The name of `grad_fn` for a call of `name` (`linalg.norm`, `cross_entropy`); `usual` where no rule says otherwise. */
-export function gradFnOf(name: string, usual: string | null, given: Given): string | null {
+export function gradFnOf(name: string, usual: string | null, given: readonly Argument[]): string | null {
   const rule = Object.hasOwn(rules, name) ? rules[name] : undefined
-  return rule ? rule(given, usual) : usual
+  return rule ? rule(new Map(given), usual) : usual
 }
 
 export function hasGradFnRule(name: string): boolean {

@@ -25,42 +25,49 @@ export function promoted(a: DType, b: DType): DType {
   return rank[b] > rank[a] ? b : a
 }
 
+function highest(a: DType | undefined, b: DType): DType {
+  return a === undefined || rank[b] > rank[a] ? b : a
+}
+
 /** torch.result_type: of tensors with dimensions, 0-d tensors and Python numbers, in this order of weight. */
 export function resultType(ctx: TraceContext, operands: readonly TensorOrNumber[]): DType {
-  const levels: DType[][] = [[], [], []]
+  let [tensors, single, numbers]: (DType | undefined)[] = []
   for (const x of operands) {
-    if (!isTensor(x)) levels[2]!.push(x.whole ? 'int64' : ctx.dtype)
-    else levels[x.shape.length > 0 ? 0 : 1]!.push(x.dtype === 'int32' ? 'int64' : x.dtype)
+    if (!isTensor(x)) numbers = highest(numbers, x.whole ? 'int64' : ctx.dtype)
+    else if (x.shape.length > 0) tensors = highest(tensors, x.dtype === 'int32' ? 'int64' : x.dtype)
+    else single = highest(single, x.dtype === 'int32' ? 'int64' : x.dtype)
   }
-  let result: DType | undefined
-  for (const dtypes of levels) {
-    if (dtypes.length === 0) continue
-    const highest = dtypes.reduce((a, b) => (rank[b] > rank[a] ? b : a))
-    if (result === undefined || category(highest) > category(result)) result = highest
-  }
+  let result = tensors
+  if (single !== undefined && (result === undefined || category(single) > category(result))) result = single
+  if (numbers !== undefined && (result === undefined || category(numbers) > category(result))) result = numbers
   return result ?? ctx.dtype
 }
 
 /** The shape that all shapes broadcast to; an error that shows both shapes when there is none. */
 export function broadcastShapes(ctx: TraceContext, shapes: readonly Shape[]): number[] {
-  const [first, ...rest] = shapes
-  if (first && rest.every((shape) => sameShape(shape, first))) return [...first]
-  return shapes.reduce<number[]>((a, b) => {
-    const length = Math.max(a.length, b.length)
-    return Array.from({ length }, (_, i) => {
-      const x = a[i - length + a.length] ?? 1
-      const y = b[i - length + b.length] ?? 1
-      if (x !== y && x !== 1 && y !== 1) {
-        fail(ctx, 'shape_mismatch', `shapes ${showShape(a)} and ${showShape(b)} cannot be broadcast together: sizes ${x} and ${y} differ in dimension ${i}`)
-      }
-      return x === 1 ? y : x
-    })
-  }, [])
+  return [...shapes.reduce((a, b) => commonShape(ctx, a, b), [])]
+}
+
+function commonShape(ctx: TraceContext, a: Shape, b: Shape): Shape {
+  if (a.length === 0 || sameShape(a, b)) return b
+  const length = Math.max(a.length, b.length)
+  const [skipA, skipB] = [length - a.length, length - b.length]
+  const shape: number[] = []
+  for (let i = 0; i < length; i++) {
+    const x = i < skipA ? 1 : a[i - skipA]!
+    const y = i < skipB ? 1 : b[i - skipB]!
+    if (x !== y && x !== 1 && y !== 1) {
+      fail(ctx, 'shape_mismatch', `shapes ${showShape(a)} and ${showShape(b)} cannot be broadcast together: sizes ${x} and ${y} differ in dimension ${i}`)
+    }
+    shape.push(x === 1 ? y : x)
+  }
+  return shape
 }
 
 /** Tensors of one shape and dtype. */
 export function broadcast(ctx: TraceContext, operands: readonly TensorOrNumber[], dtype = resultType(ctx, operands)): Value[] {
-  const shape = broadcastShapes(ctx, operands.filter(isTensor).map((x) => x.shape))
+  let shape: Shape = []
+  for (const x of operands) if (isTensor(x)) shape = commonShape(ctx, shape, x.shape)
   return operands.map((x) => expand(asTensor(ctx, x, dtype), shape))
 }
 

@@ -41,7 +41,7 @@ function layerObject(layer: Layer, args: CallArguments, ctx: TraceContext, shown
     call: (written) => {
       const bound = bind(called, written, ctx, shown)
       const inputs = givenArguments(called, written)
-      const call = { name: layer.type, gradFn: gradFnOf(layer.type, layer.gradFn, new Map(inputs)), inputs }
+      const call = { name: layer.type, gradFn: gradFnOf(layer.type, layer.gradFn, inputs), inputs }
       const result = layer.arrange(apply(ctx, call, () => layer.forward(bound, options, { ctx, training: ctx.training === true, parameter: missing, update: missing, mismatch })), bound)
       return changedByLayer(ctx, options, written.positional[0], result, shown)
     },

@@ -79,7 +79,7 @@ function tensorBinary(ctx: TraceContext, operator: BinaryOperator, a: Dynamic, b
   const [name, usual] = functions[operator]
   const call = operation(name, usual, a, b)
   // Where a number stands on the left Python asks the tensor, which has its own ways.
-  const gradFn = (a instanceof Tensor ? undefined : reflected[operator]) ?? gradFnOf(name, usual, new Map(call.inputs))
+  const gradFn = (a instanceof Tensor ? undefined : reflected[operator]) ?? gradFnOf(name, usual, call.inputs)
   return apply(ctx, { ...call, gradFn }, () => tensorFormula(ctx, operator, x, y, a, b))
 }
 

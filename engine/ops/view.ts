@@ -184,7 +184,8 @@ export const expandOp: ViewOp = register({
 /** `x` with its axes of size 1 repeated to `shape`; missing leading axes are added. */
 export function expand(x: Value, shape: Shape): Value {
   if (sameShape(x.shape, shape)) return x
-  const padded = reshape(x, [...Array<number>(Math.max(0, shape.length - x.shape.length)).fill(1), ...x.shape])
+  const missing = shape.length - x.shape.length
+  const padded = missing > 0 ? reshape(x, [...shape.slice(0, missing).map(() => 1), ...x.shape]) : x
   return sameShape(padded.shape, shape) ? padded : x.graph.add(expandOp, [padded], { shape })
 }
 
