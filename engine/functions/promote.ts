@@ -44,8 +44,8 @@ export function resultType(ctx: TraceContext, operands: readonly TensorOrNumber[
 }
 
 /** The shape that all shapes broadcast to; an error that shows both shapes when there is none. */
-export function broadcastShapes(ctx: TraceContext, shapes: readonly Shape[]): number[] {
-  return [...shapes.reduce((a, b) => commonShape(ctx, a, b), [])]
+export function broadcastShapes(ctx: TraceContext, shapes: readonly Shape[]): Shape {
+  return shapes.reduce<Shape>((a, b) => commonShape(ctx, a, b), [])
 }
 
 function commonShape(ctx: TraceContext, a: Shape, b: Shape): Shape {
