@@ -2,7 +2,7 @@
  * Tensors that share memory, and what changes them. Values are never changed: a change in place gives the tensor object
  * another value, and its views, and what it is a view of, follow.
  */
-import { isFloat, sameShape } from '../ir/value.ts'
+import { isFloat, numel, sameShape } from '../ir/value.ts'
 import type { DType, Value } from '../ir/value.ts'
 import { contiguous, flatDims, mergeDims } from '../ir/layout.ts'
 import type { Layout } from '../ir/layout.ts'
@@ -20,10 +20,21 @@ export const views: ReadonlySet<string> = new Set(
 )
 const copyingViews = new Set(['reshape', 'reshape_as', 'flatten', 'ravel', 'contiguous'])
 
+const turning = 'permute transpose swapaxes swapdims adjoint t movedim T H mT mH'.split(' ')
+const repeating = 'expand expand_as broadcast_to'.split(' ')
+
 /** After these PyTorch may keep elements in another order than that of their indices. */
-export const disordering: ReadonlySet<string> = new Set(
-  'expand expand_as broadcast_to permute transpose swapaxes swapdims adjoint t movedim diagonal unfold T H mT mH einsum tensordot inv solve cholesky lstsq svd qr'.split(' '),
-)
+export const disordering: ReadonlySet<string> = new Set([...turning, ...repeating, ...'diagonal unfold einsum tensordot inv solve cholesky lstsq svd qr'.split(' ')])
+
+/** Whether `part`, which a function of that name gives of `base`, may show its elements in another order, or several times. */
+function mayReorder(name: string, part: Tensor, base: Tensor): boolean {
+  if (!disordering.has(name) || part.value === base.value) return false
+  if (repeating.includes(name)) return numel(part.value.shape) !== numel(base.value.shape)
+  if (!turning.includes(name)) return true
+  // Turning dimensions of size 1 moves nothing; the others are told apart by their sizes.
+  const [before, after] = [base, part].map(({ value }) => value.shape.filter((size) => size > 1)) as [number[], number[]]
+  return new Set(before).size !== before.length || !sameShape(before, after)
+}
 
 /** `result`, a tensor or several, of a function of `base`: `again` calls it with another tensor in its place. */
 export function related(ctx: TraceContext, name: string, result: Dynamic, base: Tensor, again: (base: Tensor, ctx: TraceContext) => Dynamic): Dynamic {
@@ -44,7 +55,7 @@ export function related(ctx: TraceContext, name: string, result: Dynamic, base: 
   } else {
     for (const [i, part] of (itemsOf(result) ?? []).entries()) if (part instanceof Tensor && part !== base) link(ctx, part, base, copies, (other) => itemsOf(again(other, quiet))![i] as Tensor)
   }
-  if (!base.ordered || disordering.has(name)) for (const part of itemsOf(result) ?? [result]) if (part instanceof Tensor) part.ordered = isRowMajor(part) === true
+  for (const part of itemsOf(result) ?? [result]) if (part instanceof Tensor) part.ordered = base.ordered && !mayReorder(name, part, base)
   return result
 }
 

@@ -50,7 +50,7 @@ add("index/mask without a true one", "out = a[torch.zeros(3, dtype=torch.bool)].
 add("index/mask times", "out = (a * m).sum(1) + torch.where(m, a, 0 * a).sum(1) * a.masked_fill(m, 0.5).sum(1)", {"a": matrix}, {"m": mask})
 add("index/empty", "out = a[[]].sum() + a[:, 2:2].sum() + a[j[:0]].sum() + a.sum() + e[:, 1:].sum()", {"a": matrix}, {"j": places, "e": torch.zeros(0, 3)})
 checked("tensor/classes", "[torch.Tensor(n), torch.Tensor(n > 0), torch.Tensor(a), torch.LongTensor(n), torch.BoolTensor(n > 0), torch.Tensor([1, 2]), torch.Tensor(2, 1) * 0, torch.DoubleTensor([1, 2])]", {"a": family.uniform(2)}, {"n": torch.tensor([1, -2])})
-add("memory is row-major", "b = a.permute(0, 1)\nc = n.permute(0) * 2 + b[0]\nd = a.T.T + 1\nout = torch.tensor([1.0 * t.is_contiguous() for t in (a, b, c, d, d.sum(1), a.T.reshape(6), a[:, :2], a.T, a[:, None].transpose(0, 1), (b * 2)[1:], a.expand(1, 2, 3) + 1)]) * a[0, 0]", {"a": family.uniform(2, 3)}, {"n": torch.arange(3)})
+add("memory is row-major", "b = a.permute(0, 1)\nc = n.permute(0) * 2 + b[0]\nd = a[:, None].mT + 1\nout = torch.tensor([1.0 * t.is_contiguous() for t in (a, b, c, d, d.sum(1), a.T.reshape(6), a[:, :2], a.T, a[:, None].transpose(0, 1), (b * 2)[1:], a.expand(1, 2, 3) + 1)]) * a[0, 0]", {"a": family.uniform(2, 3)}, {"n": torch.arange(3)})
 checked("logspace/whole numbers", "[torch.logspace(1.5, 0, 1, 3, dtype=torch.int64), torch.logspace(1.5, 3, 4, 2, dtype=torch.int64), torch.logspace(0.5, 2, 3, dtype=torch.int64)]")
 add("index/rows of what is flipped", "out = a.flip(1)[i] * b.flip((0, 1))[i, :] + torch.index_select(a.flip(-1), 0, i).flip(0) * a.flip(0)[:, [2, 0, 1, 4, 3]][i]", {"a": family.uniform(3, 5), "b": family.uniform(3, 5)}, {"i": torch.tensor([2, 0, 0, 1])})
 family.write()
