@@ -22,6 +22,8 @@ export interface Blocking {
   readonly packsB: boolean
   /** Whether all panels of a slab are copied before its first block of rows, and not each one for each block. */
   readonly packsSlab: boolean
+  /** Elements from row to row of a copy of a block of A, made where its own rows lie in one set of the first cache; else 0. */
+  readonly spread: number
 }
 
 /** Who does a product: the one thread that there is, one of several, or several by blocks of rows where A is packed and else by panels of columns. */
@@ -60,11 +62,13 @@ export function blockingOf({ dtype, m, n, k, a, b }: ProductShape, wide: boolean
   const packsB = b.column !== 1 || (!stays(depth, b.row * bytes) && reads >= (sharing(b.row * bytes) > 8 ? 4 : 40))
   const readsBadly = a.column !== 1 && a.row === 1 && n >= 3 * columns && !stays(depth, a.column * bytes)
   const packsA = readsBadly && (!shared || m >= 2 * sharedRows)
-  if (shared && packsA) return { depth, rows: Math.min(most, Math.max(sharedRows, tileRows * Math.ceil(m / sharedBlocks / tileRows))), packsA, packsB, packsSlab: false }
+  if (shared && packsA) return { depth, rows: Math.min(most, Math.max(sharedRows, tileRows * Math.ceil(m / sharedBlocks / tileRows))), packsA, packsB, packsSlab: false, spread: 0 }
   // Blocks of one size.
   const blocks = m <= 1.5 * most ? 1 : Math.ceil(m / most)
   const packsSlab = packsB && blocks > 1 && workers === 'alone' && depth * columns * Math.ceil(n / columns) * bytes <= slabBytes
-  return { depth, rows: blocks === 1 ? m : tileRows * Math.ceil(m / blocks / tileRows), packsA, packsB, packsSlab }
+  const crowded = a.column === 1 && (a.row * bytes) % line === 0 && sharing(a.row * bytes) === sets
+  const spread = crowded && !shared && blocks > 1 && n >= 8 * columns ? depth + line / bytes : 0
+  return { depth, rows: blocks === 1 ? m : tileRows * Math.ceil(m / blocks / tileRows), packsA, packsB, packsSlab, spread }
 }
 
 /** Whether `count` lines, `stride` bytes apart, have room in the first cache together: strides of powers of two share few sets. */
@@ -90,7 +94,7 @@ export function workspaceBytes(shape: ProductShape, wide: boolean, alone: boolea
   const possible: readonly Workers[] = alone ? ['alone'] : ['one', 'shared']
   return Math.max(...possible.map((workers) => {
     const blocking = blockingOf(shape, wide, workers)
-    const ofA = blocking.packsA ? blocking.depth * blocking.rows * byteSize[shape.dtype] + line : 0
+    const ofA = blocking.packsA || blocking.spread > 0 ? Math.max(blocking.depth, blocking.spread) * blocking.rows * byteSize[shape.dtype] + line : 0
     return packedBytes(shape, wide, blocking) + ofA
   }))
 }

@@ -199,10 +199,11 @@ class MatmulEmitter {
   /** A block of rows: all panels of columns, or those of the range that the function was given. */
   #panels(f: FunctionBody, [a, fromB, fromC]: Places, rows: number, slab: Slab, ranged: boolean): void {
     const { plan, bytes, columns } = this
-    if (this.blocking.packsA) {
+    const { packsA, spread } = this.blocking
+    if (packsA || spread > 0) {
       f.get(a)
       this.#pushOwn(f, this.packedA)
-      f.call(this.#rowPacker(rows, slab.depth))
+      f.call(packsA ? this.#rowPacker(rows, slab.depth) : this.#rowCopier(rows, slab.depth))
       this.#pushOwn(f, this.packedA)
       f.set(a)
     }
@@ -228,7 +229,7 @@ class MatmulEmitter {
   /** A block of rows of one panel of columns. */
   #panel(f: FunctionBody, [fromA, panelOfB, fromC]: Places, rows: number, columns: number, slab: Slab): void {
     const { plan, bytes } = this
-    const { packsA, packsB, packsSlab } = this.blocking
+    const { packsA, packsB, packsSlab, spread } = this.blocking
     const packs = packsB && !packsSlab
     if (packs) {
       f.get(panelOfB)
@@ -243,7 +244,7 @@ class MatmulEmitter {
         else f.get(panelOfB)
         f.get(c)
         f.call(this.#tile(height, columns, slab))
-        increment(f, a, height * (packsA ? slab.depth : plan.a.row) * bytes)
+        increment(f, a, height * (packsA ? slab.depth : spread || plan.a.row) * bytes)
         increment(f, c, height * plan.n * bytes)
       })
     }
@@ -277,12 +278,30 @@ class MatmulEmitter {
 
   #tile(height: number, columns: number, { depth, continues }: Slab): number {
     const { plan } = this
-    const { packsA, packsB } = this.blocking
-    const a = packsA ? { row: 1, column: height } : { row: plan.a.row, column: plan.a.column }
+    const { packsA, packsB, spread } = this.blocking
+    const a = packsA ? { row: 1, column: height } : { row: spread || plan.a.row, column: plan.a.column }
     const bRow = packsB ? this.columns : plan.b.row
     // Operands come as addresses, so products of one form share their tiles.
     const tile = { dtype: plan.dtype, height, columns, depth, a, bRow, cRow: plan.n, continues }
     return this.module.once(`tile ${JSON.stringify(tile)}`, () => tileBody(tile))
+  }
+
+  /** A function of the address of a block of rows of A and the address to copy it to, row by row. */
+  #rowCopier(rows: number, depth: number): number {
+    const { plan, bytes } = this
+    const stride = this.blocking.spread * bytes
+    return this.module.once(`copies ${rows} ${depth} ${plan.a.row} ${stride} ${bytes}`, () => {
+      const f = new FunctionBody(['i32', 'i32'])
+      repeat(f, rows, () => {
+        f.get(1)
+        f.get(0)
+        f.i32(depth * bytes)
+        f.memoryCopy()
+        increment(f, 0, plan.a.row * bytes)
+        increment(f, 1, stride)
+      })
+      return f
+    })
   }
 
   /** A function of the address of a panel of B and the address to copy it to. */
