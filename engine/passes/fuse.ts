@@ -181,19 +181,20 @@ class Fuser {
     const before = group.domain
     if (!before || group.members.size >= maxMembers || value.op.kind === 'scatter') return null
     if (!lanesFit(value, group.lanes)) return null
-    const mine = uses.filter(({ consumer }) => group.members.has(consumer))
-    if (mine.some(({ consumer }) => !this.#readsElements(consumer, value))) return null
-    const domain = this.#domainWith(value, before, group, mine)
-    return domain && mine.every((use) => handsOver(value, use, domain)) ? domain : null
+    for (const { consumer } of uses) if (group.members.has(consumer) && !this.#readsElements(consumer, value)) return null
+    const domain = this.#domainWith(value, before, group)
+    if (!domain) return null
+    for (const use of uses) if (group.members.has(use.consumer) && !handsOver(value, use, domain)) return null
+    return domain
   }
 
-  /** Whether a loop member that uses `value` reads it as elements only. */
+  /** Whether a value that uses `value` reads it as elements only, and not at indices or as indices. */
   #readsElements({ op, inputs }: Value, value: Value): boolean {
     if (op.kind === 'scatter') return this.layouts.of(inputs[0]!).base === value && this.layouts.of(inputs[1]!).base !== value
     return op.kind !== 'gather'
   }
 
-  #domainWith(value: Value, before: Domain, group: Group, mine: readonly Use[]): Domain | null {
+  #domainWith(value: Value, before: Domain, group: Group): Domain | null {
     const own = ownDomain(value, value.inputs, this.layouts)
     const external = this.#externalSizes(value)
     const count = numel(value.shape)
@@ -213,7 +214,7 @@ class Fuser {
     let domain: Domain | null = before
     if (!before.split) {
       const reduction = this.#reductionBehind(value, fullCount(before))
-      if (!reduction || mine.some((use) => !group.members.has(use.consumer))) return null
+      if (!reduction) return null
       domain = meet(before, ownDomain(reduction, reduction.inputs, this.layouts))
     }
     if (!domain || count !== outerCount(domain)) return null
@@ -315,11 +316,11 @@ class Fuser {
   #needsBuffer(value: Value): boolean {
     if (value.op.kind === 'source') return false
     if (this.outputs.has(value) || !isLoopMember(value) || value.op.kind === 'scatter' || value.op.name === 'place') return true
-    return this.#usesOf(value).some(({ consumer, layout }) => {
-      if (!elementInputs(consumer).some((input) => this.layouts.of(input).base === value)) return true
-      if (consumer.op.kind === 'gather' || (consumer.op.kind === 'scatter' && this.layouts.of(consumer.inputs[1]!).base === value)) return true
-      return this.#in(consumer).some((group) => !group.members.has(value) || !group.domain || !handsOver(value, { consumer, layout }, group.domain))
-    })
+    for (const use of this.#usesOf(value)) {
+      if (!this.#readsElements(use.consumer, value)) return true
+      for (const { members, domain } of this.#in(use.consumer)) if (!members.has(value) || !domain || !handsOver(value, use, domain)) return true
+    }
+    return false
   }
 }
 

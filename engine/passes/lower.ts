@@ -113,7 +113,9 @@ class Lowering {
     const folded = this.domain.sizes.filter((_, i) => this.domain.reduced[i])
     const inner = this.domain.reduced.at(-1) === true && !this.#acrossRows()
     this.straight = inner && fullCount(this.domain) / outerCount(this.domain) <= straightVectors * this.group.lanes && folded.length === 1
-    const sinks = [...this.group.members].filter((value) => this.#isSink(value)).toSorted((a, b) => a.id - b.id)
+    const sinks: Value[] = []
+    for (const value of this.group.members) if (this.#isSink(value)) sinks.push(value)
+    sinks.sort((a, b) => a.id - b.id)
     for (const value of sinks) {
       const step = this.#step(value, this.#phase(value))
       const access = this.#storeOf(value, step.full)
@@ -128,7 +130,7 @@ class Lowering {
       reduced: this.domain.reduced.filter((_, i) => !this.#merged[i]),
       inner,
       straight: this.straight,
-      phases: 1 + Math.max(0, ...this.steps.filter((step) => step.full).map((step) => step.phase)),
+      phases: 1 + this.steps.reduce((most, { full, phase }) => (full ? Math.max(most, phase) : most), 0),
       steps: this.steps,
       scratches: this.scratches,
       reads: this.#reads,
@@ -181,7 +183,8 @@ class Lowering {
     // A reduction folds a full value of the phase before its result is known.
     const argsFull = value.op.kind === 'reduce' ? true : full
     const argsPhase = value.op.kind === 'reduce' ? at - 1 : at
-    const args = elementInputs(value).map((input, i) => this.#operand(value, input, i, argsFull, argsPhase))
+    const args: Operand[] = []
+    for (const input of elementInputs(value)) args.push(this.#operand(value, input, args.length, argsFull, argsPhase))
     const indexed = this.#indexed(value, full, at)
     const step: Step = { index: this.steps.length, value, full, phase: at, args, indexed, stores: [] }
     this.#known.set(key, step)
@@ -313,9 +316,11 @@ class Lowering {
       this.#merged[i] = true
       for (const { strides } of this.accesses) strides[i - 1] = strides[i]!
     }
+    if (!this.#merged.includes(true)) return sizes
     for (const { strides } of this.accesses) {
-      const kept = strides.filter((_, i) => !this.#merged[i])
-      strides.splice(0, strides.length, ...kept)
+      let count = 0
+      for (let i = 0; i < sizes.length; i++) if (!this.#merged[i]) strides[count++] = strides[i]!
+      strides.length = count
     }
     return sizes.filter((_, i) => !this.#merged[i])
   }
