@@ -128,6 +128,24 @@ describe('many small requests at once', () => {
   })
 })
 
+describe('small requests and one that is slow', () => {
+  const service = useService({ WORKERS: '2' })
+  const slow = { model: { forward: ['a = torch.ones(1200, 1200)', 'for i in range(20):', '  a = a @ a / 1200', 'y_hat = a.mean()'] } }
+
+  it('another worker takes back what stands behind it', async () => {
+    // Both workers are known to be fast before the slow one comes.
+    for (let i = 0; i < 20; i++) await Promise.all(Array.from({ length: 40 }, () => service.post('/v1/backward', notebook)))
+    const ended: string[] = []
+    const note = (name: string) => ({ status }: { status: number }): number => ended.push(`${name} ${status}`)
+    const all = [service.post('/v1/forward', slow).then(note('slow'))]
+    for (let i = 0; i < 5; i++) all.push(service.post('/v1/backward', notebook).then(note('small')))
+    await sleep(20)
+    for (let i = 0; i < 5; i++) all.push(service.post('/v1/backward', notebook).then(note('small')))
+    await Promise.all(all)
+    expect(ended).toEqual([...Array.from({ length: 10 }, () => 'small 200'), 'slow 200'])
+  })
+})
+
 describe('an answer of many megabytes', () => {
   const service = useService({ WORKERS: '1' })
 
