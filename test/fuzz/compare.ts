@@ -23,15 +23,15 @@ const ownReasons = new Set(['value_dependent', 'tensor_too_large', 'graph_too_la
 
 /**
  * What is refused on purpose though PyTorch 1.13 takes it: masks that are no bools, and several indices into a tensor of
- * no dimension, which later versions refuse too; several ellipses; empty pools; tables of other than 2 dimensions;
- * arguments that functions of torch, unlike those of torch.nn.functional, do not check; whole numbers where a loss, a pool
- * or a dropout is meant to be trained; whether a tensor that was computed from transposed ones is contiguous. Pools of one
- * element take too few dimensions in PyTorch, because they are a mean there.
+ * no dimension, which later versions refuse too; several ellipses; empty pools, which PyTorch refuses too where gradients
+ * flow; tables of other than 2 dimensions; arguments that functions of torch, unlike those of torch.nn.functional, do not
+ * check; whole numbers where a loss, a pool or a dropout is meant to be trained; whether a tensor that was computed from
+ * transposed ones is contiguous. Pools of one element take too few dimensions in PyTorch, because they are a mean there.
  */
 const stricter = [
   /mask: a bool tensor expected/, /an index takes one \.\.\. at most/, /output_size: at least 1 expected, got 0/, /floating-point tensor expected, got (int64|bool)/,
   /^(\w+_loss|cross_entropy|\w+_with_logits|feature_dropout|channel_shuffle|\w*trapezoid|hardtanh|adaptive_avg_pool[23]d|adjoint)\(\): /, /diff\(\): n: a number of times/, /scatter\(\): input and src must have one dtype/,
-  /embedding_bag\(\): weight: 2 dimensions expected/, /is_contiguous\(\): how PyTorch would lay out/, /index_select\(\): of a 0-d tensor one index expected/,
+  /embedding_bag\(\): weight: 2 dimensions expected/, /is_contiguous\(\): how PyTorch would lay out/, /index_select\(\): of a 0-d tensor one index expected/, /max_pool1d\(\): with these options nothing is left/,
 ]
 
 export function compare(program: FuzzProgram, answer: PyTorchAnswer): Verdict {

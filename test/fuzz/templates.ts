@@ -6,6 +6,8 @@ export const choices: Readonly<Record<string, readonly string[]>> = {
 }
 
 const square = '(e[0, :, :4, :4] + 6 * torch.eye(4))'
+/** So that a matrix has no singular value of 0: its vectors would be anyone's choice. */
+const apart = 'torch.sin(torch.arange(56.0).reshape(2, 4, 7) ** 2)'
 const grid = 'torch.tanh(e.permute(0, 2, 3, 1)[..., :2])'
 const labels = '(torch.arange(10).reshape(2, 5) % 4)'
 
@@ -31,7 +33,7 @@ export const templates: readonly string[] = [
   'F.smooth_l1_loss(e, e.flip(0), beta=NUMBER, reduction=REDUCE)', 'F.huber_loss(e, e.flip(0), delta=NUMBER, reduction=REDUCE)', 'F.kl_div(F.log_softmax(f, 1), F.softmax(f.flip(0), 1), reduction=REDUCE, log_target=False)',
   'F.binary_cross_entropy_with_logits(f, torch.sigmoid(f.flip(0)), pos_weight=f[0].abs() + 0.5, reduction=REDUCE)', 'F.poisson_nll_loss(torch.tanh(f), f.abs(), log_input=True, full=BOOL, reduction=REDUCE)',
   `torch.linalg.inv(${square})`, `torch.linalg.solve(${square}, f[0, :, :3])`, `torch.linalg.det(${square}) * 0.01`, `torch.linalg.slogdet(${square})[1]`, `torch.linalg.cholesky(f[0] @ f[0].T + torch.eye(4))`, `torch.matrix_power(${square} * 0.1, 3)`,
-  'torch.linalg.svdvals(f)', "torch.linalg.matrix_norm(e, 'nuc', dim=(LOW, 2))", 'torch.linalg.norm(f, 2, (LOW, 2), BOOL)', "torch.norm(f[0], 'nuc')", `torch.linalg.cond(${square})`,
+  `torch.linalg.svdvals(f + ${apart} * 0.3)`, `torch.linalg.matrix_norm(f + ${apart}, 'nuc', dim=(LOW, 2))`, 'torch.linalg.norm(f, 2, (LOW, 2), BOOL)', `torch.norm((f + ${apart})[0], 'nuc')`, `torch.linalg.cond(${square})`,
   "torch.einsum('nchw,ncl->nhl', e, f)", "torch.einsum('nchw->cn', e)", "torch.einsum('bij,bkj->bik', f, f)", "torch.einsum('ii->i', e[0, :, :4, :4][0])", 'torch.tensordot(e, f, dims=([0, 1], [0, 1]))', 'torch.cdist(f, f.flip(1), p=NUMBER)', 'torch.kron(e[0, 0, :2], f[0, :2, :2])',
   'F.linear(e, e[0, 0], f[0, 0, :5])', 'F.bilinear(f[:, :, :5], f[:, :, :6], e[0], f[0, :, 0])', 'torch.baddbmm(f[:, :, :6], f[:, :, :4], f[:, :, :6], beta=NUMBER, alpha=NUMBER)',
   'F.softmax(e, AXIS)', 'F.log_softmax(e, AXIS)', 'torch.logsumexp(e, (LOW, -1))', 'torch.var_mean(e, AXIS, unbiased=BOOL)', 'e.std((0, 2), unbiased=BOOL, keepdim=BOOL)', 'torch.linalg.norm(f[0], ord=1)', 'torch.cumsum(f, AXIS)', 'torch.cumprod(f, AXIS)', 'torch.logcumsumexp(f, AXIS)', 'torch.cummax(f, AXIS)',

@@ -68,13 +68,14 @@ function softMarginLoss(ctx: TraceContext, input: Value, target: Value, how: Red
   return reduceLoss(ew.log1p(ew.exp(ew.neg(ew.mul(y, x)))), how)
 }
 
-/** The mean over the last dimension of the cross entropy of sigmoid(x) and y. */
+/** The mean over the last dimension of input of the cross entropy of sigmoid(x) and y. */
 function multilabelSoftMarginLoss(ctx: TraceContext, input: Value, target: Value, weight: Value | undefined, how: Reduction): Value {
   if (input.shape.length === 0) fail(ctx, 'shape_mismatch', 'multilabel_soft_margin_loss(): input needs a dimension of classes, got shape []')
   const [x, y] = broadcastFloats(ctx, [input, target]) as [Value, Value]
   const terms = ew.neg(ew.add(ew.mul(y, logSigmoid(x)), ew.mul(ew.sub(1, y), logSigmoid(ew.neg(x)))))
   const losses = weightedBy(ctx, terms, weight)
-  return reduceLoss(ew.div(sum(losses, [losses.shape.length - 1]), input.shape.at(-1)!), how)
+  // The last dimension of input, counted from the first one also where the target has more.
+  return reduceLoss(ew.div(sum(losses, [input.shape.length - 1]), input.shape.at(-1)!), how)
 }
 
 // ---- torch's functions

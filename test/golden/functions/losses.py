@@ -183,4 +183,5 @@ add("ctc_loss/three hundred steps", "x = F.log_softmax((t * a).sin() * 6, 2)\nou
 probabilities = {"a": family.uniform(3, 4, low=-2, high=-0.2), "b": family.uniform(3, 4, low=0.2, high=0.9)}
 add("kl_div/batchmean with the old arguments", "out = F.kl_div(a, b, True, reduction='batchmean') + F.kl_div(a, b, False, reduction='batchmean') + F.kl_div(a, b, reduce=False, reduction='batchmean')", probabilities)
 add("kl_div/gradient of a target of 0", "y = b * torch.tensor([0.0, 1.0, 1.0, 0.0])\nd, = torch.autograd.grad(F.kl_div(a, y, reduction='sum'), y)\nout = torch.where(torch.isnan(d), 3.0, d) + a", probabilities)
+add("multilabel_soft_margin_loss/a target of more dimensions", "out = F.multilabel_soft_margin_loss(a, y, reduction='none') + F.multilabel_soft_margin_loss(a, y)", {"a": family.uniform(3)}, {"y": family.bools(3, 3).double()})
 family.write()
