@@ -31,7 +31,7 @@ const keptBytes = 4 * 2 ** 20
 const maxTexts = 8
 const maxTextLength = 2 ** 16
 /** Texts of requests with conditions on tensors that are kept in mind. */
-const maxMet = 100
+const maxMet = 1000
 /** Machine code and what V8 keeps beside it, for a byte of WebAssembly. */
 const codeBytes = 10
 
@@ -97,7 +97,7 @@ export class ProgramCache {
   readonly #programs = new Map<string, Program>()
   readonly #byText = new Map<string, Program>()
   readonly #sizes = new Map<Program, number>()
-  /** The program that a text with conditions led to, by its key. */
+  /** The key of the program that a text with conditions led to, by the hash of the text. */
   readonly #met = new Map<string, string>()
   #bytes = 0
   #clock = 0
@@ -158,9 +158,10 @@ export class ProgramCache {
   /** Whether the text led to this program the last time too. */
   repeats(text: string, { key }: Prepared): boolean {
     if (text.length > maxTextLength) return false
-    const before = this.#met.get(text)
-    this.#met.delete(text)
-    this.#met.set(text, key)
+    const name = hash('sha256', text)
+    const before = this.#met.get(name)
+    this.#met.delete(name)
+    this.#met.set(name, key)
     if (this.#met.size > maxMet) this.#met.delete(this.#met.keys().next().value!)
     return before === key
   }

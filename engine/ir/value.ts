@@ -351,5 +351,7 @@ export function attrText(attr: Attr): string {
   if (typeof attr === 'number') return Object.is(attr, -0) ? '-0' : String(attr)
   if (typeof attr === 'string') return JSON.stringify(attr)
   if (attr === null || typeof attr === 'boolean') return String(attr)
-  return `[${attr.map(attrText).join(',')}]`
+  let text = ''
+  for (const item of attr) text += `${text === '' ? '' : ','}${Object.is(item, -0) ? '-0' : item}`
+  return `[${text}]`
 }
