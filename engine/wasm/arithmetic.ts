@@ -1,6 +1,7 @@
 /** Arithmetic, comparisons and bit operations on vector registers: what the intrinsics are written in. */
 import type { SimdOp } from './opcodes.ts'
-import type { LaneType, Reg, VectorBuilder } from './registers.ts'
+import type { Instruction, LaneType, Reg, VectorBuilder } from './registers.ts'
+import { plainInstruction } from './registers.ts'
 
 type Arithmetic = 'add' | 'sub' | 'mul' | 'div' | 'min' | 'max' | 'sqrt' | 'floor' | 'ceil' | 'trunc' | 'nearest' | 'neg' | 'abs'
 type Comparison = 'eq' | 'ne' | 'lt' | 'le'
@@ -156,12 +157,12 @@ export class VectorArithmetic {
 
   #arithmetic(op: Arithmetic, ...args: Reg[]): Reg {
     const { type } = args[0]!
-    return this.builder.op(type, opOf(type, op), ...args)
+    return this.builder.emit(type, instructionOf(type, op), args)
   }
 
   #compare(op: Comparison, a: Reg, b: Reg): Reg {
     if (a.type === 'm32' || a.type === 'm64') return this.#compareMasks(op, a, b)
-    return this.builder.op(a.type === 'f64' || a.type === 'i64' ? 'm64' : 'm32', opOf(a.type, op), a, b)
+    return this.builder.emit(a.type === 'f64' || a.type === 'i64' ? 'm64' : 'm32', instructionOf(a.type, op), [a, b])
   }
 
   /** false < true. */
@@ -192,18 +193,18 @@ const shapes: Readonly<Record<LaneType, 'f32x4' | 'f64x2' | 'i32x4' | 'i64x2'>> 
 const signed = new Set<string>(['min', 'max', 'lt', 'le'])
 
 /** Instructions by the lane type and what they do. */
-const ops = new Map<LaneType, Map<Arithmetic | Comparison, SimdOp>>()
+const instructions = new Map<LaneType, Map<Arithmetic | Comparison, Instruction>>()
 
-function opOf(type: LaneType, what: Arithmetic | Comparison): SimdOp {
-  let known = ops.get(type)
-  if (!known) {
-    known = new Map()
-    ops.set(type, known)
+function instructionOf(type: LaneType, what: Arithmetic | Comparison): Instruction {
+  let ofType = instructions.get(type)
+  if (!ofType) {
+    ofType = new Map()
+    instructions.set(type, ofType)
   }
-  let op = known.get(what)
-  if (op === undefined) {
-    op = `${shapes[type]}.${what}${shapes[type].startsWith('i') && signed.has(what) ? '_s' : ''}` as SimdOp
-    known.set(what, op)
+  let instruction = ofType.get(what)
+  if (!instruction) {
+    instruction = plainInstruction(`${shapes[type]}.${what}${shapes[type].startsWith('i') && signed.has(what) ? '_s' : ''}` as SimdOp)
+    ofType.set(what, instruction)
   }
-  return op
+  return instruction
 }

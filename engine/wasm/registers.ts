@@ -172,7 +172,7 @@ function constantOf(bytes: Uint8Array): Constant {
 
 const plainInstructions = new Map<SimdOp, Instruction>()
 
-function plainInstruction(op: SimdOp): Instruction {
+export function plainInstruction(op: SimdOp): Instruction {
   let instruction = plainInstructions.get(op)
   if (!instruction) {
     instruction = { kind: 'op', op, code: simd[op] }
