@@ -3,13 +3,13 @@
  * 1958; Demmel and Veselić 1992), which find small values as exactly as large ones.
  */
 import { invariant } from '../errors.ts'
-import type { RoutineCode } from '../ir/routine.ts'
+import type { RoutineCode, Variable } from '../ir/routine.ts'
 import type { RoutineOp, RoutineOperands, Shape, Value } from '../ir/value.ts'
 import { isFloat, numel } from '../ir/value.ts'
 import { matmul } from './contract.ts'
 import { register } from './define.ts'
 import type { Matrix } from './elimination.ts'
-import { fillIdentity, read, write } from './elimination.ts'
+import { fillIdentity, read, swapRows, write } from './elimination.ts'
 import { add, div, eq, fullLike, logicalAnd, mul, sub, where } from './elementwise.ts'
 import { onlyDiagonal } from './triangle.ts'
 import { expand, reshape, slice, transposeLast } from './view.ts'
@@ -106,12 +106,20 @@ function rotateColumns<T>(s: RoutineCode<T>, { inputs, result, scratch, shapes }
   const columns: Matrix<T> = { array: scratch[0]!, base: zero, columns: size }
   const turns: Matrix<T> = { array: scratch[1]!, base: zero, columns: rows }
   const lengths = scratch[2]!
-  const enough = number(Math.sqrt(length) * (dtype === 'float32' ? 2 ** -23 : 2 ** -52))
+  const epsilon = dtype === 'float32' ? 2 ** -23 : 2 ** -52
+  /** Columns are at right angles up to rounding; what is below the rounding of the longest one is left alone. */
+  const [enough, nothingness] = [number(Math.sqrt(length) * epsilon), number(epsilon ** 2)]
 
+  // Four sums side by side: each waits for itself alone.
   const product = (i: T, j: T): T => {
-    const total = s.variable(number(0))
-    s.for(zero, size, (c) => total.set(s.add(total.get(), s.mul(read(s, columns, i, c), read(s, columns, j, c)))))
-    return total.get()
+    const sums = [0, 1, 2, 3].map(() => s.variable(number(0)))
+    const gather = (sum: Variable<T>, c: T): void => sum.set(s.add(sum.get(), s.mul(read(s, columns, i, c), read(s, columns, j, c))))
+    s.for(zero, s.int(Math.floor(length / 4)), (step) => {
+      const at = s.mul(step, s.int(4))
+      for (const [lane, sum] of sums.entries()) gather(sum, s.add(at, s.int(lane)))
+    })
+    for (let rest = length - (length % 4); rest < length; rest++) gather(sums[rest % 4]!, s.int(rest))
+    return sums.map((sum) => sum.get()).reduce((x, y) => s.add(x, y))
   }
   const rotate = (matrix: Matrix<T>, p: T, q: T, cosine: T, sine: T): void =>
     s.for(zero, matrix.columns, (c) => {
@@ -119,6 +127,21 @@ function rotateColumns<T>(s: RoutineCode<T>, { inputs, result, scratch, shapes }
       write(s, matrix, p, c, s.sub(s.mul(cosine, x), s.mul(sine, y)))
       write(s, matrix, q, c, s.add(s.mul(sine, x), s.mul(cosine, y)))
     })
+
+  const atLeastZero = (x: T): T => s.select(s.lt(x, number(0)), number(0), x)
+  /** Brings the longest column from `p` on to that place (de Rijk 1989): fewer sweeps. `lengths` holds squares here. */
+  const longestTo = (p: T): void => {
+    const best = s.variable(p)
+    s.for(s.add(p, one), rows, (j) => s.if(s.lt(s.load(lengths, best.get()), s.load(lengths, j)), () => best.set(j)))
+    s.if(s.lt(p, best.get()), () => {
+      const from = best.get()
+      swapRows(s, columns, p, from)
+      swapRows(s, turns, p, from)
+      const kept = s.load(lengths, p)
+      s.store(lengths, p, s.load(lengths, from))
+      s.store(lengths, from, kept)
+    })
+  }
 
   s.for(zero, s.int(numel(batch)), (which) => {
     const a: Matrix<T> = { array: inputs[0]!, base: s.mul(which, s.int(m * n)), columns: s.int(n) }
@@ -137,16 +160,20 @@ function rotateColumns<T>(s: RoutineCode<T>, { inputs, result, scratch, shapes }
     s.for(zero, s.int(k * length), (i) => s.store(columns.array, i, s.div(s.load(columns.array, i), scale)))
     fillIdentity(s, turns, dtype)
 
-    const [turned, sweeps] = [s.variable(one), s.variable(zero)]
+    const [turned, sweeps, top] = [s.variable(one), s.variable(zero), s.variable(number(0))]
     s.while(
       () => s.and(turned.get(), s.lt(sweeps.get(), s.int(mostSweeps))),
       () => {
         turned.set(zero)
         sweeps.set(s.add(sweeps.get(), one))
-        s.for(zero, rows, (p) =>
+        s.for(zero, rows, (i) => s.store(lengths, i, product(i, i)))
+        s.for(zero, rows, (p) => {
+          longestTo(p)
+          s.if(s.eq(p, zero), () => top.set(s.load(lengths, p)))
           s.for(s.add(p, one), rows, (q) => {
-            const [alpha, beta, gamma] = [product(p, p), product(q, q), product(p, q)]
-            s.if(s.lt(s.mul(enough, s.mul(s.sqrt(alpha), s.sqrt(beta))), s.abs(gamma)), () => {
+            const [alpha, beta, gamma] = [s.load(lengths, p), s.load(lengths, q), product(p, q)]
+            const slant = s.abs(gamma)
+            s.if(s.and(s.lt(s.mul(enough, s.mul(s.sqrt(alpha), s.sqrt(beta))), slant), s.lt(s.mul(nothingness, top.get()), slant)), () => {
               turned.set(one)
               const zeta = s.div(s.sub(beta, alpha), s.add(gamma, gamma))
               const steep = s.div(number(1), s.add(s.abs(zeta), s.sqrt(s.add(number(1), s.mul(zeta, zeta)))))
@@ -155,9 +182,12 @@ function rotateColumns<T>(s: RoutineCode<T>, { inputs, result, scratch, shapes }
               const sine = s.mul(cosine, tangent)
               rotate(columns, p, q, cosine, sine)
               rotate(turns, p, q, cosine, sine)
+              const moved = s.mul(tangent, gamma)
+              s.store(lengths, p, atLeastZero(s.sub(alpha, moved)))
+              s.store(lengths, q, atLeastZero(s.add(beta, moved)))
             })
-          }),
-        )
+          })
+        })
       },
     )
 
