@@ -24,7 +24,8 @@ interface Addition {
 
 function scaled(ctx: TraceContext, name: string, x: Value, factor: number): Value {
   if (!isFloat(x.dtype) && !Number.isInteger(factor)) fail(ctx, 'bad_argument', `${name}(): integer tensors take whole numbers as alpha and beta, got ${factor}`)
-  return factor === 1 ? x : ew.mul(x, factor)
+  if (factor === 1) return x
+  return x.dtype === 'bool' ? ew.logicalAnd(x, ew.fullLike(x, Number(factor !== 0))) : ew.mul(x, factor)
 }
 
 /** beta · input + alpha · product. With beta = 0 nothing of `input` counts, not even NaN. */
@@ -35,7 +36,9 @@ function addition({ name, factors: [first, second], doc, gradFn, product }: Addi
       const total = product(ctx, args[first] as Value, args[second] as Value)
       const dtype = resultType(ctx, [input, total])
       const [base, added] = [expandTo(ctx, ew.cast(input, dtype), total.shape), scaled(ctx, name, ew.cast(total, dtype), alpha)]
-      return beta === 0 ? added : ew.add(scaled(ctx, name, base, beta), added)
+      if (beta === 0) return added
+      // A sum of bools is "or".
+      return (dtype === 'bool' ? ew.logicalOr : ew.add)(scaled(ctx, name, base, beta), added)
     }))
 }
 

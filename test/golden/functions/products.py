@@ -80,4 +80,5 @@ each("multi_dot", ["out = torch.linalg.multi_dot([a, b])", "out = torch.linalg.m
 power = {"a": u(3, 3) + 2 * torch.eye(3), "b": u(2, 3, 3) + 3 * torch.eye(3)}
 each("matrix_power", [f"out = torch.matrix_power(a, {n})" for n in (1, 2, 3, 5, 8, -1, -2, -3)] + ["out = torch.matrix_power(a, 0) + a"] + ["out = a.matrix_power(2)", "out = torch.linalg.matrix_power(b, n=3)", "out = torch.linalg.matrix_power(b, -2)", "out = torch.linalg.matrix_power(b, n=0) @ b"], power)
 each("matrix_power", ["out = i.matrix_power(3)", "out = i.matrix_power(0)"], None, {"i": family.integers(3, 3)})
+family.add("addr/bools", "out = torch.addr(m, p, q) * a + torch.addr(m, p, q, beta=0) * 2.0 + torch.addr(m, p, q, alpha=0) * 4.0 + m.addr(p, q, beta=2, alpha=3) * a", {"a": family.uniform(2, 3)}, {"m": family.bools(2, 3), "p": torch.tensor([True, False]), "q": torch.tensor([True, False, True])})
 family.write()
