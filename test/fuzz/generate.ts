@@ -37,11 +37,14 @@ const DISTINCT = '(x.double() + torch.arange(x.numel()).reshape(x.shape) * 0.013
 /** Of full rank: where a singular value is 0 its vectors, and with them the gradient of a norm, are anyone's choice. */
 const FULL_RANK = '(x + torch.sin(torch.arange(x.numel()).double().reshape(x.shape) ** 2))'
 
+/** Well inside of -1 to 1: next to them a rounding decides. */
+const INSIDE = '(torch.tanh(x * 0.5) * 0.98)'
+
 /** Arguments that keep a function inside its domain: what is put in place of `x`, the first one or one that is named. */
 const domains: Readonly<Record<string, string>> = {
   log: '(x.abs() + 0.5)', log2: '(x.abs() + 0.5)', log10: '(x.abs() + 0.5)', log1p: 'x.abs()', sqrt: '(x.abs() + 0.1)', rsqrt: '(x.abs() + 0.1)',
-  reciprocal: '(x.abs() + 0.5)', asin: 'torch.tanh(x * 0.5)', acos: 'torch.tanh(x * 0.5)', atanh: 'torch.tanh(x * 0.5)', arcsin: 'torch.tanh(x * 0.5)',
-  arccos: 'torch.tanh(x * 0.5)', arctanh: 'torch.tanh(x * 0.5)', acosh: '(x.abs() + 1.5)', arccosh: '(x.abs() + 1.5)', logit: 'torch.sigmoid(x)', erfinv: 'torch.tanh(x * 0.5)',
+  reciprocal: '(x.abs() + 0.5)', asin: INSIDE, acos: INSIDE, atanh: INSIDE, arcsin: INSIDE,
+  arccos: INSIDE, arctanh: INSIDE, acosh: '(x.abs() + 1.5)', arccosh: '(x.abs() + 1.5)', logit: 'torch.sigmoid(x)', erfinv: INSIDE,
   lgamma: '(x.abs() + 0.5)', digamma: '(x.abs() + 0.5)', tan: 'torch.tanh(x)', exp: 'torch.tanh(x)', exp2: 'torch.tanh(x)', expm1: 'torch.tanh(x)',
   sinh: 'torch.tanh(x)', cosh: 'torch.tanh(x)', pow: '(x.abs() + 0.5)', float_power: '(x.abs() + 0.5)', xlogy: '(x.abs() + 0.5)', binary_cross_entropy: 'torch.sigmoid(x)',
   topk: DISTINCT, kthvalue: DISTINCT, mode: DISTINCT, sort: DISTINCT, argsort: DISTINCT, msort: DISTINCT, searchsorted: 'x.sort(-1)[0]', 'bucketize.boundaries': 'x.sort(-1)[0]', norm: FULL_RANK, kl_div: 'torch.tanh(x)', poisson_nll_loss: 'torch.tanh(x)', prod: '(x.abs() + 0.5)', cumprod: '(x.abs() + 0.5)',

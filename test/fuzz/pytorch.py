@@ -93,7 +93,8 @@ def run(program, nudge):
         except (RuntimeError, NotImplementedError):  # some functions have no derivative
             differentiable = False
     for name, leaf in leaves.items():
-        gradients[name] = (torch.zeros_like(leaf) if leaf.grad is None else leaf.grad + 0).tolist()  # + 0: some zeros have no storage
+        gradient = leaf.grad.to_dense() if leaf.grad is not None and leaf.grad.is_sparse else leaf.grad
+        gradients[name] = (torch.zeros_like(leaf) if gradient is None else gradient + 0).tolist()  # + 0: some zeros have no storage
     return {"statuses": statuses, "terms": terms, "loss": loss.item(), "gradients": gradients, "requires_grad": differentiable}
 
 
