@@ -80,8 +80,8 @@ export class Pool {
   /** Workers that died in a row without becoming ready. */
   #failures = 0
   #lastTest: SelfTest | undefined
-  /** Workers that have a job, for those that could use the cores of others. */
   readonly #programs = randomUUID()
+  /** Workers that have a job, for those that could use the cores of others. */
   readonly #busy = new Int32Array(new SharedArrayBuffer(4))
 
   constructor(options: PoolOptions) {

@@ -20,8 +20,6 @@ const guards: ReadonlySet<string> = new Set([
   'the operator ${symbol}= is not in the language',
   '${shown}() has no parameters',
   '${shown} does not give one tensor',
-  'a condition on ${describe(x)}: its value is only known when the program runs; use torch.where(condition, a, b)',
-  '${what}: a subscript that is there twice takes equal sizes, got ${value.shape[first]} and ${value.shape[second]} in shape ${showShape(value.shape)}',
 ])
 
 /** `fail(ctx, 'code', message)`, `new SpecError('code', message)` and their like. A message that is computed elsewhere is no site. */

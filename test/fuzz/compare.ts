@@ -30,7 +30,7 @@ const ownReasons = new Set(['value_dependent', 'tensor_too_large', 'graph_too_la
  */
 const stricter = [
   /mask: a bool tensor expected/, /an index takes one \.\.\. at most/, /output_size: at least 1 expected, got 0/, /floating-point tensor expected, got (int64|bool)/,
-  /^(\w+_loss|cross_entropy|\w+_with_logits|feature_dropout|channel_shuffle|\w*trapezoid|hardtanh|adaptive_avg_pool[23]d|adjoint)\(\): /, /diff\(\): n: a number of times/, /scatter\(\): input and src must have one dtype/,
+  /cross_entropy\(\): label_smoothing must be in/, /^(\w+_loss|\w+_with_logits|feature_dropout|channel_shuffle|\w*trapezoid|hardtanh|adaptive_avg_pool[23]d|adjoint)\(\): /, /diff\(\): n: a number of times/, /scatter\(\): input and src must have one dtype/,
   /embedding_bag\(\): weight: 2 dimensions expected/, /is_contiguous\(\): how PyTorch would lay out/, /index_select\(\): of a 0-d tensor one index expected/, /max_pool1d\(\): with these options nothing is left/,
 ]
 

@@ -67,7 +67,7 @@ export type Verdict = { readonly kind: 'agrees' | 'refused by both' | 'taken her
  */
 const known = [
   /\b(var|std|var_mean|std_mean)\([^)]*\(\)/, /^out = (torch\.var\(s\)|s\.var\(\))$/, /scale_grad_by_freq=True.*mode='sum'|mode='sum'.*scale_grad_by_freq=True/, /(kthvalue|topk)\(ties/, /hardswish\(odd\)/, /digamma\(/,
-  /remainder\(odd/, /baddbmm\(.*beta=0/,
+  /remainder\(odd/, /baddbmm\(.*beta=0[,)]/,
 ]
 
 const engine = { cache: new ProgramCache(2), limits: defaultLimits, compile: { ...defaultCompileOptions, verify: true } }

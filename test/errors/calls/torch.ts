@@ -177,6 +177,7 @@ export const torchCalls: readonly string[] = [
   'torch.einsum("...i...", x)',
   'torch.einsum("ijk", x)',
   'torch.einsum("ij->ii", x)',
+  'torch.einsum("iij,ij->j", x[None], x)',
   'torch.einsum("ij->ik", x)',
   'torch.einsum("i,j", v)',
   'torch.einsum("i", 3)',
