@@ -269,7 +269,8 @@ export class Pool {
     if (!member || !job) return
     job.abandoned = true
     job.reject(reason)
-    if (member.cancel(id)) return
+    // There is room for another one.
+    if (member.cancel(id)) return this.#dispatch()
     member.graceTimer ??= setTimeout(() => void member.worker.terminate(), this.#options.cancelGraceMs)
   }
 

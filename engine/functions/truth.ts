@@ -1,5 +1,4 @@
 /** What Python takes for true. */
-import { invariant } from '../errors.ts'
 import { numel } from '../ir/value.ts'
 import type { Dynamic, TraceContext } from '../lang/values.ts'
 import { Tensor, describe, fail, itemsOf, rangeLength } from '../lang/values.ts'
@@ -14,7 +13,7 @@ function truthOfTensor(ctx: TraceContext, x: Tensor): boolean {
   }
   const known = knownNumber(x.value)
   if (known !== undefined) return known !== 0
-  invariant(ctx.decide, 'layers alone have no conditions')
+  if (!ctx.decide) return fail(ctx, 'value_dependent', `a condition on ${describe(x)}: its value is only known when the program runs; use torch.where(condition, a, b)`)
   const scalar = reshape(x.value, [])
   return ctx.decide(dtype === 'bool' ? scalar : ew.ne(scalar, 0), ctx.live?.() ?? [])
 }

@@ -20,6 +20,7 @@ const guards: ReadonlySet<string> = new Set([
   'the operator ${symbol}= is not in the language',
   '${shown}() has no parameters',
   '${shown} does not give one tensor',
+  'a condition on ${describe(x)}: its value is only known when the program runs; use torch.where(condition, a, b)',
 ])
 
 /** `fail(ctx, 'code', message)`, `new SpecError('code', message)` and their like. A message that is computed elsewhere is no site. */

@@ -146,6 +146,31 @@ describe('small requests and one that is slow', () => {
   })
 })
 
+describe('requests that are given up', () => {
+  const service = useService({ WORKERS: '1', QUEUE_LIMIT: '100', CANCEL_GRACE_MS: '200' })
+
+  it('make room in the worker for those that wait', async () => {
+    for (let i = 0; i < 20; i++) await Promise.all(Array.from({ length: 40 }, () => service.post('/v1/backward', notebook)))
+    const post = (path: string, spec: object, signal: AbortSignal): Promise<number | string> =>
+      fetch(`${service.url}${path}`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(spec), signal }).then(({ status }) => status, () => 'left')
+    const [slow, first, last] = [new AbortController(), new AbortController(), new AbortController()]
+    const all = [post('/v1/train', { ...oneLongStep, steps: 1 }, slow.signal)]
+    while (service.app.pool.state.busy === 0) await sleep(5)
+    for (let i = 0; i < 60; i++) all.push(post('/v1/backward', notebook, first.signal))
+    while (service.app.pool.state.queued === 0) await sleep(5)
+    await sleep(100)
+    for (let i = 0; i < 10; i++) all.push(post('/v1/backward', notebook, last.signal))
+    await sleep(100)
+    expect(service.app.pool.state.queued).toBeGreaterThanOrEqual(10)
+    first.abort()
+    await sleep(100)
+    expect(service.app.pool.state).toMatchObject({ busy: 1, queued: 0 })
+    slow.abort()
+    last.abort()
+    expect(await Promise.all(all)).toEqual(all.map(() => 'left'))
+  })
+})
+
 describe('an answer of many megabytes', () => {
   const service = useService({ WORKERS: '1' })
 
