@@ -6,6 +6,7 @@ import { invariant } from './errors.ts'
 import type { Value } from './ir/value.ts'
 import { isFloat, reachable, sameShape } from './ir/value.ts'
 import { add, fullLike } from './ops/elementwise.ts'
+import { Pieces } from './passes/pieces.ts'
 
 /**
  * Gradients of the scalar `loss` with respect to each of `targets`, of the targets' shapes. A target that
@@ -25,13 +26,18 @@ export function reachedGradients(loss: Value, targets: readonly Value[]): Readon
   const graph = loss.graph
   const order = reachable([loss])
   const onPath = dependents(order, new Set(targets))
-  const flowing = new Map<Value, Value>()
+  const found = new Map<Value, Value>()
+  /** Gradients of slices are gathered in pieces until they are needed. */
+  const flowing = new Map<Value, Value | Pieces>()
   if (onPath.has(loss)) flowing.set(loss, graph.like(loss, () => fullLike(loss, 1)))
 
   for (const value of order.toReversed()) {
-    const g = flowing.get(value)
-    if (!g || !value.op.grad) continue
+    const gathered = flowing.get(value)
+    if (!gathered) continue
+    const g = gathered instanceof Pieces ? graph.like(value, () => gathered.value()) : gathered
+    found.set(value, g)
     const rule = value.op.grad
+    if (!rule) continue
     const parts = graph.like(value, () => rule(g, value.inputs, value))
     invariant(parts.length === value.inputs.length, () => `${value.op.name}: a gradient per input`)
     parts.forEach((part, i) => {
@@ -39,10 +45,16 @@ export function reachedGradients(loss: Value, targets: readonly Value[]): Readon
       if (part === null || !onPath.has(input)) return
       invariant(sameShape(part.shape, input.shape) && part.dtype === input.dtype, () => `${value.op.name}: gradient ${i} has the type of its input`)
       const before = flowing.get(input)
-      flowing.set(input, before ? graph.like(value, () => add(before, part)) : part)
+      flowing.set(input, before ? graph.like(value, () => added(before, part)) : part)
     })
   }
-  return flowing
+  return found
+}
+
+function added(before: Value | Pieces, part: Value): Value | Pieces {
+  const pieces = before instanceof Pieces ? before : before.op === part.op ? Pieces.of(before) : undefined
+  if (pieces?.add(part)) return pieces
+  return add(before instanceof Pieces ? before.value() : before, part)
 }
 
 /** The values of `order` through which a gradient reaches a target. */

@@ -35,6 +35,9 @@ export interface Fusion {
 
 const maxMembers = 300
 
+/** Where very many kernels read one buffer, each is merged with some of those that come next: what is far away mostly depends on it. */
+const mostSiblings = 64
+
 /** Whether the value is computed in loops (and not by a kernel of its own kind). */
 export function isLoopMember(value: Value): boolean {
   const { kind } = value.op
@@ -257,9 +260,12 @@ class Fuser {
   /** Whether any two were merged. */
   #mergeAll(groups: readonly Group[]): boolean {
     let merged = false
-    for (let i = 0; i < groups.length; i++) {
-      for (let j = i + 1; j < groups.length; j++) {
-        if (this.groups.has(groups[i]!) && this.groups.has(groups[j]!) && this.#merge(groups[i]!, groups[j]!)) merged = true
+    for (const [i, group] of groups.entries()) {
+      let left = mostSiblings
+      for (let j = i + 1; j < groups.length && left > 0 && this.groups.has(group); j++) {
+        if (!this.groups.has(groups[j]!)) continue
+        left--
+        if (this.#merge(group, groups[j]!)) merged = true
       }
     }
     return merged

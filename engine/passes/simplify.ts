@@ -14,12 +14,13 @@ import type { Attrs, MapOp, ReduceOp, Source, Value } from '../ir/value.ts'
 import { Graph, isFloat, numel, reachable, sameShape } from '../ir/value.ts'
 import { matmulOp } from '../ops/contract.ts'
 import { listAttr, numberAttr, textAttr } from '../ops/define.ts'
-import { add, copy, div, fullLike, mul, neg, sqrt } from '../ops/elementwise.ts'
+import { copy, div, fullLike, mul, neg, sqrt } from '../ops/elementwise.ts'
 import { indexOp } from '../ops/indexing.ts'
 import { constant } from '../ops/source.ts'
 import { concat, concatOp, expand, expandOp, permute, permuteOp, reshape, reshapeOp, sum, sumOp, transposeLast, withoutAxes } from '../ops/view.ts'
 import type { Shared } from './epilogue.ts'
 import { besideKernel } from './epilogue.ts'
+import { Pieces } from './pieces.ts'
 import { uniform } from './uniform.ts'
 
 export { uniform } from './uniform.ts'
@@ -149,7 +150,7 @@ function mapRules(op: MapOp, inputs: readonly Value[], graph: Graph, attrs: Attr
     case 'sub':
       return right !== undefined && Object.is(right, 0) ? x : null
     case 'add':
-      return addConcats(x, y)
+      return addPieces(x, y)
     case 'neg':
       return x.op === op ? x.inputs[0]! : null
     case 'pow':
@@ -275,49 +276,9 @@ function simplifyConcat(parts: readonly Value[], axis: number): Value {
   return concat(flat, axis)
 }
 
-/**
- * The sum of two concatenations along one axis, part by part: how the gradients of the slices of one tensor
- * come together. Parts that are zero padding vanish, so slices that do not overlap cost no addition.
- */
-function addConcats(x: Value, y: Value): Value | null {
-  if (x.op !== concatOp || y.op !== concatOp || x.attrs['axis'] !== y.attrs['axis']) return null
-  const axis = numberAttr(x.attrs, 'axis')
-  const left = [...x.inputs]
-  const right = [...y.inputs]
-  const parts: Value[] = []
-  while (left.length > 0 && right.length > 0) {
-    const width = Math.min(left[0]!.shape[axis]!, right[0]!.shape[axis]!)
-    const a = takeFront(left, axis, width)
-    const b = takeFront(right, axis, width)
-    if (!a || !b) return null
-    parts.push(uniform(a) === 0 ? b : uniform(b) === 0 ? a : add(a, b))
-  }
-  return concat(joinZeros(parts, axis), axis)
-}
-
-/** Takes `width` off the first part; null when that would cut a part that is not padding. */
-function takeFront(parts: Value[], axis: number, width: number): Value | null {
-  const part = parts.shift()!
-  const size = part.shape[axis]!
-  if (size === width) return part
-  const number = uniform(part)
-  if (number === undefined) return null
-  const piece = (n: number): Value => expand(constant(part.graph, number, part.dtype), part.shape.with(axis, n))
-  parts.unshift(piece(size - width))
-  return piece(width)
-}
-
-function joinZeros(parts: readonly Value[], axis: number): Value[] {
-  const out: Value[] = []
-  for (const part of parts) {
-    const last = out.at(-1)
-    if (last && uniform(last) === 0 && uniform(part) === 0) {
-      out[out.length - 1] = expand(constant(part.graph, 0, part.dtype), part.shape.with(axis, last.shape[axis]! + part.shape[axis]!))
-    } else {
-      out.push(part)
-    }
-  }
-  return out
+function addPieces(x: Value, y: Value): Value | null {
+  const pieces = Pieces.of(x)
+  return pieces?.add(y) ? pieces.value() : null
 }
 
 // ---- products
