@@ -1,4 +1,4 @@
-/** The only door to the engine. */
+/** The door to the engine; the only other one is errors.ts, which loads nothing else. */
 export type { BackwardResult, Engine, ForwardResult, Stats } from './evaluate.ts'
 export { backward, forward } from './evaluate.ts'
 export type { GraphEdge, GraphNode, GraphResult } from './graph.ts'

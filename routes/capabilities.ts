@@ -1,23 +1,22 @@
 /** GET /v1/capabilities: what the service can do. The answer stays the same while the process runs. */
 import { createHash } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
-import { nearest } from '../engine/index.ts'
-import { capabilities, kinds } from '../src/catalogue.ts'
-import type { Kind } from '../src/catalogue.ts'
+import { nearest } from '../engine/errors.ts'
+import type { Kind } from '../src/documents.ts'
+import { kinds } from '../src/documents.ts'
 import { problem } from '../src/errors.ts'
 import type { OperationDoc } from '../src/openapi.ts'
 import { ProblemError } from '../src/pool.ts'
-import { capabilitiesResponse } from '../src/responses.ts'
 
-const doc: OperationDoc = {
+const doc = async (): Promise<OperationDoc> => ({
   operationId: 'getCapabilities',
   tag: 'Service',
   summary: 'What the service can do',
   description: 'Functions with their signatures, layers, losses, optimizers, schedulers, initialisations and metrics with the schemas of their options, dtypes, the limits in force, operations. With `If-None-Match` and the `ETag` of an earlier answer it is sent again only where it has changed (else 304).',
   query: { kind: { description: 'One kind of things instead of all', values: kinds } },
-  answers: { 200: { description: 'All kinds, or the asked one', content: { 'application/json': capabilitiesResponse } }, 304: { description: 'As it was', content: {} } },
+  answers: { 200: { description: 'All kinds, or the asked one', content: { 'application/json': (await import('../src/responses.ts')).capabilitiesResponse } }, 304: { description: 'As it was', content: {} } },
   problems: [400, 500],
-}
+})
 
 interface Written {
   readonly body: string
@@ -26,15 +25,16 @@ interface Written {
 
 export default async function capabilitiesRoute(app: FastifyInstance): Promise<void> {
   const written = new Map<Kind | undefined, Written>()
-  const write = (kind: Kind | undefined): Written => {
-    const body = JSON.stringify(capabilities(app.settings, app.operations, kind))
+  const write = async (kind: Kind | undefined): Promise<Written> => {
+    const { capabilities } = await app.documents()
+    const body = capabilities[kind ?? 'all']
     const made = { body, etag: `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"` }
     written.set(kind, made)
     return made
   }
   app.get('/v1/capabilities', { config: { api: doc } }, async (request, reply) => {
     const kind = kindOf(request.query as Readonly<Record<string, unknown>>)
-    const { body, etag } = written.get(kind) ?? write(kind)
+    const { body, etag } = written.get(kind) ?? (await write(kind))
     reply.header('etag', etag).header('cache-control', 'public, max-age=300')
     if (isKnown(request.headers['if-none-match'], etag)) return reply.code(304).send()
     return reply.type('application/json').send(body)

@@ -2,7 +2,6 @@
 import { PassThrough } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { problem } from '../src/errors.ts'
-import { operationDocs } from '../src/operations.ts'
 import { AbortedError, ProblemError } from '../src/pool.ts'
 import type { Format, Head, JobStats } from '../src/protocol.ts'
 import { formats, contentTypes } from '../src/protocol.ts'
@@ -10,7 +9,7 @@ import type { Operation } from '../src/spec.ts'
 
 export default async function computeRoutes(app: FastifyInstance): Promise<void> {
   for (const operation of ['forward', 'backward', 'graph', 'export', 'hessian', 'train', 'validate'] as const) {
-    app.post(`/v1/${operation}`, { config: { api: operationDocs[operation] } }, (request, reply) => {
+    app.post(`/v1/${operation}`, { config: { api: async () => (await import('../src/operations.ts')).operationDocs[operation] } }, (request, reply) => {
       const { body } = request
       if (!(body instanceof Uint8Array) || body.length === 0) throw new ProblemError(problem('unsupported_media_type', 'a JSON body is expected, sent as application/json'))
       // The form of a graph is a field of the request.

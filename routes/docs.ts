@@ -1,52 +1,46 @@
 /** GET /openapi.yaml, /docs (Swagger UI) and /errors (what every error code means). */
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
-import type { FastifyInstance } from 'fastify'
-import { errorCodes } from '../engine/index.ts'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { errorCodes } from '../engine/errors.ts'
 import { formCodes, serviceCodes } from '../src/errors.ts'
-import { buildDocument, documentText } from '../src/openapi.ts'
 import type { OperationDoc } from '../src/openapi.ts'
 import { escapeHtml, page } from '../src/page.ts'
+import { version } from '../src/version.ts'
 
-const documentDoc: OperationDoc = {
+const documentDoc = async (): Promise<OperationDoc> => ({
   operationId: 'getOpenApiDocument',
   tag: 'Service',
   summary: 'This document',
   answers: { 200: { description: 'OpenAPI 3.1 in YAML', content: { 'application/yaml': 'text' } } },
   problems: [500],
-}
+})
 
-const errorsDoc: OperationDoc = {
+const errorsDoc = async (): Promise<OperationDoc> => ({
   operationId: 'getErrorCodes',
   tag: 'Service',
   summary: 'What every error code means',
   answers: { 200: { description: 'A page with a table of all codes', content: { 'text/html': 'text' } } },
   problems: [500],
-}
+})
+
+/** The UI's own routes of the document. */
+const documentTypes = { '/docs/json': ['json', 'application/json; charset=utf-8'], '/docs/yaml': ['yaml', 'application/yaml'] } as const
 
 export default async function docsRoutes(app: FastifyInstance): Promise<void> {
-  app.get('/openapi.yaml', { config: { api: documentDoc } }, async (_request, reply) => reply.type('application/yaml').send(documentText(app.operations)))
+  app.get('/openapi.yaml', { config: { api: documentDoc } }, async (_request, reply) => reply.type('application/yaml').send((await app.documents()).yaml))
   app.get('/errors', { config: { api: errorsDoc } }, async (_request, reply) => reply.type('text/html; charset=utf-8').send(errorsPage()))
-  // The UI reads the document once all routes are known.
   await app.register(async (inner) => {
-    await inner.register(swagger, { mode: 'static', specification: { document: lazyDocument(app) as never } })
-    await inner.register(swaggerUi, { routePrefix: '/docs', staticCSP: true, logLevel: 'warn' })
+    // The UI's plugin asks for one that has the document, at the start; it is sent here, when it is asked for.
+    await inner.register(swagger, { mode: 'static', specification: { document: { openapi: '3.1.0', info: { title: 'chainrule', version: version() }, paths: {} } } })
+    const preHandler = (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void => {
+      const { url } = request.routeOptions
+      if (url !== '/docs/json' && url !== '/docs/yaml') return done()
+      const [form, type] = documentTypes[url]
+      app.documents().then((documents) => reply.type(type).send(documents[form]), done)
+    }
+    await inner.register(swaggerUi, { routePrefix: '/docs', staticCSP: true, logLevel: 'warn', uiHooks: { preHandler } })
   })
-}
-
-/** An object whose properties are the document's when they are read. */
-function lazyDocument(app: FastifyInstance): object {
-  let built: Record<string, unknown> | undefined
-  const document = (): Record<string, unknown> => (built ??= buildDocument(app.operations))
-  return new Proxy(
-    {},
-    {
-      get: (_target, key) => (typeof key === 'string' ? document()[key] : undefined),
-      has: (_target, key) => key in document(),
-      ownKeys: () => Reflect.ownKeys(document()),
-      getOwnPropertyDescriptor: (_target, key) => ({ value: typeof key === 'string' ? document()[key] : undefined, enumerable: true, configurable: true }),
-    },
-  )
 }
 
 function errorsPage(): string {

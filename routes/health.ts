@@ -1,25 +1,27 @@
 /** GET /health/live and /health/ready. */
 import type { FastifyInstance } from 'fastify'
 import type { OperationDoc } from '../src/openapi.ts'
-import { liveResponse, readyResponse } from '../src/responses.ts'
 
-const liveDoc: OperationDoc = {
+const liveDoc = async (): Promise<OperationDoc> => ({
   operationId: 'getLive',
   tag: 'Service',
   summary: 'Whether the process answers',
-  answers: { 200: { description: 'It does', content: { 'application/json': liveResponse } } },
+  answers: { 200: { description: 'It does', content: { 'application/json': (await import('../src/responses.ts')).liveResponse } } },
   problems: [500],
-}
+})
 
-const readyDoc: OperationDoc = {
-  operationId: 'getReady',
-  tag: 'Service',
-  summary: 'Whether a worker has passed its self-test and requests are taken',
-  answers: {
-    200: { description: 'Ready', content: { 'application/json': readyResponse } },
-    503: { description: 'Starting or shutting down', content: { 'application/json': readyResponse } },
-  },
-  problems: [500],
+const readyDoc = async (): Promise<OperationDoc> => {
+  const { readyResponse } = await import('../src/responses.ts')
+  return {
+    operationId: 'getReady',
+    tag: 'Service',
+    summary: 'Whether a worker has passed its self-test and requests are taken',
+    answers: {
+      200: { description: 'Ready', content: { 'application/json': readyResponse } },
+      503: { description: 'Starting or shutting down', content: { 'application/json': readyResponse } },
+    },
+    problems: [500],
+  }
 }
 
 export default async function healthRoutes(app: FastifyInstance): Promise<void> {

@@ -1,16 +1,16 @@
 /** GET /: what this is, and where to go on. */
 import type { FastifyInstance } from 'fastify'
 import type { OperationDoc } from '../src/openapi.ts'
-import { version } from '../src/openapi.ts'
 import { escapeHtml, page } from '../src/page.ts'
+import { version } from '../src/version.ts'
 
-const doc: OperationDoc = {
+const doc = async (): Promise<OperationDoc> => ({
   operationId: 'getHome',
   tag: 'Service',
   summary: 'What this service is',
   answers: { 200: { description: 'A short page', content: { 'text/html': 'text' } } },
   problems: [500],
-}
+})
 
 const request = `curl -s localhost:3000/v1/train -H 'content-type: application/json' -d '{
   "model": { "parameters": { "w": { "value": 1.0 } }, "forward": "y_hat = w * x" },

@@ -14,8 +14,10 @@ import helmet from 'helmet'
 import { pino } from 'pino'
 import { takeBody } from './body.ts'
 import type { Config } from './config.ts'
+import type { Documents } from './documents.ts'
+import { documentSource } from './documents.ts'
 import { problem } from './errors.ts'
-import type { Operation, OperationDoc } from './openapi.ts'
+import type { OperationDoc } from './openapi.ts'
 import type { PoolEvent } from './pool.ts'
 import { Pool, ProblemError, WorkerFault } from './pool.ts'
 
@@ -23,11 +25,11 @@ declare module 'fastify' {
   interface FastifyInstance {
     readonly pool: Pool
     readonly settings: Config
-    /** What the routes say of themselves, for the OpenAPI document. */
-    readonly operations: Operation[]
+    readonly documents: () => Promise<Documents>
   }
   interface FastifyContextConfig {
-    api?: OperationDoc
+    /** What the route says of itself, for the documents; the schemas are loaded only for them. */
+    api?: () => Promise<OperationDoc>
   }
   interface FastifyRequest {
     /** What the route wants in the request's line of the log. */
@@ -67,11 +69,7 @@ export async function buildApp({ config, logger }: AppOptions): Promise<FastifyI
   app.decorate('pool', pool)
   app.decorate('settings', config)
   app.decorateRequest('logFields')
-  const operations: Operation[] = []
-  app.decorate('operations', operations)
-  app.addHook('onRoute', ({ method, url, config: routeConfig }) => {
-    if (routeConfig?.api && method !== 'HEAD') operations.push({ ...routeConfig.api, method: String(method), path: url })
-  })
+  app.decorate('documents', documentSource(config))
   let closing = false
   app.addHook('preClose', async () => {
     closing = true
@@ -94,8 +92,12 @@ export async function buildApp({ config, logger }: AppOptions): Promise<FastifyI
   app.addContentTypeParser('application/json', (_request, payload, done) => takeBody(payload, config.MAX_BODY_BYTES, done))
 
   await app.register(accepts)
-  await app.register(autoload, { dir: fileURLToPath(new URL('../routes', import.meta.url)), forceESM: true })
+  await registerRoutes(app)
   return app
+}
+
+export async function registerRoutes(app: FastifyInstance): Promise<void> {
+  await app.register(autoload, { dir: fileURLToPath(new URL('../routes', import.meta.url)), forceESM: true })
 }
 
 function poolSizes(config: Config): { workers: number; queueLimit: number; cancelGraceMs: number; heapMb: number } {

@@ -2,9 +2,11 @@
 import { callText, containers, functionEntries, inits, layerTypes, lossTypes, metricDocs, optimizerTypes, refusedFunctions, schedulerTypes } from '../engine/index.ts'
 import type { FunctionEntry, RefusedFunction } from '../engine/index.ts'
 import type { Config } from './config.ts'
-import { convert, version } from './openapi.ts'
+import type { Kind } from './documents.ts'
+import { convert } from './openapi.ts'
 import type { Operation } from './openapi.ts'
 import { contentTypes, formats, graphTypes } from './protocol.ts'
+import { version } from './version.ts'
 
 export type JsonSchema = Readonly<Record<string, unknown>>
 
@@ -85,15 +87,12 @@ function tidy(schema: unknown): unknown {
   return Object.fromEntries(kept.map(([key, value]) => [key, tidy(value)]))
 }
 
-/** The kinds of things that GET /v1/capabilities lists. */
+/** The answer of GET /v1/capabilities. */
 export type Capabilities = Catalogue & {
   readonly limits: Readonly<Record<string, number>>
   readonly report: JsonSchema
   readonly operations: readonly { readonly method: string; readonly path: string; readonly summary: string; readonly media_types: readonly string[] }[]
 }
-
-export const kinds = ['functions', 'refused_functions', 'layers', 'losses', 'optimizers', 'schedulers', 'inits', 'metrics', 'dtypes', 'limits', 'report', 'operations'] as const
-export type Kind = (typeof kinds)[number]
 
 /** All of it, or one kind; always with the version. */
 export function capabilities(config: Config, operations: readonly Operation[], kind?: Kind): object {

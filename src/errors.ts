@@ -1,6 +1,6 @@
 /** Problems (RFC 9457): every code of the service and the engine with its HTTP status. */
-import type { ErrorCode } from '../engine/index.ts'
-import { errorCodes } from '../engine/index.ts'
+import type { ErrorCode } from '../engine/errors.ts'
+import { errorCodes } from '../engine/errors.ts'
 
 /** Codes of the service itself. The engine's own codes are all 422. */
 export const serviceCodes = {

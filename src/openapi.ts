@@ -1,10 +1,10 @@
 /** The OpenAPI document: operations as the routes declare them, schemas as zod holds them. */
 import { z } from 'zod'
-import { readFileSync } from 'node:fs'
 import { stringify } from 'yaml'
 import { problemResponse, responseComponents } from './responses.ts'
 import { jsonSchemas } from './spec.ts'
 import { tensorComponents } from './tensor-schema.ts'
+import { version } from './version.ts'
 
 /** One answer of an operation that is not a problem. */
 export interface AnswerDoc {
@@ -53,11 +53,6 @@ const problemTexts: Readonly<Record<number, string>> = {
   504: 'The computation took longer than the limit',
 }
 
-export function version(): string {
-  const { version: text } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
-  return text
-}
-
 export function buildDocument(operations: readonly Operation[]): Json {
   const paths: Record<string, Json> = {}
   const roots: { schema: z.ZodType; io: 'input' | 'output' }[] = [{ schema: problemResponse, io: 'output' }]
@@ -87,8 +82,8 @@ export function buildDocument(operations: readonly Operation[]): Json {
   }
 }
 
-export function documentText(operations: readonly Operation[]): string {
-  return stringify(buildDocument(operations), { aliasDuplicateObjects: false, lineWidth: 0 })
+export function yamlOf(document: object): string {
+  return stringify(document, { aliasDuplicateObjects: false, lineWidth: 0 })
 }
 
 const headers = {

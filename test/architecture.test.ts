@@ -20,12 +20,13 @@ interface Import {
   readonly from: string
   /** A file of the project, or the name of a package. */
   readonly to: string
+  readonly typeOnly: boolean
 }
 
 const imports: Import[] = files.flatMap((from) =>
-  [...readFileSync(join(root, from), 'utf8').matchAll(/^(?:import|export)\s[^'"]*?\sfrom '([^']+)'|^import '([^']+)'/gm)].map(([, named, bare]) => {
+  [...readFileSync(join(root, from), 'utf8').matchAll(/^(?:import|export)\s[^'"]*?\sfrom '([^']+)'|^import '([^']+)'/gm)].map(([text, named, bare]) => {
     const target = named ?? bare!
-    return { from, to: target.startsWith('.') ? relative(root, join(root, dirname(from), target)) : target }
+    return { from, to: target.startsWith('.') ? relative(root, join(root, dirname(from), target)) : target, typeOnly: /^(?:import|export) type /.test(text) }
   }),
 )
 
@@ -45,8 +46,21 @@ describe('imports', () => {
   })
 
   it('from outside, the engine is used through its door', () => {
-    const wrong = imports.filter(({ from, to }) => folderOf(from) !== 'engine' && folderOf(to) === 'engine' && to !== 'engine/index.ts')
+    const wrong = imports.filter(({ from, to }) => folderOf(from) !== 'engine' && folderOf(to) === 'engine' && to !== 'engine/index.ts' && to !== 'engine/errors.ts')
     expect(wrong).toEqual([])
+  })
+
+  it('the main thread loads nothing of the engine but its errors, and no schemas', () => {
+    const targets = Map.groupBy(imports.filter(({ typeOnly }) => !typeOnly), ({ from }) => from)
+    const loaded = new Set<string>()
+    const load = (file: string): void => {
+      if (loaded.has(file)) return
+      loaded.add(file)
+      for (const { to } of targets.get(file) ?? []) load(to)
+    }
+    for (const file of ['src/server.ts', ...files.filter((name) => folderOf(name) === 'routes')]) load(file)
+    expect([...loaded].filter((file) => folderOf(file) === 'engine')).toEqual(['engine/errors.ts'])
+    expect(loaded.has('src/pool.ts') && !loaded.has('src/spec.ts')).toBe(true)
   })
 
   it('run in no circle', () => {

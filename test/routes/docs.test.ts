@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { errorCodes } from '../../engine/index.ts'
 import { formCodes, serviceCodes } from '../../src/errors.ts'
-import { documentText } from '../../src/openapi.ts'
+import { declaredOperations } from '../../src/declared.ts'
+import { buildDocument, yamlOf } from '../../src/openapi.ts'
 import { useService, untimed } from '../service.ts'
 
 const service = useService({ WORKERS: '1' })
@@ -25,8 +26,8 @@ const document = parse(committed) as { paths: Record<string, Record<string, Oper
 const operations = Object.entries(document.paths).flatMap(([path, methods]) => Object.entries(methods).map(([method, operation]) => ({ path, method, operation })))
 
 describe('openapi.yaml', () => {
-  it('is what the schemas say (else: npm run openapi)', () => {
-    expect(documentText(service.app.operations)).toBe(committed)
+  it('is what the schemas say (else: npm run openapi)', async () => {
+    expect(yamlOf(buildDocument(await declaredOperations()))).toBe(committed)
   })
 
   it('is served', async () => {
@@ -100,6 +101,8 @@ describe('pages', () => {
     expect(text).toContain('swagger-ui')
     const { body } = await service.get('/docs/json')
     expect(body.paths['/v1/train'].post.operationId).toBe('train')
+    const { text: yaml } = await service.get('/docs/yaml')
+    expect(yaml).toBe(committed)
   })
 
   it('/errors explains every code', async () => {
