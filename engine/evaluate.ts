@@ -2,7 +2,7 @@
 import { gradients } from './autodiff.ts'
 import { dependsOn } from './autodiff.ts'
 import type { Facts, Path, Prepared, ProgramCache } from './cache.ts'
-import type { Binding, CompileOptions } from './compile.ts'
+import type { Binding, CompileOptions, CompiledStep } from './compile.ts'
 import { Conditions } from './conditions.ts'
 import type { Place } from './errors.ts'
 import { SpecError, suggestion } from './errors.ts'
@@ -12,6 +12,7 @@ import type { Graph, Value } from './ir/value.ts'
 import { isFloat } from './ir/value.ts'
 import { Tensor, describe } from './lang/values.ts'
 import type { Dynamic, Recorder } from './lang/values.ts'
+import { Known } from './known.ts'
 import type { NonFinite } from './locate.ts'
 import { firstNonFinite, locateNonFinite } from './locate.ts'
 import type { ModelStructure } from './model.ts'
@@ -191,6 +192,9 @@ type Results = Map<string, TensorResult>
 /** What a pass computes, and what its answer has to know of the trace. */
 type Asked = { readonly records: readonly Output[] } & Pick<Facts, 'outputs' | 'gradFn'>
 
+/** The texts of what passes are made of. */
+const passTexts = new Known<string>()
+
 /**
  * Runs the program of a spec once. Where the cache knows the structure of the spec, nothing is traced: `again` sets the
  * pass up anew for what only a graph can tell. `more` says what is asked, beside the spec.
@@ -198,7 +202,8 @@ type Asked = { readonly records: readonly Output[] } & Pick<Facts, 'outputs' | '
 function onePass(spec: ForwardSpec, engine: Engine, more: unknown, ask: (setup: Setup) => Asked): { results: Results; facts: Facts; stats: Stats; again: () => Setup } {
   const given = readGiven(spec, engine)
   const { wide, maxBytes } = engine.compile
-  const text = structureText({ spec, ...given, limits: engine.limits }, [more, wide, maxBytes])
+  const circumstances = { origin: spec.origin, engine, purpose: String(more), data: given.data, model: given.model }
+  const text = passTexts.get(circumstances, () => structureText({ spec, ...given, limits: engine.limits }, [more, wide, maxBytes]))
   const again = (): Setup => setUp(spec, engine)
   const known = engine.cache.recall(text)
   if (known && (!known.facts.path || takes(known.facts.path, given, engine))) {
@@ -274,11 +279,35 @@ function isOdd(results: ReadonlyMap<string, TensorResult>): boolean {
   return [...results.values()].some(({ dtype, elements }) => isFloat(dtype) && firstNonFinite(elements) >= 0)
 }
 
+/** A buffer that is filled at the start, and the tensor that it gets: where that stood among its like the last time. */
+interface Filled {
+  readonly slot: CompiledStep['data'][number]
+  readonly isData: boolean
+  readonly name: string
+  at: number
+}
+
+const filledKnown = new WeakMap<CompiledStep, readonly Filled[]>()
+
+function filledOf(compiled: CompiledStep): readonly Filled[] {
+  let filled = filledKnown.get(compiled)
+  if (!filled) {
+    filled = [...compiled.data, ...compiled.state].flatMap((slot) => {
+      const [, kind, name] = /^(data|parameter) (.*)$/s.exec(slot.name) ?? []
+      return name === undefined ? [] : [{ slot, isData: kind === 'data', name, at: 0 }]
+    })
+    filledKnown.set(compiled, filled)
+  }
+  return filled
+}
+
 /** Writes data and initial parameters into their buffers. */
-export function bind(runtime: Runtime, data: readonly DataTensor[], model: Model): void {
-  const elements = inputElements(data, model)
-  for (const slot of [...runtime.compiled.data, ...runtime.compiled.state]) {
-    const given = elements.get(slot.name)
+export function bind(runtime: Runtime, data: readonly DataTensor[], { parameters }: Model): void {
+  for (const filled of filledOf(runtime.compiled)) {
+    const { slot, isData, name } = filled
+    const named: readonly { readonly name: string }[] = isData ? data : parameters
+    if (named[filled.at]?.name !== name) filled.at = named.findIndex((tensor) => tensor.name === name)
+    const given = isData ? data[filled.at]?.elements : parameters[filled.at]?.initial
     if (given) runtime.write(slot, given)
   }
 }

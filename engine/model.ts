@@ -15,7 +15,7 @@ import { add } from './ops/elementwise.ts'
 import { select } from './optim/groups.ts'
 import type { FloatArray } from './random/draw.ts'
 import type { Mt19937 } from './random/mt19937.ts'
-import type { ForwardSpec, LayerSpec, ModelSpec } from './spec.ts'
+import type { ForwardSpec, LayerSpec, ModelSpec, StateJson } from './spec.ts'
 import { readTensor, toElements } from './tensor.ts'
 import { readState } from './weights/restore.ts'
 
@@ -48,6 +48,8 @@ export interface Chain {
 
 type Part = Placed | Chain
 
+const nothingRestored: ReadonlyMap<string, string> = new Map()
+
 /** What tracing sees of a parameter: not its numbers. */
 export type ParameterKind = Omit<Parameter, 'initial'>
 
@@ -62,7 +64,6 @@ export class Model {
   /** The list of layers, where the model is one. */
   readonly layers: Chain | undefined
   readonly #modules = new Map<string, Part>()
-  readonly #byName = new Map<string, Parameter>()
   /** Where in the request the state gives a tensor, by its name. */
   readonly restored: ReadonlyMap<string, string>
 
@@ -86,14 +87,15 @@ export class Model {
         this.#draw(name, shape, initOf(json.init, pointer), json.requires_grad ?? true, pointer, ctx, maxElements)
       }
     }
-    this.#freeze(spec.freeze ?? [])
-    this.restored = this.#restore(spec, maxElements)
+    if (spec.freeze) this.#freeze(spec.freeze)
+    this.restored = spec.state === undefined ? nothingRestored : this.#restore(spec.state, maxElements)
   }
 
   #freeze(patterns: readonly string[]): void {
+    const byName = this.#byName()
     for (const [i, pattern] of patterns.entries()) {
       const names = this.parameters.flatMap(({ name, buffer }) => (buffer ? [] : [name]))
-      for (const name of select(pattern, names, `/freeze/${i}`)) this.#byName.get(name)!.requiresGrad = false
+      for (const name of select(pattern, names, `/freeze/${i}`)) byName.get(name)!.requiresGrad = false
     }
   }
 
@@ -130,13 +132,17 @@ export class Model {
 
   #add(parameter: Parameter): void {
     this.parameters.push(parameter)
-    this.#byName.set(parameter.name, parameter)
+  }
+
+  #byName(): Map<string, Parameter> {
+    return new Map(this.parameters.map((parameter) => [parameter.name, parameter]))
   }
 
   /** Replaces initial values by the given state. */
-  #restore(spec: ForwardSpec, maxElements: number): Map<string, string> {
-    const restored = spec.state === undefined ? [] : [...readState(spec.state, this.#byName, maxElements)]
-    for (const [name, { elements }] of restored) this.#byName.get(name)!.initial = elements
+  #restore(state: StateJson, maxElements: number): Map<string, string> {
+    const byName = this.#byName()
+    const restored = [...readState(state, byName, maxElements)]
+    for (const [name, { elements }] of restored) byName.get(name)!.initial = elements
     return new Map(restored.map(([name, { pointer }]) => [name, pointer]))
   }
 

@@ -40,7 +40,6 @@ export class StepNumbers {
   readonly #pace: Pace
   /** Whether a scheduler that watches has to see the loss of each step, before the next can be written. */
   readonly #waits: boolean
-  #columns: Columns | undefined
 
   constructor(course: Course, pace: Pace, waits: boolean) {
     this.#course = course
@@ -50,8 +49,7 @@ export class StepNumbers {
 
   /** Writes for `count` minibatches from number `done` on; fewer where the scheduler has to see a loss first. */
   write(runtime: Runtime, progress: Progress, done: number, count: number, rows: (row: number) => Int32Array): Written {
-    if (this.#columns?.of !== runtime.compiled) this.#columns = columnsOf(runtime.compiled)
-    const columns = this.#columns
+    const columns = columnsOf(runtime.compiled)
     if (columns.batch) for (let row = 0; row < count; row++) runtime.writeStep(columns.batch, row, rows(row))
     if (this.#pace.accumulate > 1 || !this.#course.counts) return this.#oneByOne(runtime, columns, progress, done, count)
     const written = this.#course.isSteady(progress) ? 1 : count
@@ -83,19 +81,26 @@ export class StepNumbers {
 }
 
 interface Columns {
-  readonly of: CompiledStep
   readonly batch: Column | undefined
   readonly keep: Column | undefined
   readonly last: Column | undefined
   readonly groups: readonly { readonly column: Column; readonly group: number; readonly name: string }[]
 }
 
+/** They are the same for all runs of a program. */
+const columnsKnown = new WeakMap<CompiledStep, Columns>()
+
 function columnsOf(compiled: CompiledStep): Columns {
-  const { columns } = compiled.steps
+  let columns = columnsKnown.get(compiled)
+  if (!columns) columnsKnown.set(compiled, (columns = findColumns(compiled)))
+  return columns
+}
+
+function findColumns({ steps: { columns } }: CompiledStep): Columns {
   const named = (name: string): Column | undefined => columns.find((column) => column.name === name)
   const groups = columns.flatMap((column) => {
     const [, group, name] = /^number (\d+) (.+)$/.exec(column.name) ?? []
     return name === undefined ? [] : [{ column, group: Number(group), name }]
   })
-  return { of: compiled, batch: named(batchRows), keep: named('number keep'), last: named('number last'), groups }
+  return { batch: named(batchRows), keep: named('number keep'), last: named('number last'), groups }
 }

@@ -5,7 +5,7 @@
 import { SpecError, suggestion } from './errors.ts'
 import type { DType, Shape } from './ir/value.ts'
 import { numel } from './ir/value.ts'
-import type { Parameter } from './model.ts'
+import type { ParameterKind } from './model.ts'
 import type { GroupOptions, Kept, Optimizer, Round, SearchMemory } from './optim/index.ts'
 import { optimizerTypes } from './optim/index.ts'
 import type { Group } from './optim/groups.ts'
@@ -43,14 +43,14 @@ export class Course {
   readonly groups: readonly Group[]
   readonly start: Progress
   readonly #slots: ReadonlyMap<string, ReadonlyMap<string, SlotSpec>>
-  readonly #parameters: readonly Parameter[]
+  readonly #parameters: readonly ParameterKind[]
   #restored: OptimizerTensors = new Map()
   readonly #spec: ScheduleSpec | undefined
   readonly #scheduler: Scheduler | undefined
   readonly #round: Round
 
   /** `parameters`: those that are trained. `schedulerSteps`: how often the run steps its scheduler. */
-  constructor(train: TrainSpec, parameters: readonly Parameter[], schedulerSteps: number) {
+  constructor(train: TrainSpec, parameters: readonly ParameterKind[], schedulerSteps: number) {
     const { optimizer: given, scheduler: spec, dtype } = train
     const optimizer = optimizerTypes.get(given.type)
     if (!optimizer) throw new SpecError('unknown_optimizer', `there is no optimizer "${given.type}"${suggestion(given.type, optimizerTypes.keys())}`, { pointer: '/optimizer/type' })

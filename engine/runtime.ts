@@ -179,9 +179,9 @@ export class Runtime {
 
   /** Takes the fault that stopped the last run, if one did. */
   takeFault(): RunFault | undefined {
-    const view = new DataView(this.memory.buffer)
-    const number = view.getInt32(faultAddress, true)
+    const number = this.#viewed().int32[faultAddress / 4]!
     if (number === 0) return undefined
+    const view = new DataView(this.memory.buffer)
     view.setInt32(faultAddress, 0, true)
     const dtype = this.compiled.indexTypes.get(number - 1)
     invariant(dtype, 'a fault names an index check of the program')

@@ -3,7 +3,7 @@ import type { BatchPlan } from './batches.ts'
 import { invariant } from './errors.ts'
 import type { DType, Shape } from './ir/value.ts'
 import { numel } from './ir/value.ts'
-import type { Parameter } from './model.ts'
+import type { Parameter, ParameterKind } from './model.ts'
 import type { SearchMemory, Vector } from './optim/index.ts'
 import type { Elements, Runtime } from './runtime.ts'
 import type { Ran, Stepper } from './stepper.ts'
@@ -78,7 +78,7 @@ function joined(parts: readonly Vector[]): Vector {
 }
 
 /** What a search keeps, by parameter: `old_dirs` of shape [k, ...] holds k vectors' parts. */
-export function searchTensors(vectors: SearchMemory['vectors'], parameters: readonly Parameter[]): Map<string, Map<string, TensorResult>> {
+export function searchTensors(vectors: SearchMemory['vectors'], parameters: readonly ParameterKind[]): Map<string, Map<string, TensorResult>> {
   const dtype = widest(parameters)
   let at = 0
   return new Map(
@@ -95,18 +95,18 @@ export function searchTensors(vectors: SearchMemory['vectors'], parameters: read
 }
 
 /** What vectors over all these parameters are held in. */
-function widest(parameters: readonly Parameter[]): DType {
+function widest(parameters: readonly ParameterKind[]): DType {
   return parameters.every(({ dtype }) => dtype === 'float32') ? 'float32' : 'float64'
 }
 
 /** The slots of `counts` vectors. */
-export function searchSlots(counts: Readonly<Record<string, number>>, parameters: readonly Parameter[]): Map<string, Map<string, { readonly shape: Shape; readonly dtype: DType }>> {
+export function searchSlots(counts: Readonly<Record<string, number>>, parameters: readonly ParameterKind[]): Map<string, Map<string, { readonly shape: Shape; readonly dtype: DType }>> {
   const dtype = widest(parameters)
   return new Map(parameters.map(({ name, shape }) => [name, new Map(Object.entries(counts).map(([slot, count]) => [slot, { shape: [count, ...shape], dtype }]))]))
 }
 
 /** Vectors from their parts. */
-export function searchVectors(tensors: ReadonlyMap<string, ReadonlyMap<string, TensorResult>>, parameters: readonly Parameter[], counts: Readonly<Record<string, number>>): SearchMemory['vectors'] {
+export function searchVectors(tensors: ReadonlyMap<string, ReadonlyMap<string, TensorResult>>, parameters: readonly ParameterKind[], counts: Readonly<Record<string, number>>): SearchMemory['vectors'] {
   const partOf = ({ name, shape }: { readonly name: string; readonly shape: Shape }, slot: string, i: number): Vector => {
     const size = numel(shape)
     return (tensors.get(name)!.get(slot)!.elements as Vector).subarray(i * size, (i + 1) * size)

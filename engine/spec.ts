@@ -53,6 +53,8 @@ export interface ForwardSpec {
   readonly dtype: 'float32' | 'float64'
   readonly outputs?: readonly string[] | undefined
   readonly retain_grad?: readonly string[] | undefined
+  /** Requests that have the same one differ in their tensors alone. */
+  readonly origin?: object | undefined
 }
 
 /** All that tracing sees of a spec. What else decides a program is the shapes and dtypes of data and parameters. */

@@ -82,13 +82,13 @@ export class Stepper {
    * loss is not finite. `write` sets the numbers of the next `count` ones and says how many are to be done.
    */
   run(plan: BatchPlan, write: (runtime: Runtime, count: number) => number): Ran {
-    const generator = this.#generator.copy()
-    const tried = new Set<Variant>()
     let variant = this.#variants.latest(plan.size) ?? this.#follow(plan, [])
+    const generator = variant.open ? this.#generator.copy() : undefined
+    const tried: Variant[] = []
     for (;;) {
       const runtime = this.#runtimeOf(variant)
       const { done, fault } = this.#try(variant, runtime, plan, write)
-      const stray = variant.open && !tried.has(variant) ? this.#stray(variant, runtime, done, fault !== undefined) : undefined
+      const stray = variant.open && !tried.includes(variant) ? this.#stray(variant, runtime, done, fault !== undefined) : undefined
       if (!stray) {
         if (fault) throw indexError(fault, variant.network().graph)
         this.#stretch = Math.max(this.#stretch, 2 * done)
@@ -98,8 +98,8 @@ export class Stepper {
       this.rewind(stray.row)
       if (stray.row > 0) return { variant, runtime, done: stray.row }
       // The first one already leaves the path. Rounding can differ between programs: a path that was tried is not left again.
-      tried.add(variant)
-      this.#generator.restore(generator)
+      tried.push(variant)
+      this.#generator.restore(generator!)
       variant = this.#variants.find(plan.size, stray.known, tried) ?? this.#follow(plan, stray.known)
     }
   }

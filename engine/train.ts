@@ -8,7 +8,9 @@ import type { Engine, Stats } from './evaluate.ts'
 import type { Shape } from './ir/value.ts'
 import type { Recorder } from './lang/values.ts'
 import type { NonFinite } from './locate.ts'
+import { Known, kindOf } from './known.ts'
 import { Model } from './model.ts'
+import type { Parameter } from './model.ts'
 import type { DataTensor } from './network.ts'
 import { readData } from './network.ts'
 import type { Written } from './numbers.ts'
@@ -25,7 +27,7 @@ import type { TrainStep } from './steps.ts'
 import { TrainSteps } from './steps.ts'
 import type { StoppingState, ValidationResult } from './validation.ts'
 import { EarlyStopping, Validation } from './validation.ts'
-import type { Looked, Variant } from './variants.ts'
+import type { Looked, StepChoices, Variant } from './variants.ts'
 import { readGradients, readNumbers } from './variants.ts'
 import type { TensorResult } from './tensor.ts'
 
@@ -50,6 +52,14 @@ export interface TrainOptions {
   /** Whether the steps' gradients are recorded. */
   readonly gradients: boolean
 }
+
+/** What runs of one origin have in common. Nothing in it changes but what is still to be made. */
+interface Outline {
+  readonly course: Course
+  choices: StepChoices | undefined
+}
+
+const outlines = new Known<Outline>()
 
 export class Training {
   readonly spec: TrainSpec
@@ -81,7 +91,7 @@ export class Training {
   #epochLosses: number[] = []
   readonly #generator: Mt19937
   readonly #stepper: Stepper
-  readonly #searcher: Searcher
+  readonly #searcher: Searcher | undefined
   readonly #validation: Validation | undefined
   readonly #stopping: EarlyStopping | undefined
   /** The run after its best validation, where the state is to be that one's. */
@@ -98,27 +108,18 @@ export class Training {
     this.batches = new Batches(spec, this.data, this.#generator)
     this.#pace = new Pace(spec.accumulate ?? 1, this.batches.perEpoch)
     this.totalSteps = (spec.checkpoint?.step ?? 0) + this.#countSteps()
-    const trained = this.model.parameters.filter((parameter) => parameter.requiresGrad)
-    // A step that accumulates several epochs ends them as one.
-    const epochSteps = Math.min(this.totalSteps, Math.floor((this.totalSteps * this.#pace.accumulate) / this.batches.perEpoch))
-    this.#course = new Course(spec, trained, spec.scheduler?.every === 'epoch' ? epochSteps : this.totalSteps)
+    const circumstances = { origin: spec.checkpoint ? undefined : spec.origin, engine, purpose: options.gradients ? 'train with gradients' : 'train', data: this.data, model: this.model }
+    const outline = outlines.get(circumstances, () => ({ course: this.#planCourse(), choices: undefined }))
+    this.#course = outline.course
     this.#progress = this.#course.start
     this.#numbers = new StepNumbers(this.#course, this.#pace, this.#course.watches && !spec.validation)
     this.#validation = spec.validation && new Validation(spec, spec.validation, engine, this.model, Math.floor(this.batches.perEpoch / this.#pace.accumulate))
     if (spec.early_stopping && !spec.validation) throw new SpecError('bad_option', 'early stopping needs a validation, whose loss it watches', { pointer: '/early_stopping' })
     this.#stopping = spec.early_stopping && new EarlyStopping(spec.early_stopping)
     if (spec.checkpoint) this.#goOn(spec.checkpoint)
-    const choices = {
-      optimizer: this.#course.optimizer,
-      groups: this.#course.groups.map(({ parameters }, i) => {
-        const { lr: _rate, initial_lr: _initial, ...baked } = this.#progress.groups[i]!
-        return { parameters, options: baked }
-      }),
-      numbers: this.#course.numbers(this.#progress).numbers.map((numbers) => Object.keys(numbers)),
-      gradients: options.gradients,
-    }
-    this.#stepper = new Stepper(spec, engine, this.model, this.data, this.#generator, choices, (slot) => this.#course.initial(slot))
-    this.#searcher = new Searcher(this.#stepper, trained)
+    outline.choices ??= this.#choose()
+    this.#stepper = new Stepper(spec, engine, this.model, this.data, this.#generator, outline.choices, (slot) => this.#course.initial(slot))
+    this.#searcher = this.#course.optimizer.search && new Searcher(this.#stepper, this.#trained())
     this.first = this.#stepper.prepare(this.batches.sizes, () => this.batches.plan(this.#done, 1))
     const recorded = this.first.prepared.compiled.records.columns.filter(({ name }) => name.startsWith('gradient '))
     // A search needs the gradients whether or not they are reported.
@@ -126,6 +127,28 @@ export class Training {
     this.gradientNames = reported.map(({ name }) => name.slice('gradient '.length))
     this.gradientShapes = reported.map(({ shape }) => shape)
     if (this.doneSteps === this.totalSteps) this.status = 'succeeded'
+  }
+
+  #trained(): Parameter[] {
+    return this.model.parameters.filter((parameter) => parameter.requiresGrad)
+  }
+
+  #planCourse(): Course {
+    // A step that accumulates several epochs ends them as one.
+    const epochSteps = Math.min(this.totalSteps, Math.floor((this.totalSteps * this.#pace.accumulate) / this.batches.perEpoch))
+    return new Course(this.spec, this.#trained().map(kindOf), this.spec.scheduler?.every === 'epoch' ? epochSteps : this.totalSteps)
+  }
+
+  #choose(): StepChoices {
+    return {
+      optimizer: this.#course.optimizer,
+      groups: this.#course.groups.map(({ parameters }, i) => {
+        const { lr: _rate, initial_lr: _initial, ...baked } = this.#progress.groups[i]!
+        return { parameters, options: baked }
+      }),
+      numbers: this.#course.numbers(this.#progress).numbers.map((numbers) => Object.keys(numbers)),
+      gradients: this.options.gradients,
+    }
   }
 
   get doneSteps(): number {
@@ -195,7 +218,7 @@ export class Training {
   /** One step of an optimizer that evaluates the loss at several points of the minibatch that is next. */
   #search(plan: BatchPlan): TrainSteps {
     const { memory: before, step } = this.#course.search(this.#progress)
-    const { ran, reading, memory } = this.#searcher.step(plan, step, before, (runtime) => this.#writeNumbers(runtime, 1, plan))
+    const { ran, reading, memory } = this.#searcher!.step(plan, step, before, (runtime) => this.#writeNumbers(runtime, 1, plan))
     const counted = this.#written!.after(0)
     const after = { ...counted, kept: [{ ...memory.kept, step: counted.kept[0]!['step']! }], vectors: memory.vectors }
     this.#written = { ...this.#written!, after: () => after }

@@ -1,6 +1,6 @@
 /** The programs of a training run: one for each size of minibatch and each path that its conditions on tensors take. */
 import type { Facts, Prepared } from './cache.ts'
-import type { CompileOptions, StepGraph } from './compile.ts'
+import type { CompileOptions, CompiledStep, StepGraph } from './compile.ts'
 import { Conditions } from './conditions.ts'
 import { EngineFault, invariant } from './errors.ts'
 import type { Engine, Stats } from './evaluate.ts'
@@ -40,7 +40,10 @@ export interface Looked {
 }
 
 /** What all programs of a run have in common. */
-export type StepChoices = Omit<StepOptions, 'size' | 'conditions' | 'turned'>
+export interface StepChoices extends Omit<StepOptions, 'size' | 'conditions' | 'turned'> {
+  /** The text of the first program's structure, once it is known: the choices can be those of several runs. */
+  firstText?: string
+}
 
 /** Programs that a run keeps; of a path that comes back later, the compiled code may still be in the cache. */
 const kept = 64
@@ -55,8 +58,8 @@ export class Variants {
   #variants: Variant[] = []
   /** Parameters that lie in memory turned, in all programs; undefined before the first one. */
   #turned: ReadonlySet<string> | undefined
-  /** How the programs are compiled that follow the first one. */
-  #compile: CompileOptions
+  /** Whether threads can share the memory of the programs; undefined before the first one. */
+  #shared: boolean | undefined
   #stats: Stats = { fromCache: true, memoryBytes: 0, kernels: 0, nodes: 0 }
 
   constructor(spec: TracedTrainSpec, engine: Engine, model: ModelStructure, data: readonly DataKind[], options: StepChoices) {
@@ -65,7 +68,6 @@ export class Variants {
     this.#model = model
     this.#data = data
     this.#options = options
-    this.#compile = { ...engine.compile, threads: engine.team?.threads ?? 1 }
   }
 
   /** Of all programs so far. */
@@ -119,8 +121,12 @@ export class Variants {
     return { network, graph: stepGraph(this.#spec, this.#model, network, { ...this.#options, size, conditions }) }
   }
 
-  /** The structure of the step for minibatches of `size`. */
+  /** The structure of the step for minibatches of `size`. The first one's is the same for all runs with these choices. */
   #text(size: number): string {
+    return this.#turned ? this.#textOf(size) : (this.#options.firstText ??= this.#textOf(size))
+  }
+
+  #textOf(size: number): string {
     const { accumulate, clip_grad_norm: norm, clip_grad_value: value } = this.#spec
     const { optimizer, groups, numbers, gradients } = this.#options
     const { wide, maxChunk, maxBytes, threads, alwaysShared } = this.#compile
@@ -128,12 +134,18 @@ export class Variants {
     return structureText({ spec: this.#spec, model: this.#model, data: this.#data, limits: this.#engine.limits }, step)
   }
 
+  /** How the next program is compiled. */
+  get #compile(): CompileOptions {
+    const { compile, team } = this.#engine
+    const threads = this.#shared === false ? 1 : (team?.threads ?? 1)
+    return this.#shared === undefined ? { ...compile, threads } : { ...compile, threads, alwaysShared: this.#shared }
+  }
+
   #take(variant: Variant, nodes: number): Variant {
     const { compiled, fromCache } = variant.prepared
-    this.#turned ??= new Set(compiled.state.flatMap(({ name, turned }) => (turned === true && name.startsWith('parameter ') ? [name.slice('parameter '.length)] : [])))
+    this.#turned ??= turnedIn(compiled)
     // All programs of a run work on one memory, which threads can share or not.
-    const alwaysShared = compiled.ownBytes !== undefined
-    this.#compile = { ...this.#compile, threads: alwaysShared ? this.#compile.threads : 1, alwaysShared }
+    this.#shared = compiled.ownBytes !== undefined
     const before = this.#stats
     this.#stats = {
       fromCache: before.fromCache && fromCache,
@@ -150,13 +162,14 @@ export class Variants {
   }
 
   /** A program whose path begins with `known`, the latest that is not among `except`. */
-  find(size: number, known: readonly boolean[], except: ReadonlySet<Variant>): Variant | undefined {
+  find(size: number, known: readonly boolean[], except: readonly Variant[]): Variant | undefined {
     if (known.length === 0) return undefined
-    const found = this.#variants.findLast((variant) => variant.size === size && !except.has(variant) && equal(variant.path.slice(0, known.length), known))
+    const found = this.#variants.findLast((variant) => variant.size === size && !except.includes(variant) && equal(variant.path.slice(0, known.length), known))
     return found && this.#use(found)
   }
 
   #use(variant: Variant): Variant {
+    if (this.#variants.at(-1) === variant) return variant
     const inOrder = [...this.#variants.filter((other) => other !== variant), variant]
     for (const { runtime } of inOrder.slice(0, -kept)) runtime?.leave(this.#engine.team)
     this.#variants = inOrder.slice(-kept)
@@ -199,6 +212,18 @@ export function writeDraws({ draws }: Variant, runtime: Runtime, count: number, 
     for (const { name } of drawnInputs(draws)) runtime.writeStep(columns.get(name)!, row, drawing.read(name))
     drawing.finish()
   }
+}
+
+const turnedKnown = new WeakMap<CompiledStep, ReadonlySet<string>>()
+
+/** Parameters that lie in the program's memory turned. */
+function turnedIn(compiled: CompiledStep): ReadonlySet<string> {
+  let turned = turnedKnown.get(compiled)
+  if (!turned) {
+    turned = new Set(compiled.state.flatMap((slot) => (slot.turned === true && slot.name.startsWith('parameter ') ? [slot.name.slice('parameter '.length)] : [])))
+    turnedKnown.set(compiled, turned)
+  }
+  return turned
 }
 
 /** The gradients that step `row` of the last call recorded. */

@@ -23,8 +23,8 @@ export interface JobContext {
   /** How long the job waited, and when the worker took it up. */
   readonly queueMs: number
   readonly began: number
-  /** Waits until there is room for a training's memory beside those that are under way. */
-  readonly claim: (bytes: number) => Promise<void>
+  /** Takes room for a training's memory beside those that are under way; gives what to wait for until there is some, if anything. */
+  readonly claim: (bytes: number) => Promise<void> | undefined
   /** Between two steps: lets others go on, after so many milliseconds. */
   readonly giveWay: (ms: number) => Promise<void>
   /** Streamed answers: begins, and takes a piece; resolves when more may follow. */
@@ -54,7 +54,9 @@ export function answered(body: Body, stats: JobStats, contentType = 'application
 }
 
 export function serverTiming(entries: readonly (readonly [string, number])[]): string {
-  return entries.map(([name, ms]) => `${name};dur=${rounded(ms)}`).join(', ')
+  let text = ''
+  for (const [name, ms] of entries) text += `${text === '' ? '' : ', '}${name};dur=${rounded(ms)}`
+  return text
 }
 
 /** Milliseconds to the microsecond. */

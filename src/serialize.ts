@@ -45,12 +45,18 @@ function elementText(tensor: TensorResult): (i: number) => string {
   }
 }
 
+function oneText({ dtype, elements: [x] }: TensorResult): string {
+  if (dtype === 'float32') return float32Text(x as number)
+  if (dtype === 'float64') return float64Text(x as number)
+  return dtype === 'bool' ? String(x !== 0) : String(x)
+}
+
 export function tensorText(tensor: TensorResult, form: TensorForm): string {
   const { shape, dtype, elements } = tensor
   if (form === 'base64') return `{"base64":"${base64(elements)}","shape":[${shape.join(',')}],"dtype":"${dtype}"}`
+  if (shape.length === 0 && form === 'nested') return oneText(tensor)
   const text = elementText(tensor)
   if (form === 'flat') return `{"data":[${Array.from({ length: elements.length }, (_, i) => text(i)).join(',')}],"shape":[${shape.join(',')}],"dtype":"${dtype}"}`
-  if (shape.length === 0) return text(0)
   let at = 0
   const nested = (depth: number): string => {
     const size = shape[depth]!
@@ -80,8 +86,9 @@ type Kind = 'NaN' | 'Infinity' | '-Infinity'
 export class NonFiniteList {
   readonly #items: string[] = []
 
-  tensor(pointer: string, { dtype, elements }: TensorResult): void {
-    if (!dtype.startsWith('float')) return
+  tensor(pointer: string, tensor: TensorResult): void {
+    if (allFinite(tensor)) return
+    const { elements } = tensor
     let count = 0
     let first: Kind | undefined
     for (const x of elements as Float32Array | Float64Array) {
@@ -102,6 +109,13 @@ export class NonFiniteList {
   }
 }
 
+function allFinite({ dtype, elements }: TensorResult): boolean {
+  if (dtype !== 'float32' && dtype !== 'float64') return true
+  const numbers = elements as Float32Array | Float64Array
+  for (let i = 0; i < numbers.length; i++) if (!Number.isFinite(numbers[i])) return false
+  return true
+}
+
 function kindOf(x: number): Kind {
   return Number.isNaN(x) ? 'NaN' : x > 0 ? 'Infinity' : '-Infinity'
 }
@@ -115,18 +129,18 @@ export function pointerPart(name: string): string {
 
 /** `{"name":tensor,…}` */
 export function tensorsText(tensors: Iterable<readonly [string, TensorResult | number]>, form: TensorForm, pointer: string, bad: NonFiniteList): string {
-  const parts: string[] = []
+  let text = '{'
   for (const [name, value] of tensors) {
-    const place = `${pointer}/${pointerPart(name)}`
+    if (text.length > 1) text += ','
     if (typeof value === 'number') {
-      bad.number(place, value)
-      parts.push(`${JSON.stringify(name)}:${float64Text(value)}`)
+      if (!Number.isFinite(value)) bad.number(`${pointer}/${pointerPart(name)}`, value)
+      text += `${JSON.stringify(name)}:${float64Text(value)}`
     } else {
-      bad.tensor(place, value)
-      parts.push(`${JSON.stringify(name)}:${tensorText(value, form)}`)
+      if (!allFinite(value)) bad.tensor(`${pointer}/${pointerPart(name)}`, value)
+      text += `${JSON.stringify(name)}:${tensorText(value, form)}`
     }
   }
-  return `{${parts.join(',')}}`
+  return `${text}}`
 }
 
 /** What a run leaves for another to go on with, as requests take it. */

@@ -7,16 +7,14 @@ const blockCharacters = 256 * 1024
 
 export class Text {
   readonly #blocks: Uint8Array<ArrayBuffer>[] = []
-  #strings: string[] = []
-  #gathered = 0
+  #gathered = ''
   /** Characters, and bytes that were added as such. */
   length = 0
 
   add(text: string): void {
-    this.#strings.push(text)
-    this.#gathered += text.length
+    this.#gathered += text
     this.length += text.length
-    if (this.#gathered >= blockCharacters) this.#settle()
+    if (this.#gathered.length >= blockCharacters) this.#settle()
   }
 
   addBytes(bytes: Uint8Array<ArrayBuffer>): void {
@@ -26,19 +24,17 @@ export class Text {
   }
 
   #settle(): void {
-    if (this.#gathered === 0) return
-    this.#blocks.push(encoder.encode(this.#strings.join('')))
-    this.#strings = []
-    this.#gathered = 0
+    if (this.#gathered === '') return
+    this.#blocks.push(encoder.encode(this.#gathered))
+    this.#gathered = ''
   }
 
   /** All of it: a string where it is short. Nothing is left. */
   take(): string | Uint8Array<ArrayBuffer>[] {
     this.length = 0
     if (this.#blocks.length === 0) {
-      const text = this.#strings.join('')
-      this.#strings = []
-      this.#gathered = 0
+      const text = this.#gathered
+      this.#gathered = ''
       return text
     }
     this.#settle()

@@ -33,7 +33,8 @@ export async function runTrain(request: TrainRequest, format: Format, ctx: JobCo
     return { queueMs: ctx.queueMs, parseMs: began - ctx.began, compileMs: compiled - began, runMs: ctx.now() - compiled, steps: training.doneSteps, peakBytes, kernels, cached }
   }
   try {
-    await ctx.claim(training.stats.memoryBytes)
+    const room = ctx.claim(training.stats.memoryBytes)
+    if (room) await room
     const result = format === 'octets' ? await runToFile({ training, request, stats }, ctx) : await runToText({ training, request, stats }, format, ctx)
     if (ctx.debug.probes) ctx.debug.kernels(training)
     return result
@@ -56,10 +57,10 @@ async function runToText({ training, request, stats }: Run, format: TextFormat, 
   }
   const report = { gradients: request.report.gradients, tensors: request.report.tensors, dtype: request.dtype }
   const { every } = request.report
-  await runSteps(training, ctx, async (done) => {
+  await runSteps(training, ctx, (done) => {
     const last = training.status !== 'running' || done.validation ? done.length - 1 : done.length
     for (let i = 0; i < done.length; i++) if ((done.first + i) % every === 0 || i === last) writer.step(stepText(done.at(i), report))
-    await writer.flush()
+    return writer.flush()
   })
   const taken = stats()
   const body = writer.finish(endText(training, request, taken))
@@ -71,8 +72,9 @@ async function runToFile({ training, request: { report, dtype }, stats }: Run, c
   if (report.parameters === 'none') throw new SpecError('bad_option', 'Accept: application/octet-stream asks for the state, which report.parameters leaves out', { pointer: '/report/parameters' })
   requireRoom(safetensorsSize(training.model.parameters.map((parameter) => [parameter.name, parameter])), ctx)
   let loss: number | undefined
-  await runSteps(training, ctx, async (done) => {
+  await runSteps(training, ctx, (done) => {
     loss = done.losses.at(-1) ?? loss
+    return undefined
   })
   const number = dtype === 'float32' ? float32Text : float64Text
   const taken = stats()
@@ -102,7 +104,7 @@ function estimateState({ model: { parameters } }: Training, { report }: TrainReq
   return parameters.reduce((n, { shape, dtype }) => n + estimateText(shape, dtype, report.tensors), 0)
 }
 
-async function runSteps(training: Training, ctx: JobContext, take: (done: TrainSteps) => Promise<void> | void): Promise<void> {
+async function runSteps(training: Training, ctx: JobContext, take: (done: TrainSteps) => Promise<void> | undefined): Promise<void> {
   let steps = 1
   let turnFrom = ctx.now()
   while (training.status === 'running') {
@@ -111,7 +113,8 @@ async function runSteps(training: Training, ctx: JobContext, take: (done: TrainS
     const done = training.advance(steps)
     const elapsed = Math.max(ctx.now() - from, 0.01)
     steps = Math.max(1, Math.min(steps * 4, Math.floor((done.length * chunkMs) / elapsed)))
-    await take(done)
+    const taken = take(done)
+    if (taken) await taken
     const turn = ctx.now() - turnFrom
     if (turn < chunkMs || training.status !== 'running') continue
     await ctx.giveWay(turn)
@@ -170,12 +173,16 @@ class StepWriter {
     if (this.#total > this.#ctx.maxResponseBytes) requireRoom(this.#total, this.#ctx)
   }
 
-  /** Sends what has gathered, when it is enough or has waited long enough. */
-  async flush(): Promise<void> {
-    if (this.#format === 'json' || this.#text.length === 0) return
+  /** Sends what has gathered, when it is enough or has waited long enough. Gives what to wait for, if anything. */
+  flush(): Promise<void> | undefined {
+    if (this.#format === 'json' || this.#text.length === 0) return undefined
     const now = this.#ctx.now()
-    if (this.#text.length < pieceCharacters && now - this.#sent < pieceMs) return
+    if (this.#text.length < pieceCharacters && now - this.#sent < pieceMs) return undefined
     this.#sent = now
+    return this.#send()
+  }
+
+  async #send(): Promise<void> {
     const pieces = this.#text.take()
     if (typeof pieces === 'string') await this.#ctx.send(new TextEncoder().encode(pieces))
     else for (const piece of pieces) await this.#ctx.send(piece)

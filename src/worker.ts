@@ -92,7 +92,13 @@ class Course implements JobContext {
     if (Atomics.load(states, this.#job.place) !== -this.#job.id) throw new Cancelled()
   }
 
-  async claim(bytes: number): Promise<void> {
+  claim(bytes: number): Promise<void> | undefined {
+    if (!turns.hasRoom(bytes)) return this.#waitForRoom(bytes)
+    this.#run = turns.begin(this.#job.id, bytes)
+    return undefined
+  }
+
+  async #waitForRoom(bytes: number): Promise<void> {
     while (!turns.hasRoom(bytes)) {
       this.#tellLong()
       await turns.change()

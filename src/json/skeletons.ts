@@ -1,6 +1,7 @@
 /**
  * Requests that differ in the numbers of their tensors alone are checked once: the text around the tensors is the key
- * of what the first one was checked to be, and the tensors of the next take the places of its own.
+ * of what the first one was checked to be, and the tensors of the next take the places of its own. What is given then
+ * has a field `origin`, one object for all of them.
  */
 import type { Found, Parsed } from './parse.ts'
 import { readTensorAt } from './parse.ts'
@@ -75,7 +76,7 @@ export class Skeletons {
       }
       inner.set(path.at(-1)!, i)
     }
-    const kept = { operation, segments: segmentsOf(bytes, tensors).map((segment) => Buffer.from(segment)), value: emptied(value, plan), plan, used: 0 }
+    const kept = { operation, segments: segmentsOf(bytes, tensors).map((segment) => Buffer.from(segment)), value: { ...emptied(value, plan), origin: {} }, plan, used: 0 }
     this.#kept.set(key, kept)
     this.#used(kept)
     if (this.#kept.size <= maxEntries) return

@@ -60,6 +60,50 @@ describe.each(Object.keys(families))('%s', (name) => {
   })
 })
 
+describe('requests of one origin, which differ in their tensors alone', () => {
+  const kinds: readonly TensorJson[] = [1, [1, 2], { data: [3, 4], dtype: 'float64' }, [[1], [2]], -2, [5, 6], { data: 2, dtype: 'float64' }, { data: [3, 1], dtype: 'int64' }, [[5], [0.5]]]
+  const optimizers = [descent, { ...descent, momentum: 0.9, groups: [{ match: 'w', lr: 0.5 }] }, { type: 'Rprop', lr: 0.02, etas: [0.5, 1.2], step_sizes: [1e-6, 50], maximize: false }]
+  const schedulers = [undefined, { type: 'StepLR', step_size: 2, gamma: 0.5, every: 'step' as const }]
+  const forwards = ['y_hat = w * x + v', 'y_hat = w * x + v\nif y_hat.sum() > 4:\n    y_hat = y_hat * 0.5']
+  const cases = optimizers.flatMap((optimizer) => schedulers.flatMap((scheduler) => forwards.map((forward) => ({ optimizer, scheduler, forward }))))
+
+  it.each(cases)('give the same bits, whatever their shapes and dtypes: %j', ({ optimizer, scheduler, forward: text }) => {
+    const shared = engine()
+    const origin = {}
+    for (const [i, x] of [...kinds, ...kinds, ...kinds.toReversed()].entries()) {
+      const model = { parameters: { v: { value: i / 4 }, w: { value: kinds[(i * 5) % 2]! } }, forward: text }
+      const spec: TrainSpec = { ...rest, model, optimizer, scheduler, data: { x, y: 2 }, seed: 3, dtype: 'float32', shuffle: false, drop_last: false }
+      expect(answers({ ...spec, origin }, shared)).toBe(answers(spec, engine()))
+    }
+  })
+
+  it('and are minibatches of other sizes where there are more rows', () => {
+    const shared = engine()
+    const origin = {}
+    for (const rows of [7, 4, 3, 7, 4, 8, 3, 7]) {
+      const spec: TrainSpec = { ...full(families['minibatches of two sizes, accumulated, clipped, with momentum']!, 2), data: { x: numbers(rows, rows, 3), y: numbers(rows, rows, 4) } }
+      expect(answers({ ...spec, origin }, shared)).toBe(answers(spec, engine()))
+    }
+  })
+
+  it('are refused each for its own reason', () => {
+    const shared = engine()
+    const origin = {}
+    const of = (x: TensorJson): string => {
+      try {
+        return answers({ ...rest, model: { parameters: { w: { value: [1, 2] } }, forward: 'y_hat = w * x' }, data: { x, y: 2 }, seed: 0, dtype: 'float32', shuffle: false, drop_last: false, origin }, shared)
+      } catch (error) {
+        return error instanceof SpecError ? error.code : String(error)
+      }
+    }
+    expect(of([1, 2, 3])).toBe('shape_mismatch')
+    expect(of([1, 2])).toContain('succeeded')
+    expect(of([1, 2, 3])).toBe('shape_mismatch')
+    expect(of([[1, 2], [3]])).toBe('invalid_tensor')
+    expect(of([2, 1])).toContain('succeeded')
+  })
+})
+
 function firstOf(result: TensorResult | number | undefined): number {
   return typeof result === 'object' ? Number(result.elements[0]) : Number.NaN
 }

@@ -6,9 +6,9 @@ import { validate, validateText } from '../../src/validate.ts'
 const text = (w: string, x: string, rest = ''): Uint8Array =>
   new TextEncoder().encode(`{"model":{"parameters":{"w":{"value":${w}}},"forward":"y_hat = w * x"},"loss":"y_hat.sum()","data":{"x":${x}}${rest}}`)
 
-/** With lists instead of typed arrays. */
+/** With lists instead of typed arrays, and without what only says which text it came from. */
 function plain(value: unknown): unknown {
-  return JSON.parse(JSON.stringify(value, (_key, inner: unknown) => (inner instanceof NumberList ? [...inner.numbers] : inner)))
+  return JSON.parse(JSON.stringify(value, (key, inner: unknown) => (key === 'origin' ? undefined : inner instanceof NumberList ? [...inner.numbers] : inner)))
 }
 
 function expectSame(w: string, x: string): void {
@@ -42,6 +42,22 @@ describe('the text around the tensors', () => {
     for (const x of ['1,"x":2', '3,"x":4']) expect(validateText('backward', text('1', x))).toMatchObject({ ok: true, value: { data: { x: x.endsWith('2') ? 2 : 4 } } })
     for (const data of ['1},"data":{"y":2', '5},"data":{"y":6']) expect(validateText('backward', text('1', data))).toMatchObject({ ok: true, value: { data: { y: data.endsWith('2') ? 2 : 6 } } })
     expect(validateText('backward', text('1', '1},"data":{"y":2'))).not.toHaveProperty('value.data.x')
+  })
+
+  it('is one origin, and another text another', () => {
+    const origin = (bytes: Uint8Array): unknown => {
+      const validated = validateText('backward', bytes)
+      return validated.ok ? (validated.value as { origin?: object }).origin : undefined
+    }
+    const rest = ',"retain_grad":["y_hat"]'
+    expect(origin(text('1', '1', rest))).toBeUndefined()
+    const first = origin(text('2', '[1]', rest))
+    expect(first).toBeTypeOf('object')
+    expect(origin(text('3', '{"data":[1],"dtype":"float64"}', rest))).toBe(first)
+    origin(text('1', '1', ` ${rest}`))
+    const second = origin(text('1', '1', ` ${rest}`))
+    expect(second).toBeTypeOf('object')
+    expect(second).not.toBe(first)
   })
 
   it('keeps no request’s numbers for another', () => {
