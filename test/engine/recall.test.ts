@@ -64,10 +64,10 @@ describe('requests of one origin, which differ in their tensors alone', () => {
   const kinds: readonly TensorJson[] = [1, [1, 2], { data: [3, 4], dtype: 'float64' }, [[1], [2]], -2, [5, 6], { data: 2, dtype: 'float64' }, { data: [3, 1], dtype: 'int64' }, [[5], [0.5]]]
   const optimizers = [descent, { ...descent, momentum: 0.9, groups: [{ match: 'w', lr: 0.5 }] }, { type: 'Rprop', lr: 0.02, etas: [0.5, 1.2], step_sizes: [1e-6, 50], maximize: false }]
   const schedulers = [undefined, { type: 'StepLR', step_size: 2, gamma: 0.5, every: 'step' as const }]
-  const forwards = ['y_hat = w * x + v', 'y_hat = w * x + v\nif y_hat.sum() > 4:\n    y_hat = y_hat * 0.5']
-  const cases = optimizers.flatMap((optimizer) => schedulers.flatMap((scheduler) => forwards.map((forward) => ({ optimizer, scheduler, forward }))))
+  const texts = ['y_hat = w * x + v', 'y_hat = w * x + v\nif y_hat.sum() > 4:\n    y_hat = y_hat * 0.5']
+  const cases = optimizers.flatMap((optimizer) => schedulers.flatMap((scheduler) => texts.map((text) => ({ optimizer, scheduler, text }))))
 
-  it.each(cases)('give the same bits, whatever their shapes and dtypes: %j', ({ optimizer, scheduler, forward: text }) => {
+  it.each(cases)('give the same bits, whatever their shapes and dtypes: %j', ({ optimizer, scheduler, text }) => {
     const shared = engine()
     const origin = {}
     for (const [i, x] of [...kinds, ...kinds, ...kinds.toReversed()].entries()) {
