@@ -5,7 +5,7 @@
 import autocannon from 'autocannon'
 import type { Measured } from './report.ts'
 import { median, missed, rate, ratio, ratios, spread, table } from './report.ts'
-import { start } from './server.ts'
+import { start, startService } from './server.ts'
 import { findPython } from './steps.ts'
 import { network, workloads } from './workloads.ts'
 
@@ -37,9 +37,9 @@ const waits = { half: 5, beside: 20 } as const
 export async function benchHttp(rounds: number, seconds: number): Promise<Measured> {
   const python = findPython('fastapi', 'uvicorn')
   if (python === undefined) process.stderr.write('no python3 with torch, fastapi and uvicorn here: requests are measured without them beside\n')
-  const service = await start(process.execPath, '../src/server.ts')
-  const echo = await start(process.execPath, 'echo.ts')
-  const fastapi = python === undefined ? undefined : await start(python, 'peers/fastapi_app.py')
+  const service = await startService()
+  const echo = await start(process.execPath, ['bench/echo.ts'])
+  const fastapi = python === undefined ? undefined : await start(python, ['bench/peers/fastapi_app.py'])
   const notebook = workloads[0]!.request()
   const faults: string[] = []
   const rows: string[][] = []

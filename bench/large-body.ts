@@ -4,7 +4,7 @@ import { performance } from 'node:perf_hooks'
 import { once } from 'node:events'
 import type { Measured } from './report.ts'
 import { median, rate, spread, table } from './report.ts'
-import { start } from './server.ts'
+import { startService } from './server.ts'
 
 const bodyBytes = 100 * 2 ** 20
 /** Most milliseconds that a call of another client may wait, and most memory, in sizes of the body. */
@@ -67,7 +67,7 @@ export async function benchLargeBody(rounds: number): Promise<Measured> {
   const missed: string[] = []
   for (const [kind, number] of Object.entries(kinds)) {
     const body = bodyOf(number)
-    const server = await start(process.execPath, '../src/server.ts', { MAX_BODY_BYTES: String(2 * bodyBytes), WORKERS: '1' })
+    const server = await startService({ MAX_BODY_BYTES: String(2 * bodyBytes), WORKERS: '1' })
     const quiet: number[] = []
     const longest: number[] = []
     const seconds: number[] = []

@@ -1,7 +1,8 @@
 /** Servers in processes of their own, to be measured. */
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 export interface Server {
@@ -11,9 +12,20 @@ export interface Server {
   readonly close: () => Promise<void>
 }
 
+const root = fileURLToPath(new URL('..', import.meta.url))
+
+/** Starts the service as `npm start` does. */
+export function startService(environment: Record<string, string> = {}): Promise<Server> {
+  const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { scripts: Record<'prestart' | 'start', string> }
+  const [build, run] = [scripts.prestart, scripts.start].map((line) => line.split(' ').slice(1))
+  execFileSync(process.execPath, build, { cwd: root })
+  return start(process.execPath, run!, environment)
+}
+
 /** Starts a script that says on its output where it listens. */
-export async function start(program: string, script: string, environment: Record<string, string> = {}): Promise<Server> {
-  const child = spawn(program, [fileURLToPath(new URL(script, import.meta.url))], {
+export async function start(program: string, args: readonly string[], environment: Record<string, string> = {}): Promise<Server> {
+  const child = spawn(program, args, {
+    cwd: root,
     env: { ...process.env, PORT: '0', HOST: '127.0.0.1', LOG_LEVEL: 'warn', OMP_NUM_THREADS: '1', MALLOC_ARENA_MAX: '2', ...environment },
     stdio: ['ignore', 'pipe', 'inherit'],
   })

@@ -1,7 +1,7 @@
 /** Memory over many requests of all kinds: what the idle service takes, and whether it grows. */
 import type { Measured } from './report.ts'
 import { table } from './report.ts'
-import { start } from './server.ts'
+import { startService } from './server.ts'
 import { workloads } from './workloads.ts'
 
 /** Most MB of an idle service, and most growth after the first thousand requests. */
@@ -45,7 +45,7 @@ function requestOf(i: number): { readonly path: string; readonly body: string; r
 }
 
 export async function benchSoak(requests: number): Promise<Measured> {
-  const server = await start(process.execPath, '../src/server.ts')
+  const server = await startService()
   await new Promise((resolve) => setTimeout(resolve, 3000))
   const idle = server.memory().now
   let next = 0

@@ -1,4 +1,4 @@
-/** The Dockerfile without Docker: what it copies is enough to start, answers its health check and ends on SIGTERM. */
+/** The Dockerfile without Docker: what it copies is enough to build and start, answers its health check and ends on SIGTERM. */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { cp, mkdtemp, rm, symlink } from 'node:fs/promises'
@@ -16,6 +16,8 @@ const of = (instruction: string): string[] => lines.filter((line) => line.starts
 /** What is copied, without the last word, which is where to. */
 const copied = of('COPY').flatMap((line) => line.split(' ').slice(0, -1))
 const environment = Object.fromEntries(of('ENV').flatMap((line) => line.split(' ').map((pair) => pair.split('=') as [string, string])))
+/** What is run with Node while the image is made. */
+const builds = of('RUN').filter((line) => line.startsWith('node ')).map((line) => line.split(' ').slice(1))
 const command = JSON.parse(of('CMD')[0]!) as string[]
 const healthcheck = JSON.parse(/CMD (\[.*)$/.exec(of('HEALTHCHECK')[0]!)![1]!) as string[]
 
@@ -25,6 +27,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'chainrule-image-'))
   for (const name of copied) await cp(join(root, name), join(folder, name), { recursive: true })
   await symlink(join(root, 'node_modules'), join(folder, 'node_modules'))
+  for (const args of builds) expect(spawnSync(process.execPath, args, { cwd: folder }).status).toBe(0)
 })
 
 afterAll(() => rm(folder, { recursive: true, force: true }))
@@ -53,5 +56,10 @@ describe('the image', () => {
     expect(healthy()).toBe(true)
     child.kill('SIGTERM')
     expect(await ended).toEqual([0, null])
+  })
+
+  it('starts as "npm start" does', () => {
+    const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { scripts: Record<string, string> }
+    expect(command.join(' ')).toBe(scripts['start'])
   })
 })
