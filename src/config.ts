@@ -12,7 +12,7 @@ export const settings = z.object({
   HOST: z.string().min(1).default('127.0.0.1').describe('Address to listen on'),
   PORT: z.coerce.number().int().min(0).max(65535).default(3000).describe('Port to listen on; 0 takes a free one'),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info').describe('Least level that is logged'),
-  WORKERS: count(availableParallelism()).describe('Worker threads; by default one a core'),
+  WORKERS: count(availableParallelism()).describe('Worker threads at most; by default one a core'),
   QUEUE_LIMIT: z.coerce.number().int().min(0).default(64).describe('Requests that may wait for a worker; more get 503'),
   REQUEST_TIMEOUT_MS: count(60_000).describe('Longest time a request may take, waiting included; then 504'),
   CANCEL_GRACE_MS: count(1000).describe('How long a cancelled computation may go on before its worker is ended and replaced'),

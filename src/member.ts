@@ -84,14 +84,23 @@ export class Member {
 
   /** Whether it is at work on such jobs, and ends them as it should. */
   get flowing(): boolean {
-    return this.fast && this.jobs.size > 0 && performance.now() - this.#moved < patienceMs
+    return this.fast && this.jobs.size > 0 && this.stillMs < patienceMs
+  }
+
+  /** Jobs that let others in between. */
+  get long(): number {
+    return this.jobs.size - this.#short
+  }
+
+  /** For how long it has had jobs and ended none. */
+  get stillMs(): number {
+    return this.jobs.size === 0 ? 0 : performance.now() - this.#moved
   }
 
   /** How many more jobs it may be given now. */
   get room(): number {
     if (!this.ready) return 0
-    const long = this.jobs.size - this.#short
-    if (long > this.#guests) return 0
+    if (this.long > this.#guests) return 0
     // Two batches, so that the next one is there when the first is done; unless there is something slow among them.
     const most = this.#guests === 0 ? 1 : Math.max(1, Math.min(maxBatch, Math.floor((2 * batchMs) / this.#jobMs)))
     return Math.max(0, most - this.#short)

@@ -1,5 +1,5 @@
 /**
- * Worker threads with a bounded queue. Small jobs that come at once go to a worker together. A training that takes long
+ * Worker threads with a bounded queue. One is started at once, others when those that there are have too much to do. Small jobs that come at once go to a worker together. A training that takes long
  * lets others in between its steps, so that a few of them do not hold up everything else. A job that is given up stops
  * between two steps; one that does not within the grace time is ended with its worker, which is replaced. Jobs that a
  * lost worker had beside are done again elsewhere.
@@ -40,6 +40,7 @@ export class WorkerFault extends Error {
 }
 
 export interface PoolOptions {
+  /** Workers at most. */
   readonly workers: number
   readonly queueLimit: number
   readonly cancelGraceMs: number
@@ -67,6 +68,9 @@ export interface Submitted {
 /** Long trainings that a worker has at one time besides one, at most. */
 const maxGuests = 15
 
+/** Another worker is started when the others have had too much to do for so long. */
+const crowdedMs = 50
+
 export class Pool {
   readonly #options: PoolOptions
   readonly #members = new Set<Member>()
@@ -77,6 +81,9 @@ export class Pool {
   #dispatching = false
   /** Whether it is going to look at jobs that stand behind others while a worker is idle. */
   #watching = false
+  #growing: NodeJS.Timeout | undefined
+  /** Workers that are not ready yet. */
+  #starting = 0
   /** Workers that died in a row without becoming ready. */
   #failures = 0
   #lastTest: SelfTest | undefined
@@ -86,7 +93,7 @@ export class Pool {
 
   constructor(options: PoolOptions) {
     this.#options = options
-    for (let i = 0; i < options.workers; i++) this.#spawn()
+    this.#spawn()
   }
 
   /** How things stand: for the health routes and tests. */
@@ -108,6 +115,7 @@ export class Pool {
     const guests = setup.debug > 0 ? 0 : Math.max(1, Math.min(maxGuests, queueLimit))
     const member = new Member({ ...setup, busy: this.#busy.buffer, programs: this.#programs }, heapMb, guests)
     this.#members.add(member)
+    this.#starting++
     member.on(
       (message) => this.#receive(member, message),
       (reason) => this.#lose(member, reason),
@@ -118,6 +126,7 @@ export class Pool {
     switch (message.type) {
       case 'ready':
         member.ready = true
+        this.#starting--
         this.#failures = 0
         this.#lastTest = message.selfTest
         this.#options.onEvent({ type: 'worker ready', selfTest: message.selfTest })
@@ -176,6 +185,7 @@ export class Pool {
       if (jobs.size > 1) behind = true
     }
     Atomics.store(this.#busy, 0, busy)
+    if (busy === this.#members.size && this.#mayGrow) this.#growing ??= setTimeout(() => this.#lookToGrow(), crowdedMs).unref()
     if (!behind || busy === this.#members.size || this.#watching) return
     this.#watching = true
     setTimeout(() => this.#look(), patienceMs).unref()
@@ -186,16 +196,39 @@ export class Pool {
     this.#dispatch()
   }
 
+  /** Whether another worker can be started: one at a time, and while they do start. */
+  get #mayGrow(): boolean {
+    return this.#starting === 0 && this.#members.size < this.#options.workers && this.#failures === 0
+  }
+
+  #lookToGrow(): void {
+    this.#growing = undefined
+    if (this.#closing || !this.#mayGrow) return
+    const members = [...this.#members]
+    if (this.#queue.length > 0 || members.every(({ long, stillMs }) => long > 0 || stillMs > crowdedMs)) this.#spawn()
+    this.#dispatch()
+  }
+
   #handOut(): void {
     while (this.#queue.length > 0) {
+      // A training may take long: it does not join another one while a worker of its own can be had.
+      const apart = this.#queue[0]!.request.operation === 'train' && (this.#mayGrow || (this.#starting > 0 && this.#failures === 0))
       let best: Member | undefined
       let free = 0
+      let kept = false
       for (const member of this.#members) {
         if (member.room === 0) continue
+        if (apart && member.long > 0) {
+          kept = true
+          continue
+        }
         free++
         if (!best || before(member, best)) best = member
       }
-      if (!best) return
+      if (!best) {
+        if (kept && this.#mayGrow) this.#spawn()
+        return
+      }
       best.assign(this.#queue, best.fast ? best.room : Math.min(best.room, Math.ceil(this.#queue.length / free)))
     }
   }
@@ -210,13 +243,14 @@ export class Pool {
   #lose(member: Member, reason: string): void {
     clearTimeout(member.graceTimer)
     this.#members.delete(member)
+    if (!member.ready) this.#starting--
     const jobs = member.jobs.clear()
     for (const job of jobs.toReversed()) this.#lostWith(job, reason, jobs.length === 1)
     if (!this.#closing) {
       this.#options.onEvent({ type: 'worker lost', reason })
       // A worker that cannot start is tried again, more slowly each time.
       if (!member.ready) this.#failures++
-      setTimeout(() => this.#closing || this.#spawn(), member.ready ? 0 : Math.min(100 * 2 ** this.#failures, 10_000)).unref()
+      setTimeout(() => this.#closing || this.#members.size === this.#options.workers || this.#spawn(), member.ready ? 0 : Math.min(100 * 2 ** this.#failures, 10_000)).unref()
     }
     this.#tellEnded()
   }
@@ -277,6 +311,7 @@ export class Pool {
   /** No new work; running jobs may go on for `graceMs`, then they are ended with their workers. */
   async close(graceMs: number): Promise<void> {
     this.#closing = true
+    clearTimeout(this.#growing)
     for (const waiting of this.#queue.splice(0)) waiting.reject(new ProblemError(problem('shutting_down', 'the service is shutting down'), 1))
     if (!this.#idle) {
       let timer: NodeJS.Timeout | undefined

