@@ -69,7 +69,7 @@ export interface Submitted {
 const maxGuests = 15
 
 /** Another worker is started when the others have had too much to do for so long. */
-const crowdedMs = 50
+const crowdedMs = 100
 
 export class Pool {
   readonly #options: PoolOptions
@@ -211,15 +211,15 @@ export class Pool {
 
   #handOut(): void {
     while (this.#queue.length > 0) {
-      // A training may take long: it does not join another one while a worker of its own can be had.
+      // A training may take long, as may what it would join: not while a worker of its own can be had.
       const apart = this.#queue[0]!.request.operation === 'train' && (this.#mayGrow || (this.#starting > 0 && this.#failures === 0))
       let best: Member | undefined
       let free = 0
       let kept = false
       for (const member of this.#members) {
         if (member.room === 0) continue
-        if (apart && member.long > 0) {
-          kept = true
+        if (apart && member.jobs.size > 0 && !member.flowing) {
+          kept ||= member.long > 0
           continue
         }
         free++
