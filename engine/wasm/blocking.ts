@@ -60,7 +60,7 @@ export function blockingOf({ dtype, m, n, k, a, b }: ProductShape, wide: boolean
   // Copies pay where they are read several times; more often where the second cache can nearly keep up.
   const reads = Math.ceil(m / tileRows)
   const packsB = b.column !== 1 || (!stays(depth, b.row * bytes) && reads >= (sharing(b.row * bytes) > 8 ? 4 : 40))
-  const readsBadly = a.column !== 1 && a.row === 1 && n >= 3 * columns && !stays(depth, a.column * bytes)
+  const readsBadly = a.column !== 1 && a.row === 1 && n >= panelsForCopy(a.column * bytes) * columns && !stays(depth, a.column * bytes)
   const packsA = readsBadly && (!shared || m >= 2 * sharedRows)
   if (shared && packsA) return { depth, rows: Math.min(most, Math.max(sharedRows, tileRows * Math.ceil(m / sharedBlocks / tileRows))), packsA, packsB, packsSlab: false, spread: 0 }
   // Blocks of one size.
@@ -69,6 +69,13 @@ export function blockingOf({ dtype, m, n, k, a, b }: ProductShape, wide: boolean
   const crowded = a.column === 1 && (a.row * bytes) % line === 0 && sharing(a.row * bytes) === sets
   const spread = crowded && !shared && blocks > 1 && n >= 8 * columns ? depth + line / bytes : 0
   return { depth, rows: blocks === 1 ? m : tileRows * Math.ceil(m / blocks / tileRows), packsA, packsB, packsSlab, spread }
+}
+
+/** Panels of columns for which a tile's rows, whose columns are `stride` bytes apart, are read, from which on a copy of them pays. */
+function panelsForCopy(stride: number): number {
+  const shared = sharing(stride)
+  if (shared <= 4) return Infinity
+  return shared <= 16 ? 8 : 3
 }
 
 /** Whether `count` lines, `stride` bytes apart, have room in the first cache together: strides of powers of two share few sets. */
