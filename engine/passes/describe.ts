@@ -1,7 +1,7 @@
 /** Kernels and the memory plan as text, and what a kernel costs: for the debug ladder and for snapshots. */
 import { showShape } from '../errors.ts'
 import { printValue } from '../ir/print.ts'
-import type { Value } from '../ir/value.ts'
+import type { Primitive, Value } from '../ir/value.ts'
 import { byteSize, numel } from '../ir/value.ts'
 import type { Access, LoopKernel } from './lower.ts'
 import type { MemoryPlan } from './memory.ts'
@@ -18,8 +18,10 @@ export interface KernelInfo {
 export function kernelInfo(kernel: Kernel): KernelInfo {
   const bytes = bytesOf(kernel)
   if (kernel.kind === 'matmul') {
-    const { m, n, k, value } = kernel
-    return { title: `product ${m}x${k} @ ${k}x${n}${batchOf(value)}`, operations: 2 * numel(kernel.value.shape) * k, bytes }
+    const { m, n, k, product, ending } = kernel
+    const steps = ending?.steps ?? []
+    const then = steps.length === 0 ? '' : `, then ${summary(steps)}`
+    return { title: `product ${m}x${k} @ ${k}x${n}${batchOf(product)}${then}`, operations: (2 * k + steps.length) * numel(product.shape), bytes }
   }
   if (kernel.kind === 'routine') {
     return { title: `${kernel.value.op.name} ${kernel.value.inputs.map(({ shape }) => showShape(shape)).join(', ')}`, operations: kernel.op.operations(kernel.value.inputs, kernel.value.attrs), bytes }
@@ -37,9 +39,10 @@ function bytesOf(kernel: Kernel): number {
   }
   if (kernel.kind === 'loop') for (const { base, elements } of partsRead(kernel)) count(base, elements)
   else if (kernel.kind === 'matmul') {
-    const { value, a, b, m, k, n } = kernel
-    const batch = numel(value.shape.slice(0, -2))
+    const { product, value, a, b, m, k, n, rows } = kernel
+    const batch = numel(product.shape.slice(0, -2))
     for (const [base, elements] of [[a.base, batch * m * k], [b.base, batch * k * n], [value, numel(value.shape)]] as const) count(base, elements)
+    for (const { base } of rows) count(base, n)
   } else for (const base of [...kernel.reads.keys(), ...kernel.writes]) count(base, numel(base.shape))
   let bytes = 0
   for (const [{ dtype }, elements] of counts) bytes += elements * byteSize[dtype]
@@ -81,7 +84,7 @@ function workOf(value: Value): number {
 }
 
 /** `mul 3, sum 2`: which operations, most frequent first. */
-function summary(values: readonly Value[]): string {
+function summary(values: readonly { readonly op: Primitive }[]): string {
   const counts = new Map<string, number>()
   for (const { op } of values) counts.set(op.name, (counts.get(op.name) ?? 0) + 1)
   const parts = [...counts].toSorted((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1)).map(([name, count]) => (count === 1 ? name : `${count} ${name}`))
@@ -93,12 +96,17 @@ export function printKernels(kernels: readonly Kernel[], numbers: ReadonlyMap<Va
   const shown = (values: Iterable<Value>): string => [...values].map((value) => `%${numbers.get(value) ?? '?'}`).join(' ')
   return kernels
     .map((kernel, i) => {
-      const values = kernel.kind === 'loop' ? [...new Set(kernel.steps.map(({ value }) => value))] : [kernel.value]
+      const values = valuesOf(kernel)
       const phases = kernel.kind === 'loop' && kernel.phases > 1 ? `, ${kernel.phases} phases` : ''
       const lines = values.map((value) => `  ${printValue(value, numbers)}`)
       return [`kernel ${i}: ${kernelInfo(kernel).title}${phases}; reads ${shown(kernel.reads.keys())}; writes ${shown(kernel.writes)}`, ...lines].join('\n')
     })
     .join('\n')
+}
+
+function valuesOf(kernel: Kernel): readonly Value[] {
+  if (kernel.kind === 'loop') return [...new Set(kernel.steps.map(({ value }) => value))]
+  return kernel.kind === 'matmul' ? kernel.members : [kernel.value]
 }
 
 /** Buffers by address: `1024..1088  %3 float32[4]`. */

@@ -15,8 +15,9 @@ import { castOp } from '../ops/elementwise.ts'
 import { indexOp } from '../ops/indexing.ts'
 import type { Domain } from './domain.ts'
 import { fullCount, meet, meetKept, outerCount, outerStrides, plainDomain } from './domain.ts'
-import { Group, depend, distinct, raise, reaches } from './group.ts'
+import { Group, depend, distinct, lanesFit, lanesOf, raise, reaches } from './group.ts'
 import { ownDomain } from './legalize.ts'
+import { endsProduct } from './product.ts'
 import { Layouts, uniform } from './simplify.ts'
 
 export interface Use {
@@ -102,6 +103,7 @@ class Fuser {
       else this.#open(value)
     }
     this.#mergeSiblings()
+    for (const value of this.order) if (value.op.kind === 'matmul') this.#end(value)
     for (const value of this.order) if (this.#needsBuffer(value)) this.stored.add(value)
     const targets = new Map(this.order.flatMap((value) => (value.op.kind === 'concat' ? value.inputs.map((part) => [part, value] as const) : [])))
     return { groups: [...this.groups], layouts: this.layouts, stored: this.stored, targets }
@@ -288,12 +290,18 @@ class Fuser {
         }
       }
     }
+    a.domain = domain
+    this.#takeOver(a, b)
+    return true
+  }
+
+  /** The members of `b`, and what reads it and what it reads, become those of `a`. */
+  #takeOver(a: Group, b: Group): void {
     for (const member of b.members) {
       const groups = this.#groupsOf[member.id]!
       groups.splice(groups.indexOf(b), 1)
       this.#insert(member, a)
     }
-    a.domain = domain
     // Taken out first: a level is raised along what is still linked.
     for (const reader of b.readers) reader.sources.delete(b)
     for (const source of b.sources) source.readers.delete(b)
@@ -301,7 +309,18 @@ class Fuser {
     raise(a, b.level)
     for (const source of b.sources) if (source !== a) depend(source, a)
     this.groups.delete(b)
-    return true
+  }
+
+  /** A product whose one reader computes little, of each element by itself, does it before it stores. */
+  #end(product: Value): void {
+    const readers = this.#readersOf(this.#usesOf(product))
+    const [group] = this.#in(product)
+    const [reader] = readers
+    if (!group || !reader || readers.length > 1 || this.outputs.has(product) || !endsProduct(product, reader.members, this.layouts)) return
+    const needed = [...reader.members].filter((member) => this.outputs.has(member) || this.#usesOf(member).some(({ consumer }) => this.#in(consumer).some((other) => other !== reader)))
+    if (needed.length !== 1 || needed[0]!.dtype !== product.dtype || reaches(group, reader, true)) return
+    this.#takeOver(group, reader)
+    group.ending = needed[0]
   }
 
   /** Merges kernels that read the same buffer over the same space, and kernels of single numbers. */
@@ -321,10 +340,14 @@ class Fuser {
 
   #needsBuffer(value: Value): boolean {
     if (value.op.kind === 'source') return false
+    if (value.op.kind === 'matmul') return this.#in(value)[0]!.ending === undefined
     if (this.outputs.has(value) || !isLoopMember(value) || value.op.kind === 'scatter' || value.op.name === 'place') return true
     for (const use of this.#usesOf(value)) {
       if (!this.#readsElements(use.consumer, value)) return true
-      for (const { members, domain } of this.#in(use.consumer)) if (!members.has(value) || !domain || !handsOver(value, use, domain)) return true
+      for (const { members, domain, ending } of this.#in(use.consumer)) {
+        const inRegister = members.has(value) && (ending !== undefined || (domain && handsOver(value, use, domain)))
+        if (!inRegister) return true
+      }
     }
     return false
   }
@@ -366,21 +389,4 @@ function countOf({ axes }: Layout): number {
   let count = 1
   for (const dims of axes) for (const { size } of dims) count *= size
   return count
-}
-
-function is64(value: Value): boolean {
-  return value.dtype === 'float64' || value.dtype === 'int64'
-}
-
-function lanesOf(value: Value): 2 | 4 {
-  if (is64(value)) return 2
-  for (const input of value.inputs) if (is64(input)) return 2
-  return 4
-}
-
-/** float32 arithmetic stays in loops of four lanes; only conversions of it enter loops of two. */
-function lanesFit(value: Value, lanes: 2 | 4): boolean {
-  if (lanes === 4) return lanesOf(value) === 4
-  const converts = value.op === castOp && lanesOf(value) === 2
-  return value.dtype !== 'float32' && (converts || value.inputs.every((input) => input.dtype !== 'float32'))
 }

@@ -1,5 +1,6 @@
 /** Values that one kernel computes, and how data flows from group to group. */
 import type { Value } from '../ir/value.ts'
+import { castOp } from '../ops/elementwise.ts'
 import type { Domain } from './domain.ts'
 
 /** Members of one loop kernel, or the one value of a kernel of its own kind. */
@@ -7,6 +8,8 @@ export class Group {
   readonly members = new Set<Value>()
   /** Undefined for matmul and concat, which bring their own kernels. */
   domain: Domain | undefined
+  /** Of a product: what is stored in its place, computed of each element before it leaves its register. */
+  ending: Value | undefined
   /** Elements a 128-bit vector holds: 2 as soon as one member is 64 bits wide. */
   lanes: 2 | 4 = 4
   /** Groups that read what this one stores. */
@@ -72,4 +75,22 @@ export function reaches(from: Group, to: Group, skipDirect = false): boolean {
     for (const reader of group.readers) if (reader.level >= to.level) stack.push(reader)
   }
   return false
+}
+
+function is64(value: Value): boolean {
+  return value.dtype === 'float64' || value.dtype === 'int64'
+}
+
+/** Elements of the value that a vector holds where it is computed. */
+export function lanesOf(value: Value): 2 | 4 {
+  if (is64(value)) return 2
+  for (const input of value.inputs) if (is64(input)) return 2
+  return 4
+}
+
+/** float32 arithmetic stays in loops of four lanes; only conversions of it enter loops of two. */
+export function lanesFit(value: Value, lanes: 2 | 4): boolean {
+  if (lanes === 4) return lanesOf(value) === 4
+  const converts = value.op === castOp && lanesOf(value) === 2
+  return value.dtype !== 'float32' && (converts || value.inputs.every((input) => input.dtype !== 'float32'))
 }

@@ -67,7 +67,7 @@ function kernelOf(group: Group, fusion: Fusion): Kernel | undefined {
   if (group.domain) return lowerLoop(group, fusion)
   const [value] = group.members
   const { op } = value!
-  if (op.kind === 'matmul') return lowerProduct(value!, fusion.layouts)
+  if (op.kind === 'matmul') return lowerProduct(group, fusion.layouts)
   if (op.kind !== 'routine') return undefined
   const reads = new Map(value!.inputs.map((input) => [fusion.layouts.of(input).base, 0]))
   const scratches = op.scratch(value!.inputs, value!.attrs).map(({ dtype, count }, scratch) => ({ scratch: { scratch, dtype }, count }))

@@ -4,9 +4,11 @@
  * C[m, n] is walked in panels of 16 columns (8 of float64; half of that without wide SIMD) and tiles of up to 6 rows,
  * whose 24 accumulators stay in registers (12 of 256 bits where V8 packs pairs). A tile reads one element of A per row
  * and one run of B per step of k. Operands are copied first only where they would be read badly, and k and m are cut
- * only where they are long: see blocking.ts. Every element of C is summed in the order of k.
+ * only where they are long: see blocking.ts. Every element of C is summed in the order of k. A bias and an activation are
+ * computed of the sums before they leave their registers.
  */
 import { byteSize } from '../ir/value.ts'
+import type { Ending } from '../passes/product.ts'
 import type { Blocking, ProductShape } from './blocking.ts'
 import { blockingOf, packedBytes, panelColumns, rowTiles } from './blocking.ts'
 import type { KernelCode } from './context.ts'
@@ -19,6 +21,7 @@ import { tileBody } from './tile.ts'
 export interface MatmulPlan extends ProductShape {
   /** Sizes of the batch axes, with the operands' strides over them. C is row-major. */
   readonly batch: readonly { readonly size: number; readonly a: number; readonly b: number }[]
+  readonly ending: Ending | undefined
   /** Room for what is packed, in each thread's own memory. */
   readonly workspace: number
   /** Pushes how far a thread's own memory lies from that of the first one; undefined where there is one thread. */
@@ -28,7 +31,7 @@ export interface MatmulPlan extends ProductShape {
 
 /**
  * Adds the functions of the product to `module`; gives the one that computes it, whose last parameters are the addresses
- * of A, B and C. With `ranged` its units of work are the rounds of the outermost batch axis, blocks of rows where A is
+ * of A, B and C, and of the rows that the ending reads. With `ranged` its units of work are the rounds of the outermost batch axis, blocks of rows where A is
  * packed, or else the panels of columns.
  */
 export function emitMatmul(module: ModuleBuilder, plan: MatmulPlan, ranged: boolean): KernelCode {
@@ -40,10 +43,12 @@ interface Slab {
   readonly depth: number
   /** Whether it adds to what C holds. */
   readonly continues: boolean
+  /** Whether it is the last one: what an ending is computed of. */
+  readonly ends: boolean
 }
 
-/** Locals that hold the addresses of A, B and C, or of parts of them. */
-type Places = readonly [Local, Local, Local]
+/** Locals that hold the addresses of A, B and C, or of parts of them, and of the rows that the ending reads. */
+type Places = readonly [a: Local, b: Local, c: Local, ...rows: Local[]]
 
 class MatmulEmitter {
   readonly module: ModuleBuilder
@@ -67,8 +72,8 @@ class MatmulEmitter {
 
   emit(): KernelCode {
     const { plan, ranged } = this
-    const f = new FunctionBody(ranged ? ['i32', 'i32', 'i32', 'i32', 'i32'] : ['i32', 'i32', 'i32'])
-    const places: Places = ranged ? [2, 3, 4] : [0, 1, 2]
+    const f = this.#body(ranged ? 2 : 0)
+    const places = this.#parameters(ranged ? 2 : 0)
     const [outermost] = plan.batch
     if (outermost) {
       this.#batches(f, places)
@@ -79,10 +84,20 @@ class MatmulEmitter {
     return { body: f, units: ranged ? Math.ceil(plan.n / this.columns) : 0 }
   }
 
+  /** A function whose parameters from `first` on are the places. */
+  #body(first: number): FunctionBody {
+    return new FunctionBody(Array.from({ length: first + 3 + (this.plan.ending?.rows ?? 0) }, () => 'i32' as const))
+  }
+
+  #parameters(first: number): Places {
+    return [first, first + 1, first + 2, ...Array.from({ length: this.plan.ending?.rows ?? 0 }, (_, row) => first + 3 + row)]
+  }
+
   /** A product for each index of the batch axes. */
-  #batches(f: FunctionBody, [a, b, c]: Places): void {
+  #batches(f: FunctionBody, places: Places): void {
     const { plan, bytes, ranged } = this
-    const one = this.#function('product', (product) => this.#product(product, [0, 1, 2], plan.m, false))
+    const [a, b, c] = places
+    const one = this.#function('product', (product, parameters) => this.#product(product, parameters, plan.m, false))
     const inner = plan.batch.slice(1).reduce((n, { size }) => n * size, 1)
     const outermost = plan.batch[0]!
     if (ranged) {
@@ -93,7 +108,7 @@ class MatmulEmitter {
     const loop = (depth: number): void => {
       const axis = plan.batch[depth]
       if (!axis) {
-        for (const local of [a, b, c]) f.get(local)
+        for (const local of places) f.get(local)
         f.call(one)
         increment(f, c, plan.m * plan.n * bytes)
         return
@@ -115,13 +130,14 @@ class MatmulEmitter {
   }
 
   /** The blocks of rows that the function was given; gives how many there are. */
-  #rangeOfBlocks(f: FunctionBody, [a, b, c]: Places): number {
+  #rangeOfBlocks(f: FunctionBody, places: Places): number {
     const { plan, bytes } = this
+    const [a, , c] = places
     const { rows } = this.blocking
     const [whole, rest] = [Math.floor(plan.m / rows), plan.m % rows]
     const block = (count: number): void => {
-      for (const local of [a, b, c]) f.get(local)
-      f.call(this.#function(`rows ${count}`, (body) => this.#product(body, [0, 1, 2], count, false)))
+      for (const local of places) f.get(local)
+      f.call(this.#function(`rows ${count}`, (body, parameters) => this.#product(body, parameters, count, false)))
     }
     advance(f, a, 0, rows * plan.a.row * bytes)
     advance(f, c, 0, rows * plan.n * bytes)
@@ -136,22 +152,24 @@ class MatmulEmitter {
   }
 
   /** Some rows: one slab of k after the other, in each one block of rows after the other. Changes the places. */
-  #product(f: FunctionBody, [a, b, c]: Places, rows: number, ranged: boolean): void {
+  #product(f: FunctionBody, places: Places, rows: number, ranged: boolean): void {
     const { plan, bytes } = this
     const { depth } = this.blocking
-    const whole = Math.floor(plan.k / depth)
-    const rest = plan.k - whole * depth
     const slab = (part: Slab): void => {
-      this.#blocks(f, [a, b, c], rows, part, ranged)
-      increment(f, a, part.depth * plan.a.column * bytes)
-      increment(f, b, part.depth * plan.b.row * bytes)
+      this.#blocks(f, places, rows, part, ranged)
+      increment(f, places[0], part.depth * plan.a.column * bytes)
+      increment(f, places[1], part.depth * plan.b.row * bytes)
     }
-    slab({ depth, continues: false })
-    if (whole > 1) repeat(f, whole - 1, () => slab({ depth, continues: true }))
-    if (rest > 0) slab({ depth: rest, continues: true })
+    const slabs = Math.ceil(plan.k / depth)
+    const last = plan.k - (slabs - 1) * depth
+    // Those that have others before and behind them are alike; without an ending, a whole last one is too.
+    const alike = slabs - (last === depth && !plan.ending ? 1 : 2)
+    slab({ depth: slabs === 1 ? last : depth, continues: false, ends: slabs === 1 })
+    if (alike > 0) repeat(f, alike, () => slab({ depth, continues: true, ends: false }))
+    if (slabs - 1 - Math.max(0, alike) > 0) slab({ depth: last, continues: true, ends: true })
   }
 
-  #blocks(f: FunctionBody, [fromA, fromB, fromC]: Places, rows: number, slab: Slab, ranged: boolean): void {
+  #blocks(f: FunctionBody, [fromA, fromB, fromC, ...rest]: Places, rows: number, slab: Slab, ranged: boolean): void {
     const { plan, bytes } = this
     const b = this.blocking.packsSlab ? this.#packedSlab(f, fromB, slab.depth) : fromB
     const block = (places: Places, count: number): void => {
@@ -160,20 +178,20 @@ class MatmulEmitter {
         return
       }
       for (const local of places) f.get(local)
-      f.call(this.#function(`block ${count} ${slab.depth} ${slab.continues}`, (body) => this.#panels(body, [0, 1, 2], count, slab, false)))
+      f.call(this.#function(`block ${count} ${slab.depth} ${slab.continues} ${slab.ends}`, (body, parameters) => this.#panels(body, parameters, count, slab, false)))
     }
     if (rows <= this.blocking.rows) {
-      block([fromA, b, fromC], rows)
+      block([fromA, b, fromC, ...rest], rows)
       return
     }
     const [a, c] = [copied(f, fromA), copied(f, fromC)]
     const each = this.blocking.rows
     repeat(f, Math.floor(rows / each), () => {
-      block([a, b, c], each)
+      block([a, b, c, ...rest], each)
       increment(f, a, each * plan.a.row * bytes)
       increment(f, c, each * plan.n * bytes)
     })
-    if (rows % each > 0) block([a, b, c], rows % each)
+    if (rows % each > 0) block([a, b, c, ...rest], rows % each)
   }
 
   /** Packs all panels of a slab; gives a local with the address of the copy. */
@@ -197,7 +215,7 @@ class MatmulEmitter {
   }
 
   /** A block of rows: all panels of columns, or those of the range that the function was given. */
-  #panels(f: FunctionBody, [a, fromB, fromC]: Places, rows: number, slab: Slab, ranged: boolean): void {
+  #panels(f: FunctionBody, [a, ...from]: Places, rows: number, slab: Slab, ranged: boolean): void {
     const { plan, bytes, columns } = this
     const { packsA, spread } = this.blocking
     if (packsA || spread > 0) {
@@ -207,27 +225,27 @@ class MatmulEmitter {
       this.#pushOwn(f, this.packedA)
       f.set(a)
     }
-    const [b, c] = [copied(f, fromB), copied(f, fromC)]
+    const [b, ...along] = from.map((local) => copied(f, local)) as [b: Local, c: Local, ...rows: Local[]]
     const whole = Math.floor(plan.n / columns)
     const rest = plan.n - whole * columns
     const panel = (): void => {
-      this.#panel(f, [a, b, c], rows, columns, slab)
+      this.#panel(f, [a, b, ...along], rows, columns, slab)
       increment(f, b, columns * (this.blocking.packsSlab ? slab.depth : plan.b.column) * bytes)
-      increment(f, c, columns * bytes)
+      for (const local of along) increment(f, local, columns * bytes)
     }
     if (!ranged) {
       if (whole > 0) repeat(f, whole, panel)
-      if (rest > 0) this.#panel(f, [a, b, c], rows, rest, slab)
+      if (rest > 0) this.#panel(f, [a, b, ...along], rows, rest, slab)
       return
     }
     advance(f, b, 0, columns * plan.b.column * bytes)
-    advance(f, c, 0, columns * bytes)
+    for (const local of along) advance(f, local, 0, columns * bytes)
     if (whole > 0) repeatRange(f, panel, rest > 0 ? whole : undefined)
-    if (rest > 0) ifLast(f, whole, () => this.#panel(f, [a, b, c], rows, rest, slab))
+    if (rest > 0) ifLast(f, whole, () => this.#panel(f, [a, b, ...along], rows, rest, slab))
   }
 
   /** A block of rows of one panel of columns. */
-  #panel(f: FunctionBody, [fromA, panelOfB, fromC]: Places, rows: number, columns: number, slab: Slab): void {
+  #panel(f: FunctionBody, [fromA, panelOfB, fromC, ...rest]: Places, rows: number, columns: number, slab: Slab): void {
     const { plan, bytes } = this
     const { packsA, packsB, packsSlab, spread } = this.blocking
     const packs = packsB && !packsSlab
@@ -243,6 +261,7 @@ class MatmulEmitter {
         if (packs) this.#pushOwn(f, plan.workspace)
         else f.get(panelOfB)
         f.get(c)
+        if (slab.ends) for (const local of rest) f.get(local)
         f.call(this.#tile(height, columns, slab))
         increment(f, a, height * (packsA ? slab.depth : spread || plan.a.row) * bytes)
         increment(f, c, height * plan.n * bytes)
@@ -258,11 +277,11 @@ class MatmulEmitter {
     f.op('i32.add')
   }
 
-  /** A function of three addresses, made once for each `key`. */
-  #function(key: string, fill: (f: FunctionBody) => void): number {
+  /** A function of the places, made once for each `key`. */
+  #function(key: string, fill: (f: FunctionBody, parameters: Places) => void): number {
     return this.#once(key, () => {
-      const f = new FunctionBody(['i32', 'i32', 'i32'])
-      fill(f)
+      const f = this.#body(0)
+      fill(f, this.#parameters(0))
       return f
     })
   }
@@ -276,14 +295,15 @@ class MatmulEmitter {
     return index
   }
 
-  #tile(height: number, columns: number, { depth, continues }: Slab): number {
+  #tile(height: number, columns: number, { depth, continues, ends }: Slab): number {
     const { plan } = this
+    const ending = ends ? plan.ending : undefined
     const { packsA, packsB, spread } = this.blocking
     const a = packsA ? { row: 1, column: height } : { row: spread || plan.a.row, column: plan.a.column }
     const bRow = packsB ? this.columns : plan.b.row
     // Operands come as addresses, so products of one form share their tiles.
     const tile = { dtype: plan.dtype, height, columns, depth, a, bRow, cRow: plan.n, continues }
-    return this.module.once(`tile ${JSON.stringify(tile)}`, () => tileBody(tile))
+    return this.module.once(`tile ${JSON.stringify(tile)} ${ending?.text ?? ''}`, () => tileBody({ ...tile, ending }))
   }
 
   /** A function of the address of a block of rows of A and the address to copy it to, row by row. */

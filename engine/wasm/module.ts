@@ -140,13 +140,13 @@ class KernelFunctions {
     return { ...code, arguments: form?.distances.get(kernel) ?? [] }
   }
 
-  #product({ value, a, b, reads: _reads, writes: _writes, ...shape }: MatmulKernel, ranged: boolean): KernelCall {
-    const address = ({ base, offset }: MatrixOperand): number => this.#context.address(base) + offset * byteSize[shape.dtype]
+  #product({ value, a, b, rows, ending, dtype, m, n, k, batch }: MatmulKernel, ranged: boolean): KernelCall {
+    const address = ({ base, offset }: MatmulKernel['rows'][number]): number => this.#context.address(base) + offset * byteSize[dtype]
     const strides = ({ row, column }: MatrixOperand): MatmulPlan['a'] => ({ row, column })
-    const plan = { ...shape, a: strides(a), b: strides(b) }
+    const plan = { dtype, m, n, k, batch, a: strides(a), b: strides(b) }
     const { memory, wide } = this.#step
-    const code = this.#once(JSON.stringify([ranged, plan]), () => emitMatmul(this.#module, { ...plan, workspace: memory.workspace, own: this.#context.own, wide }, ranged))
-    return { ...code, arguments: [address(a), address(b), this.#context.address(value)] }
+    const code = this.#once(JSON.stringify([ranged, plan, ending?.text]), () => emitMatmul(this.#module, { ...plan, ending, workspace: memory.workspace, own: this.#context.own, wide }, ranged))
+    return { ...code, arguments: [address(a), address(b), this.#context.address(value), ...rows.map(address)] }
   }
 
   #routine({ value, op, scratches }: RoutineKernel, ranged: boolean): KernelCode {

@@ -1,8 +1,10 @@
 /** The innermost loop of a product: a tile of up to 6 rows by a panel of columns, whose sums stay in registers. */
 import type { DType } from '../ir/value.ts'
+import type { Ending } from '../passes/product.ts'
 import { increment, repeat } from './control.ts'
 import type { Local } from './encode.ts'
 import { FunctionBody } from './encode.ts'
+import { EndingCode } from './ending.ts'
 import type { SimdMemoryOp, SimdOp } from './opcodes.ts'
 
 /** Strides in elements. */
@@ -16,6 +18,8 @@ export interface Tile {
   readonly cRow: number
   /** Whether C holds the sums of earlier steps of k. */
   readonly continues: boolean
+  /** What is computed of the sums before they are stored. */
+  readonly ending: Ending | undefined
 }
 
 interface Kinds {
@@ -33,12 +37,12 @@ const kinds: Record<'float32' | 'float64', Kinds> = {
 
 const unroll = 2
 
-/** A function of the addresses of the tile's rows of A, the panel of B and the corner of C. */
-export function tileBody({ dtype, height, columns, depth, a, bRow, cRow, continues }: Tile): FunctionBody {
+/** A function of the addresses of the tile's rows of A, the panel of B, the corner of C, and of the ending's rows there. */
+export function tileBody({ dtype, height, columns, depth, a, bRow, cRow, continues, ending }: Tile): FunctionBody {
   const kind = kinds[dtype as 'float32' | 'float64']
   const { bytes, lanes } = kind
   const vectors = Math.ceil(columns / lanes)
-  const f = new FunctionBody(['i32', 'i32', 'i32'])
+  const f = new FunctionBody(Array.from({ length: 3 + (ending?.rows ?? 0) }, () => 'i32' as const))
   const sums = Array.from({ length: height }, () => Array.from({ length: vectors }, () => f.local('v128')))
   const row = Array.from({ length: vectors }, () => f.local('v128'))
   if (continues) {
@@ -76,7 +80,8 @@ export function tileBody({ dtype, height, columns, depth, a, bRow, cRow, continu
     })
   }
   for (let u = 0; u < depth % unroll; u++) step(u)
-  for (let i = 0; i < height; i++) storeRow(f, sums[i]!, i * cRow * bytes, columns, kind)
+  const end = ending && new EndingCode(f, ending, dtype, vectors)
+  for (let i = 0; i < height; i++) storeRow(f, end?.row(sums[i]!) ?? sums[i]!, i * cRow * bytes, columns, kind)
   return f
 }
 

@@ -31,7 +31,7 @@ export function toNumbers(elements: Elements): Float64Array {
   return Float64Array.from(elements as ArrayLike<number | bigint>, Number)
 }
 
-function bindingsOf(roots: readonly Value[]): Binding[] {
+export function bindingsOf(roots: readonly Value[]): Binding[] {
   return reachable(roots)
     .filter((value) => value.op === inputOp)
     .map(({ attrs, dtype, shape }) => ({ name: attrs['name'] as string, dtype, shape, role: 'data' as const }))
