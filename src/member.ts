@@ -1,5 +1,6 @@
 /** A worker thread as the pool sees it. */
 import { Worker } from 'node:worker_threads'
+import { packJobs } from './packed.ts'
 import { Places } from './places.ts'
 import type { FromWorker, Head, Job, JobStats, ToWorker, WorkerSetup } from './protocol.ts'
 import { jobPlaces } from './protocol.ts'
@@ -130,7 +131,7 @@ export class Member {
     })
     // What is handed over cannot be done again.
     if (alone) first!.losses = Infinity
-    this.send({ type: 'jobs', jobs }, alone ? [alone] : [])
+    this.send({ type: 'jobs', jobs: packJobs(jobs) }, alone ? [alone] : [])
   }
 
   markLong(job: Waiting): void {

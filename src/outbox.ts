@@ -1,4 +1,5 @@
 /** What a worker sends: answers of small jobs together, large ones in pieces that wait for a slow reader. */
+import { packOutcomes } from './packed.ts'
 import type { FromWorker, Head, Outcome } from './protocol.ts'
 
 /** Larger answers go in pieces. */
@@ -103,7 +104,7 @@ export class Outbox {
     const ms = this.#count === 0 ? undefined : (threadMs() - this.#began) / this.#count
     this.#count = 0
     const buffers = outcomes.flatMap((outcome) => (outcome.type === 'done' && typeof outcome.body !== 'string' && outcome.body.byteLength === outcome.body.buffer.byteLength ? [outcome.body.buffer] : []))
-    this.#post({ type: 'ended', outcomes, ms }, buffers)
+    this.#post({ type: 'ended', outcomes: packOutcomes(outcomes), ms }, buffers)
   }
 }
 

@@ -9,6 +9,7 @@ import type { Problem } from './errors.ts'
 import { problem } from './errors.ts'
 import type { JobAnswer, JobRequest, Waiting } from './member.ts'
 import { Member, patienceMs } from './member.ts'
+import { unpackOutcomes } from './packed.ts'
 import type { FromWorker, Outcome, SelfTest, WorkerSetup } from './protocol.ts'
 
 /** A request that is answered with a problem. */
@@ -154,7 +155,7 @@ export class Pool {
       }
       case 'ended': {
         if (message.ms !== undefined) member.took(message.ms)
-        for (const outcome of message.outcomes) {
+        for (const outcome of unpackOutcomes(message.outcomes)) {
           const job = member.end(outcome.id)
           if (job) settle(job, outcome)
         }

@@ -70,8 +70,11 @@ export interface Job {
   readonly body: Uint8Array | string
 }
 
+/** The fields of jobs, one after the other. */
+export type PackedJobs = readonly (number | string | Uint8Array)[]
+
 export type ToWorker =
-  | { readonly type: 'jobs'; readonly jobs: readonly Job[] }
+  | { readonly type: 'jobs'; readonly jobs: PackedJobs }
   /** A piece of a streamed answer has been passed on. */
   | { readonly type: 'taken'; readonly id: number; readonly bytes: number }
   /** Wakes a job that waits for its turn, so that it sees that it is cancelled. */
@@ -114,6 +117,9 @@ export type Outcome =
   | { readonly type: 'cancelled'; readonly id: number }
   | { readonly type: 'failed'; readonly id: number; readonly message: string; readonly stack: string | undefined }
 
+/** The fields of finished answers that are strings; other outcomes stand between them as they are. */
+export type PackedOutcomes = readonly (number | string | boolean | Outcome)[]
+
 export type FromWorker =
   | { readonly type: 'ready'; readonly selfTest: SelfTest }
   /** An answer in pieces begins: nothing can be refused any more. */
@@ -122,5 +128,5 @@ export type FromWorker =
   /** A training that takes its time: it lets others in between its steps. */
   | { readonly type: 'long'; readonly id: number }
   /** `ms`: what a job took of a processor, where that is known. */
-  | { readonly type: 'ended'; readonly outcomes: readonly Outcome[]; readonly ms: number | undefined }
+  | { readonly type: 'ended'; readonly outcomes: PackedOutcomes; readonly ms: number | undefined }
   | { readonly type: 'debug'; readonly text: string }

@@ -8,6 +8,7 @@ import type { Problem } from './errors.ts'
 import type { JobContext, JobResult } from './jobs.ts'
 import { runBackward, runExport, runForward, runGraph, runHessian } from './jobs.ts'
 import { Outbox } from './outbox.ts'
+import { unpackJobs } from './packed.ts'
 import { runValidate } from './preview.ts'
 import type { FromWorker, Head, Job, ToWorker, WorkerSetup } from './protocol.ts'
 import { IdleCollector, reclaim } from './reclaim.ts'
@@ -216,8 +217,9 @@ port.on('message', (message: ToWorker) => {
       turns.wake()
       return outbox.wake()
     case 'jobs': {
-      outbox.expect(message.jobs.length)
-      posted.push(...message.jobs)
+      const jobs = unpackJobs(message.jobs)
+      outbox.expect(jobs.length)
+      posted.push(...jobs)
       takeUp()
     }
   }
