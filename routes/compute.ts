@@ -18,8 +18,24 @@ export default async function computeRoutes(app: FastifyInstance): Promise<void>
   }
 }
 
+/** Answers to Accept headers, of which there are few. */
+const maxKnown = 100
+const known = new Map<string, Format>()
+
 /** What the Accept header asks for. */
 function formatOf(operation: Operation, request: FastifyRequest): Format {
+  const { accept } = request.headers
+  if (accept === undefined && !formats[operation]) return 'json'
+  const key = `${operation} ${accept ?? ''}`
+  let format = known.get(key)
+  if (!format) {
+    format = chosenFormat(operation, request)
+    if (known.size < maxKnown) known.set(key, format)
+  }
+  return format
+}
+
+function chosenFormat(operation: Operation, request: FastifyRequest): Format {
   const offered = formats[operation] ?? ['json']
   const chosen = request.accepts().type(offered.map((format) => contentTypes[format]))
   const format = offered.find((candidate) => contentTypes[candidate] === chosen)
@@ -31,7 +47,7 @@ function formatOf(operation: Operation, request: FastifyRequest): Format {
 /** Hands the request in, and answers when the worker has. */
 function answer(app: FastifyInstance, operation: Operation, format: Format, bytes: Uint8Array, request: FastifyRequest, reply: FastifyReply): void {
   let pieces: Pieces | undefined
-  const job = app.pool.submit({
+  const abandon = app.pool.submit({
     operation,
     format,
     bytes,
@@ -39,26 +55,13 @@ function answer(app: FastifyInstance, operation: Operation, format: Format, byte
       pieces = new Pieces(format, reply, head)
     },
     onChunk: (piece, taken) => pieces?.write(piece, taken),
-  })
-  const gone = (): void => {
-    if (!reply.raw.writableFinished) job.abandon(new AbortedError('the client went away'))
-  }
-  reply.raw.once('close', gone)
-  const { REQUEST_TIMEOUT_MS: limit } = app.settings
-  const timer = setTimeout(() => job.abandon(new ProblemError(problem('timeout', `the computation took longer than the limit of ${limit} ms`))), limit)
-  const settled = (): void => {
-    clearTimeout(timer)
-    reply.raw.off('close', gone)
-  }
-  job.answer.then(
-    ({ body, head, stats }) => {
+    onEnd: ({ body, head, stats }) => {
       settled()
       logStats(request, operation, stats)
       if (pieces) pieces.end(body)
-      else reply.headers(head.headers).type(head.contentType).send(body)
-      return reply
+      else withHead(reply, head).send(body)
     },
-    (error: unknown) => {
+    onFail: (error) => {
       settled()
       if (error instanceof AbortedError) {
         request.logFields['aborted'] = true
@@ -70,9 +73,24 @@ function answer(app: FastifyInstance, operation: Operation, format: Format, byte
       } else {
         pieces.fail(problemIn(error, request))
       }
-      return reply
     },
-  )
+  })
+  let over = false
+  reply.raw.on('close', () => {
+    if (!over && !reply.raw.writableFinished) abandon(new AbortedError('the client went away'))
+  })
+  const { REQUEST_TIMEOUT_MS: limit } = app.settings
+  const timer = setTimeout(() => abandon(new ProblemError(problem('timeout', `the computation took longer than the limit of ${limit} ms`))), limit)
+  const settled = (): void => {
+    over = true
+    clearTimeout(timer)
+  }
+}
+
+/** Sets the headers of an answer. */
+function withHead(reply: FastifyReply, { contentType, headers }: Head): FastifyReply {
+  for (let i = 0; i < headers.length; i += 2) reply.header(headers[i]!, headers[i + 1])
+  return reply.type(contentType)
 }
 
 /** What ends an answer that has begun. */
@@ -100,10 +118,11 @@ class Pieces {
   readonly #reply: FastifyReply
   readonly #body = new PassThrough()
 
-  constructor(format: Format, reply: FastifyReply, { contentType, headers, length }: Head) {
+  constructor(format: Format, reply: FastifyReply, head: Head) {
     this.#format = format
     this.#reply = reply
-    reply.headers(headers).type(contentType)
+    withHead(reply, head)
+    const { length } = head
     if (length === undefined) reply.header('cache-control', 'no-store').header('x-accel-buffering', 'no').header('connection', 'close')
     else reply.header('content-length', length)
     // A first comment at once, so that a client sees that its events come.

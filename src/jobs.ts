@@ -49,8 +49,8 @@ export function requireRoom(characters: number, ctx: JobContext): void {
 }
 
 /** A call's whole answer, with how long it took in `Server-Timing`. */
-export function answered(body: Body, stats: JobStats, contentType = 'application/json', headers: Readonly<Record<string, string>> = {}): JobResult {
-  return { body, stats, head: { contentType, headers: { ...headers, 'server-timing': serverTiming([['queue', stats.queueMs], ['parse', stats.parseMs], ['compute', stats.runMs]]) } } }
+export function answered(body: Body, stats: JobStats, contentType = 'application/json', headers: readonly string[] = []): JobResult {
+  return { body, stats, head: { contentType, headers: [...headers, 'server-timing', serverTiming([['queue', stats.queueMs], ['parse', stats.parseMs], ['compute', stats.runMs]])] } }
 }
 
 export function serverTiming(entries: readonly (readonly [string, number])[]): string {
@@ -137,7 +137,7 @@ export async function runExport({ input, data, dynamic_axes: dynamicAxes, ...spe
   const body = exportOnnx(planOf, { input: inputKind(input, data, spec.dtype, ctx), dtype: spec.dtype, dynamicAxes })
   requireRoom(body.length, ctx)
   const stats = passStats({ fromCache: false, memoryBytes: 0, kernels: 0 }, began, ctx)
-  return answered(body, stats, 'application/octet-stream', { 'content-disposition': 'attachment; filename="model.onnx"' })
+  return answered(body, stats, 'application/octet-stream', ['content-disposition', 'attachment; filename="model.onnx"'])
 }
 
 function inputKind(input: ExportRequest['input'], data: ExportRequest['data'], dtype: TensorKind['dtype'], ctx: JobContext): TensorKind {

@@ -15,6 +15,13 @@ export interface JobRequest {
   readonly onStarted: (head: Head) => void
   /** Calls `taken` when the piece has been passed on. */
   readonly onChunk: (bytes: Uint8Array, taken: () => void) => void
+  /** One of these is called once, at the end. */
+  readonly onEnd: (answer: JobAnswer) => void
+  /**
+   * With a ProblemError for a bad request or a service that shuts down, with the reason of who gave the job up, with a
+   * WorkerFault when the service is at fault.
+   */
+  readonly onFail: (error: Error) => void
 }
 
 export interface JobAnswer {
@@ -28,14 +35,14 @@ export interface Waiting {
   readonly id: number
   readonly request: JobRequest
   readonly came: number
-  readonly resolve: (answer: JobAnswer) => void
-  readonly reject: (error: Error) => void
   /** Whether the answer has begun: then the job cannot be done again. */
   begun: boolean
   /** Whether it lets others in between. */
   long: boolean
   /** Whether nobody waits for it any more. */
   abandoned: boolean
+  /** Whether the caller knows how it ended. */
+  told: boolean
   /** Workers that were lost with it. */
   losses: number
 }

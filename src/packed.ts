@@ -28,9 +28,8 @@ export function packOutcomes(outcomes: readonly Outcome[]): PackedOutcomes {
     }
     const { id, body, head: { contentType, headers, length }, stats: { queueMs, parseMs, compileMs, runMs, steps, peakBytes, kernels, cached } } = outcome
     packed.push(id, body, contentType, length ?? -1, queueMs, parseMs, compileMs, runMs, steps, peakBytes, kernels, cached)
-    const names = Object.keys(headers)
-    packed.push(names.length)
-    for (const name of names) packed.push(name, headers[name]!)
+    packed.push(headers.length)
+    for (const text of headers) packed.push(text)
   }
   return packed
 }
@@ -48,8 +47,8 @@ export function unpackOutcomes(packed: PackedOutcomes): Outcome[] {
     const stats = { queueMs: packed[at + 3], parseMs: packed[at + 4], compileMs: packed[at + 5], runMs: packed[at + 6], steps: packed[at + 7], peakBytes: packed[at + 8], kernels: packed[at + 9], cached: packed[at + 10] } as JobStats
     const count = packed[at + 11] as number
     at += 12
-    const headers: Record<string, string> = {}
-    for (let i = 0; i < count; i++, at += 2) headers[packed[at] as string] = packed[at + 1] as string
+    const headers: string[] = []
+    for (let i = 0; i < count; i++) headers.push(packed[at++] as string)
     outcomes.push({ type: 'done', id: id as number, body, head: length < 0 ? { contentType, headers } : { contentType, headers, length }, stats })
   }
   return outcomes

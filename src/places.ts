@@ -16,12 +16,13 @@ export class Places<Job extends { readonly id: number }> {
   }
 
   get(id: number): Job | undefined {
-    return this.#jobs.find((job) => job?.id === id)
+    return this.#jobs[this.placeOf(id)]
   }
 
   /** -1 where it is not here. */
   placeOf(id: number): number {
-    return this.#jobs.findIndex((job) => job?.id === id)
+    for (let place = 0; place < this.#jobs.length; place++) if (this.#jobs[place]?.id === id) return place
+    return -1
   }
 
   /** Gives it a free place. There must be one. */

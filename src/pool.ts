@@ -7,7 +7,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Problem } from './errors.ts'
 import { problem } from './errors.ts'
-import type { JobAnswer, JobRequest, Waiting } from './member.ts'
+import type { JobRequest, Waiting } from './member.ts'
 import { Member, patienceMs } from './member.ts'
 import { unpackOutcomes } from './packed.ts'
 import type { FromWorker, Outcome, SelfTest, WorkerSetup } from './protocol.ts'
@@ -54,17 +54,6 @@ export type PoolEvent =
   | { readonly type: 'worker ready'; readonly selfTest: SelfTest }
   | { readonly type: 'worker lost'; readonly reason: string }
   | { readonly type: 'debug'; readonly text: string }
-
-/** A job that was handed in. */
-export interface Submitted {
-  /**
-   * Rejects with a ProblemError for a bad request or a full queue, with the reason of `abandon`, with a WorkerFault when
-   * the service is at fault.
-   */
-  readonly answer: Promise<JobAnswer>
-  /** Stops it: nobody waits for it any more. */
-  readonly abandon: (reason: Error) => void
-}
 
 /** Long trainings that a worker has at one time besides one, at most. */
 const maxGuests = 15
@@ -262,25 +251,21 @@ export class Pool {
     if (job.abandoned) return
     const mayBeInnocent = reason !== 'out of memory' || !alone
     if (!job.begun && !this.#closing && mayBeInnocent && job.losses === 0) this.#queue.unshift({ ...job, long: false, losses: 1 })
-    else if (reason === 'out of memory') job.reject(new ProblemError(problem('memory_limit', `the request outgrew the memory of its worker (${heapMb} MB)`)))
-    else job.reject(new WorkerFault(`a worker was lost: ${reason}`))
+    else if (reason === 'out of memory') tell(job, new ProblemError(problem('memory_limit', `the request outgrew the memory of its worker (${heapMb} MB)`)))
+    else tell(job, new WorkerFault(`a worker was lost: ${reason}`))
   }
 
-  submit(request: JobRequest): Submitted {
-    const { promise, resolve, reject } = Promise.withResolvers<JobAnswer>()
-    const id = this.#nextId
-    const job: Waiting = { id, request, came: performance.timeOrigin + performance.now(), resolve, reject, begun: false, long: false, abandoned: false, losses: 0 }
+  /** Gives what stops the job, when nobody waits for it any more. Throws a ProblemError when there is no room for it. */
+  submit(request: JobRequest): (reason: Error) => void {
     const refusal = this.#refusal()
-    if (refusal) {
-      reject(refusal)
-    } else {
-      this.#nextId = id === 2 ** 31 - 1 ? 1 : id + 1
-      this.#queue.push(job)
-      // After all requests that have come by now.
-      if (!this.#dispatching) setImmediate(() => this.#dispatch())
-      this.#dispatching = true
-    }
-    return { answer: promise, abandon: (reason) => this.#abandon(id, reason) }
+    if (refusal) throw refusal
+    const id = this.#nextId
+    this.#nextId = id === 2 ** 31 - 1 ? 1 : id + 1
+    this.#queue.push({ id, request, came: performance.timeOrigin + performance.now(), begun: false, long: false, abandoned: false, told: false, losses: 0 })
+    // After all requests that have come by now.
+    if (!this.#dispatching) setImmediate(() => this.#dispatch())
+    this.#dispatching = true
+    return (reason) => this.#abandon(id, reason)
   }
 
   #refusal(): ProblemError | undefined {
@@ -296,14 +281,14 @@ export class Pool {
   #abandon(id: number, reason: Error): void {
     const queued = this.#queue.findIndex((waiting) => waiting.id === id)
     if (queued >= 0) {
-      this.#queue.splice(queued, 1)[0]!.reject(reason)
+      tell(this.#queue.splice(queued, 1)[0]!, reason)
       return
     }
     const member = [...this.#members].find((candidate) => candidate.jobs.get(id))
     const job = member?.jobs.get(id)
     if (!member || !job) return
     job.abandoned = true
-    job.reject(reason)
+    tell(job, reason)
     // There is room for another one.
     if (member.cancel(id)) return this.#dispatch()
     member.graceTimer ??= setTimeout(() => void member.worker.terminate(), this.#options.cancelGraceMs)
@@ -313,7 +298,7 @@ export class Pool {
   async close(graceMs: number): Promise<void> {
     this.#closing = true
     clearTimeout(this.#growing)
-    for (const waiting of this.#queue.splice(0)) waiting.reject(new ProblemError(problem('shutting_down', 'the service is shutting down'), 1))
+    for (const waiting of this.#queue.splice(0)) tell(waiting, new ProblemError(problem('shutting_down', 'the service is shutting down'), 1))
     if (!this.#idle) {
       let timer: NodeJS.Timeout | undefined
       const grace = new Promise<void>((resolve) => {
@@ -322,7 +307,7 @@ export class Pool {
       await Promise.race([new Promise<void>((resolve) => this.#ended.push(resolve)), grace])
       clearTimeout(timer)
     }
-    for (const { jobs } of this.#members) for (const job of jobs.list()) job.reject(new ProblemError(problem('shutting_down', 'the service shut down before the computation ended'), 1))
+    for (const { jobs } of this.#members) for (const job of jobs.list()) tell(job, new ProblemError(problem('shutting_down', 'the service shut down before the computation ended'), 1))
     await Promise.all([...this.#members].map((member) => member.worker.terminate()))
   }
 }
@@ -336,15 +321,24 @@ function before(member: Member, other: Member): boolean {
   return member.jobs.size < other.jobs.size
 }
 
+/** Says how the job failed, unless the caller has been told. */
+function tell(job: Waiting, error: Error): void {
+  if (job.told) return
+  job.told = true
+  job.request.onFail(error)
+}
+
 function settle(job: Waiting, outcome: Outcome): void {
   switch (outcome.type) {
     case 'done':
-      return job.resolve({ body: outcome.body, head: outcome.head, stats: outcome.stats })
+      if (job.told) return
+      job.told = true
+      return job.request.onEnd(outcome)
     case 'refused':
-      return job.reject(new ProblemError(outcome.problem))
+      return tell(job, new ProblemError(outcome.problem))
     case 'cancelled':
-      return job.reject(new AbortedError('cancelled'))
+      return tell(job, new AbortedError('cancelled'))
     case 'failed':
-      return job.reject(new WorkerFault(outcome.message, outcome.stack))
+      return tell(job, new WorkerFault(outcome.message, outcome.stack))
   }
 }

@@ -104,7 +104,8 @@ export interface SelfTest {
 /** What stands before the bytes of an answer. */
 export interface Head {
   readonly contentType: string
-  readonly headers: Readonly<Record<string, string>>
+  /** Names and values of headers, one after the other. */
+  readonly headers: readonly string[]
   /** Bytes of the whole answer, where they are known. */
   readonly length?: number
 }

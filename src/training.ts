@@ -53,7 +53,7 @@ async function runToText({ training, request, stats }: Run, format: TextFormat, 
   const streamed = format !== 'json'
   if (streamed) {
     const { queueMs, parseMs, compileMs } = stats()
-    ctx.start({ contentType: contentTypes[format], headers: { 'server-timing': serverTiming([['queue', queueMs], ['parse', parseMs], ['compile', compileMs]]) } })
+    ctx.start({ contentType: contentTypes[format], headers: ['server-timing', serverTiming([['queue', queueMs], ['parse', parseMs], ['compile', compileMs]])] })
   }
   const report = { gradients: request.report.gradients, tensors: request.report.tensors, dtype: request.dtype }
   const { every } = request.report
@@ -64,7 +64,7 @@ async function runToText({ training, request, stats }: Run, format: TextFormat, 
   })
   const taken = stats()
   const body = writer.finish(endText(training, request, taken))
-  return { body, streamed, stats: taken, head: { contentType: contentTypes[format], headers: { 'server-timing': trainTiming(taken) } } }
+  return { body, streamed, stats: taken, head: { contentType: contentTypes[format], headers: ['server-timing', trainTiming(taken)] } }
 }
 
 /** The state alone, as a safetensors file; how the run ended is in the headers. */
@@ -78,13 +78,8 @@ async function runToFile({ training, request: { report, dtype }, stats }: Run, c
   })
   const number = dtype === 'float32' ? float32Text : float64Text
   const taken = stats()
-  const headers = {
-    'content-disposition': 'attachment; filename="state.safetensors"',
-    'run-status': training.status,
-    'run-steps': String(training.doneSteps),
-    ...(loss !== undefined && Number.isFinite(loss) && { 'run-loss': number(loss) }),
-    'server-timing': trainTiming(taken),
-  }
+  const headers = ['content-disposition', 'attachment; filename="state.safetensors"', 'run-status', training.status, 'run-steps', String(training.doneSteps), 'server-timing', trainTiming(taken)]
+  if (loss !== undefined && Number.isFinite(loss)) headers.push('run-loss', number(loss))
   return { body: writeSafetensors(training.state()), head: { contentType: 'application/octet-stream', headers }, stats: taken }
 }
 

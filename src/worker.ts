@@ -193,7 +193,7 @@ async function handle(job: Job, release: () => void): Promise<void> {
   const { id } = job
   const size = job.body.length
   try {
-    const { body, head = { contentType: 'application/json', headers: {} }, stats, streamed = false } = await run(job, typeof job.body === 'string' ? Buffer.from(job.body, 'latin1') : job.body, ctx)
+    const { body, head = { contentType: 'application/json', headers: [] }, stats, streamed = false } = await run(job, typeof job.body === 'string' ? Buffer.from(job.body, 'latin1') : job.body, ctx)
     if (debug.on) debug.ran(job.operation, stats)
     outbox.end({ type: 'done', id, body: await outbox.passOn(head, body, ctx, streamed), head, stats })
   } catch (error) {
