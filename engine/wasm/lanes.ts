@@ -22,7 +22,6 @@ export class LaneMemory {
   readonly #body: KernelBody
   readonly #pointers: Pointers
   readonly #lanes: 2 | 4
-  #vector: Local | undefined
   #address: Local | undefined
 
   constructor(f: FunctionBody, body: KernelBody, pointers: Pointers) {
@@ -117,23 +116,14 @@ export class LaneMemory {
     if (this.#widens(dtype) && count === 1) f.simd('i64x2.extend_low_i32x4_s')
   }
 
-  /** One lane after the other. */
+  /** One lane after the other; all addresses are pushed before, that of the first lane last. */
   #assemble(dtype: DType, tail: number, pushLane: (lane: number) => number): void {
     const f = this.#f
     const wide = byteSize[dtype] === 8
-    const vector = this.#vectorLocal()
-    const count = tail === 0 ? this.#lanes : tail
-    for (let lane = 0; lane < count; lane++) {
-      const offset = pushLane(lane)
-      if (lane === 0) {
-        f.memory(wide ? 'v128.load64_zero' : 'v128.load32_zero', offset)
-      } else {
-        f.get(vector)
-        f.laneMemory(wide ? 'v128.load64_lane' : 'v128.load32_lane', offset, lane)
-      }
-      f.set(vector)
-    }
-    f.get(vector)
+    const offsets: number[] = []
+    for (let lane = (tail === 0 ? this.#lanes : tail) - 1; lane >= 0; lane--) offsets.push(pushLane(lane))
+    f.memory(wide ? 'v128.load64_zero' : 'v128.load32_zero', offsets.pop()!)
+    for (let lane = 1; offsets.length > 0; lane++) f.laneMemory(wide ? 'v128.load64_lane' : 'v128.load32_lane', offsets.pop()!, lane)
     if (this.#widens(dtype)) f.simd('i64x2.extend_low_i32x4_s')
   }
 
@@ -278,11 +268,6 @@ export class LaneMemory {
     }
     f.i32(this.#pointers.constant(indexed.target, unit) + bytes)
     f.op('i32.add')
-  }
-
-  #vectorLocal(): Local {
-    this.#vector ??= this.#f.local('v128')
-    return this.#vector
   }
 
   #addressLocal(): Local {

@@ -13,6 +13,8 @@ export interface Tile {
   readonly height: number
   readonly columns: number
   readonly depth: number
+  /** Steps of k in a round of the loop. */
+  readonly unroll: number
   readonly a: { readonly row: number; readonly column: number }
   readonly bRow: number
   readonly cRow: number
@@ -35,10 +37,8 @@ const kinds: Record<'float32' | 'float64', Kinds> = {
   float64: { bytes: 8, lanes: 2, splat: 'v128.load64_splat', madd: 'f64x2.relaxed_madd' },
 }
 
-const unroll = 2
-
 /** A function of the addresses of the tile's rows of A, the panel of B, the corner of C, and of the ending's rows there. */
-export function tileBody({ dtype, height, columns, depth, a, bRow, cRow, continues, ending }: Tile): FunctionBody {
+export function tileBody({ dtype, height, columns, depth, unroll, a, bRow, cRow, continues, ending }: Tile): FunctionBody {
   const kind = kinds[dtype as 'float32' | 'float64']
   const { bytes, lanes } = kind
   const vectors = Math.ceil(columns / lanes)
