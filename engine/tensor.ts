@@ -57,7 +57,7 @@ export interface TensorData {
  * place. The elements' types have been checked before.
  */
 export function readTensor(json: TensorJson, pointer: string, maxElements: number): TensorData {
-  if (typeof json !== 'object') return { shape: [], dtype: typeof json === 'boolean' ? 'bool' : undefined, numbers: Float64Array.of(Number(json)) }
+  if (typeof json !== 'object') return { shape: [], dtype: typeof json === 'boolean' ? 'bool' : undefined, numbers: numberAlone(Number(json)) }
   if (isNested(json)) return { ...readNested(json, pointer, maxElements), dtype: isTruth(json) ? 'bool' : undefined }
   if ('base64' in json) return readBase64(json, pointer, maxElements)
   if (!('data' in json)) {
@@ -72,6 +72,13 @@ export function readTensor(json: TensorJson, pointer: string, maxElements: numbe
   const dtype = json.dtype ?? (isTruth(json.data) ? 'bool' : undefined)
   if (dtype === 'int64') requireWhole(nested.numbers, pointer)
   return { shape, dtype, numbers: nested.numbers }
+}
+
+/** float32 where it is exactly one, as in a NumberList. */
+function numberAlone(x: number): Float64Array | Float32Array {
+  const numbers = Math.fround(x) === x ? new Float32Array(1) : new Float64Array(1)
+  numbers[0] = x
+  return numbers
 }
 
 function isNested(json: TensorJson): json is NumberList | readonly NestedNumbers[] {

@@ -55,13 +55,18 @@ export function answered(body: Body, stats: JobStats, contentType = 'application
 
 export function serverTiming(entries: readonly (readonly [string, number])[]): string {
   let text = ''
-  for (const [name, ms] of entries) text += `${text === '' ? '' : ', '}${name};dur=${rounded(ms)}`
+  for (const [name, ms] of entries) text += `${text === '' ? '' : ', '}${name};dur=${msText(ms)}`
   return text
 }
 
-/** Milliseconds to the microsecond. */
-export function rounded(ms: number): number {
-  return Math.round(ms * 1000) / 1000
+/** Milliseconds to the microsecond. Whole numbers are written in a fraction of the time that others take. */
+export function msText(ms: number): string {
+  const all = Math.round(ms * 1000)
+  const whole = Math.floor(all / 1000)
+  const rest = all - whole * 1000
+  if (rest === 0) return `${whole}`
+  const zeros = rest < 10 ? '00' : rest < 100 ? '0' : ''
+  return `${whole}.${zeros}${rest % 100 === 0 ? rest / 100 : rest % 10 === 0 ? rest / 10 : rest}`
 }
 
 export function runForward(request: ForwardRequest, ctx: JobContext): JobResult {

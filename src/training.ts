@@ -2,7 +2,7 @@
 import type { TrainSteps } from '../engine/index.ts'
 import { SpecError, Training, safetensorsSize, writeSafetensors } from '../engine/index.ts'
 import type { JobContext, JobResult } from './jobs.ts'
-import { firstNonFiniteText, requireRoom, rounded, serverTiming } from './jobs.ts'
+import { firstNonFiniteText, requireRoom, msText, serverTiming } from './jobs.ts'
 import type { Format, JobStats } from './protocol.ts'
 import { contentTypes } from './protocol.ts'
 import { NonFiniteList, base64, checkpointText, earlyStoppingText, estimateText, float32Text, float64Text, stepText, tensorsText } from './serialize.ts'
@@ -126,7 +126,7 @@ function endText(training: Training, request: TrainRequest, { queueMs, parseMs, 
   if (training.stopping) parts.push(`"early_stopping":${earlyStoppingText(training.stopping, training.stoppedEarly, request.dtype)}`)
   parts.push(`"status":"${training.status}"`)
   const step = steps === 0 ? 0 : Number((runMs / steps).toPrecision(4))
-  const timing = `"timing":{"queue":${rounded(queueMs)},"parse":${rounded(parseMs)},"compile":${rounded(compileMs)},"train":${rounded(runMs)},"step":${step}},"memory_bytes":${peakBytes}`
+  const timing = `"timing":{"queue":${msText(queueMs)},"parse":${msText(parseMs)},"compile":${msText(compileMs)},"train":${msText(runMs)},"step":${step}},"memory_bytes":${peakBytes}`
   return `${parts.join(',')}${firstNonFiniteText(training.nonFinite, training.nonFinite?.step)}${bad.field},${timing}`
 }
 
