@@ -72,6 +72,8 @@ export class Member {
   #jobMs = 2 * batchMs
   /** When it last ended a job, or began to have one. */
   #moved = 0
+  /** When it began to have jobs. */
+  #since = 0
   /** Long ones that may be here besides one; without any it takes one job at a time. */
   readonly #guests: number
 
@@ -92,7 +94,7 @@ export class Member {
 
   /** Whether it is at work on such jobs, and ends them as it should. */
   get flowing(): boolean {
-    return this.fast && this.jobs.size > 0 && this.stillMs < patienceMs
+    return this.fast && this.jobs.size > 0 && performance.now() - this.#moved < patienceMs
   }
 
   /** Jobs that let others in between. */
@@ -100,9 +102,9 @@ export class Member {
     return this.jobs.size - this.#short
   }
 
-  /** For how long it has had jobs and ended none. */
-  get stillMs(): number {
-    return this.jobs.size === 0 ? 0 : performance.now() - this.#moved
+  /** For how long it has had jobs without a pause. */
+  get busyMs(): number {
+    return this.jobs.size === 0 ? 0 : performance.now() - this.#since
   }
 
   /** How many more jobs it may be given now. */
@@ -126,7 +128,7 @@ export class Member {
       if (length > ownMessageBytes) break
     }
     const taken = queue.splice(0, count)
-    if (this.jobs.size === 0) this.#moved = performance.now()
+    if (this.jobs.size === 0) this.#moved = this.#since = performance.now()
     const [first] = taken
     const alone = bytes > ownMessageBytes ? ownBuffer(first!.request.bytes) : undefined
     const jobs = taken.map((job): Job => {

@@ -1,8 +1,8 @@
 /**
- * Worker threads with a bounded queue. One is started at once, others when those that there are have too much to do. Small jobs that come at once go to a worker together. A training that takes long
- * lets others in between its steps, so that a few of them do not hold up everything else. A job that is given up stops
- * between two steps; one that does not within the grace time is ended with its worker, which is replaced. Jobs that a
- * lost worker had beside are done again elsewhere.
+ * Worker threads with a bounded queue. One is started at once, others when those that there are have no pause. Small jobs
+ * that come at once go to a worker together. A training that takes long lets others in between its steps, so that a few of
+ * them do not hold up everything else. A job that is given up stops between two steps; one that does not within the grace
+ * time is ended with its worker, which is replaced. Jobs that a lost worker had beside are done again elsewhere.
  */
 import { randomUUID } from 'node:crypto'
 import type { Problem } from './errors.ts'
@@ -58,7 +58,7 @@ export type PoolEvent =
 /** Long trainings that a worker has at one time besides one, at most. */
 const maxGuests = 15
 
-/** Another worker is started when the others have had too much to do for so long. */
+/** Another worker is started when the others have had jobs without a pause for so long. */
 const crowdedMs = 100
 
 export class Pool {
@@ -194,8 +194,7 @@ export class Pool {
   #lookToGrow(): void {
     this.#growing = undefined
     if (this.#closing || !this.#mayGrow) return
-    const members = [...this.#members]
-    if (this.#queue.length > 0 || members.every(({ long, stillMs }) => long > 0 || stillMs > crowdedMs)) this.#spawn()
+    if ([...this.#members].every(({ busyMs }) => busyMs > crowdedMs)) this.#spawn()
     this.#dispatch()
   }
 

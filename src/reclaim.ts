@@ -23,13 +23,15 @@ export function reclaim(thorough = false): void {
 const idleMs = 300
 /** Work that took longer leaves so much that it is collected at once. */
 const longMs = 100
-/** Bytes by which its heap must have grown since the last time. */
-const worthwhile = 16 * 2 ** 20
+/** Bytes by which its heap must have grown since the last time: after work that took long, and when it is idle. */
+const worthwhile = { long: 16 * 2 ** 20, idle: 4 * 2 ** 20 } as const
 
 /** Collects garbage when a thread's heap has grown: after work that took long, and when it has been idle for a moment. */
 export class IdleCollector {
   readonly #isIdle: () => boolean
   #timer: NodeJS.Timeout | undefined
+  /** What it held after the last collection, and after the last thorough one. */
+  #left = 0
   #settled = 0
 
   constructor(isIdle: () => boolean) {
@@ -39,7 +41,7 @@ export class IdleCollector {
 
   /** Something has ended that took so long: the thread may be idle from now on. */
   ended(ms: number): void {
-    if (ms > longMs) setImmediate(() => this.#collect(false))
+    if (ms > longMs) setImmediate(() => this.#collectLong())
     this.#watch()
   }
 
@@ -49,13 +51,15 @@ export class IdleCollector {
   }
 
   #look(): void {
-    if (this.#isIdle()) this.#collect(true)
+    if (!this.#isIdle() || held() < this.#settled + worthwhile.idle) return
+    reclaim(true)
+    this.#left = this.#settled = held()
   }
 
-  #collect(thorough: boolean): void {
-    if (held() < this.#settled + worthwhile) return
-    reclaim(thorough)
-    this.#settled = held()
+  #collectLong(): void {
+    if (held() < this.#left + worthwhile.long) return
+    reclaim()
+    this.#left = held()
   }
 }
 
