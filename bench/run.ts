@@ -5,6 +5,7 @@
 import { cpus } from 'node:os'
 import { benchHttp } from './http.ts'
 import { benchLargeBody } from './large-body.ts'
+import { benchMemory } from './memory.ts'
 import { benchProducts } from './products.ts'
 import { benchScaling } from './scaling.ts'
 import { benchSoak } from './soak.ts'
@@ -19,6 +20,7 @@ const benches: Readonly<Record<string, () => Measured | Promise<Measured>>> = {
   http: () => benchHttp(5, 3),
   trace: () => benchTrace(30),
   'large-body': () => benchLargeBody(3),
+  memory: () => benchMemory(3),
   soak: () => benchSoak(100_000),
 }
 
