@@ -22,9 +22,11 @@ interface Grown {
 /** In MB, of a service of its own. */
 async function memoryOf(request: object): Promise<Grown> {
   const server = await startService()
-  const body = JSON.stringify({ ...request, steps: 20, report: { gradients: 'norms', parameters: 'none' } })
+  const body = JSON.stringify({ ...request, steps: 3, report: { gradients: 'none', parameters: 'none' } })
   const answer = await fetch(`${server.url}/v1/train`, { method: 'POST', headers: { 'content-type': 'application/json' }, body })
-  const { memory_bytes } = (await answer.json()) as { memory_bytes: number }
+  const text = await answer.text()
+  if (answer.status !== 200) throw new Error(text)
+  const { memory_bytes } = JSON.parse(text) as { memory_bytes: number }
   const { peak } = server.memory()
   await server.close()
   return { peak, plan: memory_bytes / 2 ** 20 }

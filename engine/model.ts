@@ -48,6 +48,9 @@ export interface Chain {
 
 type Part = Placed | Chain
 
+/** Elements of values that are worth letting go. */
+const large = 2 ** 16
+
 const nothingRestored: ReadonlyMap<string, string> = new Map()
 
 /** What tracing sees of a parameter: not its numbers. */
@@ -144,6 +147,13 @@ export class Model {
     const restored = [...readState(state, byName, maxElements)]
     for (const [name, { elements }] of restored) byName.get(name)!.initial = elements
     return new Map(restored.map(([name, { pointer }]) => [name, pointer]))
+  }
+
+  /** The run has the values of a parameter that it moves: those that it began with are let go where they are large. */
+  taken(name: string, shape: Shape): void {
+    if (numel(shape) < large) return
+    const parameter = this.parameters.find((other) => other.name === name)!
+    parameter.initial = parameter.initial.slice(0, 0)
   }
 
   /** The modules as functions of a program. */

@@ -69,21 +69,14 @@ export class Runtime {
 
   /** The bytes of all state, in `into` when it has room for them. */
   copyState(into?: Uint8Array): Uint8Array {
-    const { from, to } = this.#stateBytes()
+    const { from, to } = stateRange(this.compiled)
     const copy = into?.length === to - from ? into : new Uint8Array(to - from)
     copy.set(this.#viewed().bytes.subarray(from, to))
     return copy
   }
 
   setState(bytes: Uint8Array): void {
-    this.#viewed().bytes.set(bytes, this.#stateBytes().from)
-  }
-
-  /** State buffers lie one behind the other. */
-  #stateBytes(): { from: number; to: number } {
-    const [first] = this.compiled.state
-    const last = this.compiled.state.at(-1)
-    return first && last ? { from: first.address, to: last.address + numel(last.shape) * byteSize[last.dtype] } : { from: 0, to: 0 }
+    this.#viewed().bytes.set(bytes, stateRange(this.compiled).from)
   }
 
   /** The per-step inputs of the first `count` steps of the next run, as they are in memory. */
@@ -222,6 +215,13 @@ interface Views {
   readonly int64: BigInt64Array
   readonly float32: Float32Array
   readonly float64: Float64Array
+}
+
+/** Where the state lies: its buffers are one behind the other. */
+export function stateRange({ state }: CompiledStep): { readonly from: number; readonly to: number } {
+  const [first] = state
+  const last = state.at(-1)
+  return first && last ? { from: first.address, to: last.address + numel(last.shape) * byteSize[last.dtype] } : { from: 0, to: 0 }
 }
 
 function viewsOf({ buffer }: WebAssembly.Memory): Views {

@@ -77,6 +77,11 @@ export class Stepper {
     return this.#variants.stats
   }
 
+  /** Puts data and state into the memory of the program, as its first call would. */
+  load(variant: Variant): void {
+    this.#runtimeOf(variant)
+  }
+
   /**
    * Does minibatches of the plan, at least one; fewer than planned where a program's chunk ends, the path changes, or a
    * loss is not finite. `write` sets the numbers of the next `count` ones and says how many are to be done.
@@ -142,7 +147,10 @@ export class Stepper {
     if (this.#last !== variant) variant.runtime.writeLiterals()
     if (!this.#bound) {
       bind(variant.runtime, this.#data, this.#model)
-      for (const slot of variant.runtime.compiled.state) if (!slot.name.startsWith('parameter ')) variant.runtime.write(slot, this.#initial(slot))
+      for (const slot of variant.runtime.compiled.state) {
+        if (slot.name.startsWith('parameter ')) this.#model.taken(slot.name.slice('parameter '.length), slot.shape)
+        else variant.runtime.write(slot, this.#initial(slot))
+      }
       this.#bound = true
     }
     this.#last = variant

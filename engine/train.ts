@@ -19,6 +19,7 @@ import type { Progress } from './progress.ts'
 import { Course } from './progress.ts'
 import { Mt19937 } from './random/mt19937.ts'
 import type { Runtime } from './runtime.ts'
+import { stateRange } from './runtime.ts'
 import type { CheckpointJson, TrainSpec } from './spec.ts'
 import { Searcher } from './search.ts'
 import type { Ran } from './stepper.ts'
@@ -161,8 +162,15 @@ export class Training {
     return this.#stepper.look(this.batches.sizes[0]!, engine, recorder)
   }
 
+  /** Puts data and state into the memory of the run, as the first step would: large values that it began with can be collected then. */
+  load(): void {
+    this.#stepper.load(this.first)
+  }
+
+  /** With the copy of the state that the run keeps, to get back to an earlier one. */
   get stats(): Stats {
-    return this.#stepper.stats
+    const { from, to } = stateRange(this.first.prepared.compiled)
+    return { ...this.#stepper.stats, memoryBytes: this.#stepper.stats.memoryBytes + to - from }
   }
 
   #countSteps(): number {

@@ -94,7 +94,7 @@ const trainExamples: Record<string, ExampleDoc> = {
   notebook: {
     summary: 'One step of gradient descent',
     request: { ...notebook, optimizer: { type: 'SGD', lr: 0.01 }, steps: 1 },
-    response: { steps: [{ step: 1, loss: 1, lr: 0.01, grad_norm: 2, gradients: { w: -2 } }], state: { w: 1.02 }, status: 'succeeded', timing, memory_bytes: 1536 },
+    response: { steps: [{ step: 1, loss: 1, lr: 0.01, grad_norm: 2, gradients: { w: -2 } }], state: { w: 1.02 }, status: 'succeeded', timing, memory_bytes: 34372 },
   },
   layers: {
     summary: 'Layers by name, from a given state; norms of the gradients instead of values',
@@ -107,7 +107,7 @@ const trainExamples: Record<string, ExampleDoc> = {
       state: { '0.weight': [[1, 1.36]], '0.bias': [0.48] },
       status: 'succeeded',
       timing: { ...timing, train: 0.09 },
-      memory_bytes: 2304,
+      memory_bytes: 42756,
     },
   },
 }

@@ -166,7 +166,7 @@ const end = {
     })
     .meta({ id: 'Timing' })
     .describe('Milliseconds; also in the header Server-Timing, where the answer is not streamed'),
-  memory_bytes: z.int().describe('Memory of the compiled program, known before its first step'),
+  memory_bytes: z.int().describe('Memory of the compiled program and, in training, of a copy of the state that the run keeps; known before the first step'),
   first_non_finite: z
     .strictObject({ step: z.int(), ...origin })
     .meta({ id: 'StepNonFinite' })

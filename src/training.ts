@@ -5,6 +5,7 @@ import type { JobContext, JobResult } from './jobs.ts'
 import { firstNonFiniteText, requireRoom, msText, serverTiming } from './jobs.ts'
 import type { Format, JobStats } from './protocol.ts'
 import { contentTypes } from './protocol.ts'
+import { reclaim } from './reclaim.ts'
 import { NonFiniteList, base64, checkpointText, earlyStoppingText, estimateText, float32Text, float64Text, stepText, tensorsText } from './serialize.ts'
 import type { TrainRequest } from './spec.ts'
 import { Text } from './text.ts'
@@ -24,6 +25,9 @@ interface Run {
   readonly stats: () => JobStats
 }
 
+/** A run of so much memory begins with the garbage of its preparation collected, so that both are not held at once. */
+const collectBytes = 64 * 2 ** 20
+
 export async function runTrain(request: TrainRequest, format: Format, ctx: JobContext): Promise<JobResult> {
   const began = ctx.now()
   const training = new Training(request, ctx.engine, { gradients: format !== 'octets' && request.report.gradients !== 'none' })
@@ -35,6 +39,10 @@ export async function runTrain(request: TrainRequest, format: Format, ctx: JobCo
   try {
     const room = ctx.claim(training.stats.memoryBytes)
     if (room) await room
+    if (training.stats.memoryBytes > collectBytes) {
+      training.load()
+      reclaim()
+    }
     const result = format === 'octets' ? await runToFile({ training, request, stats }, ctx) : await runToText({ training, request, stats }, format, ctx)
     if (ctx.debug.probes) ctx.debug.kernels(training)
     return result

@@ -17,11 +17,12 @@ const request = {
   steps: 2000,
 }
 
+const engineOf = (): Engine => ({ cache: new ProgramCache(), limits: defaultLimits, compile: defaultCompileOptions })
+
 function train(chunk: (call: number) => number): { readonly losses: readonly number[] } {
   const checked = validate('train', request)
   if (!checked.ok) throw new Error(checked.problem.detail)
-  const engine: Engine = { cache: new ProgramCache(), limits: defaultLimits, compile: defaultCompileOptions }
-  const training = new Training(checked.value as TrainRequest, engine, { gradients: true })
+  const training = new Training(checked.value as TrainRequest, engineOf(), { gradients: true })
   const losses: number[] = []
   let gradients: unknown
   for (let call = 0; training.status === 'running'; call++) {
@@ -41,4 +42,20 @@ it('the state, the gradients and the place are the same', () => {
   expect(train(() => 1)).toEqual(once)
   expect(train((call) => 1 + (call % 3))).toEqual(once)
   expect(train((call) => (call < 20 ? 1 : 7))).toEqual(once)
+})
+
+it('the copy is in the plan, and large values that the run began with are let go', () => {
+  const wide = { model: { parameters: { w: { value: Array.from({ length: 2 ** 16 }, (_, i) => (i % 7) / 7) }, frozen: { value: Array.from({ length: 2 ** 16 }, () => 2), requires_grad: false } }, forward: 'y_hat = w * frozen' }, loss: '(y_hat**2).sum()', optimizer: { type: 'SGD', lr: 1e6 }, steps: 30 }
+  const checked = validate('train', wide)
+  if (!checked.ok) throw new Error(checked.problem.detail)
+  const training = new Training(checked.value as TrainRequest, engineOf(), { gradients: false })
+  const copy = training.stats.memoryBytes - training.first.prepared.compiled.memoryBytes
+  expect(copy).toBe(4 * 2 ** 16)
+  const lengths = (): number[] => training.model.parameters.map(({ initial }) => initial.length)
+  expect(lengths()).toEqual([2 ** 16, 2 ** 16])
+  training.load()
+  expect(lengths()).toEqual([0, 2 ** 16])
+  while (training.status === 'running') training.advance(4)
+  expect(training).toMatchObject({ status: 'diverged', nonFinite: { operation: 'pow', place: { pointer: '/loss', line: 1 } } })
+  expect([...training.state()].map(([, { elements }]) => elements.length)).toEqual([2 ** 16, 2 ** 16])
 })
