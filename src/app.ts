@@ -11,6 +11,7 @@ import autoload from '@fastify/autoload'
 import fastify, { LogController } from 'fastify'
 import type { FastifyBaseLogger, FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import helmet from 'helmet'
+import type { HelmetOptions } from 'helmet'
 import { pino } from 'pino'
 import { takeBody } from './body.ts'
 import type { Config } from './config.ts'
@@ -37,13 +38,25 @@ declare module 'fastify' {
   }
 }
 
-/** What helmet sets on every answer: always the same, so it is asked once. */
-const securityHeaders = ((): OutgoingHttpHeaders => {
+/** What helmet sets: always the same, so it is asked once. */
+function headersOf(options: HelmetOptions): OutgoingHttpHeaders {
   const request = new IncomingMessage(new Socket())
   const response = new ServerResponse(request)
-  helmet({ contentSecurityPolicy: false })(request, response, () => {})
+  helmet({ contentSecurityPolicy: false, ...options })(request, response, () => {})
   return response.getHeaders()
-})()
+}
+
+/** For what a browser can show as a page. */
+const pageHeaders = headersOf({})
+/** For the answers of operations, which are data: what says how a page behaves would only make small ones larger. */
+const dataHeaders = headersOf({
+  crossOriginOpenerPolicy: false,
+  originAgentCluster: false,
+  xDnsPrefetchControl: false,
+  xDownloadOptions: false,
+  xPermittedCrossDomainPolicies: false,
+  xXssProtection: false,
+})
 
 export interface AppOptions {
   readonly config: Config
@@ -78,7 +91,7 @@ export async function buildApp({ config, logger }: AppOptions): Promise<FastifyI
 
   app.addHook('onRequest', (request, reply, done) => {
     request.logFields = {}
-    reply.headers(securityHeaders).header('x-request-id', request.id)
+    reply.headers(request.method === 'POST' ? dataHeaders : pageHeaders).header('x-request-id', request.id)
     if (closing) reply.header('connection', 'close')
     done()
   })

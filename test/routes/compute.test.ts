@@ -259,6 +259,9 @@ describe('every request', () => {
     const { headers } = await service.post(path, notebook)
     expect(headers).toMatchObject({ 'x-content-type-options': 'nosniff', 'x-frame-options': 'SAMEORIGIN', 'referrer-policy': 'no-referrer', 'cross-origin-resource-policy': 'same-origin' })
     expect(headers).not.toHaveProperty('x-powered-by')
+    // Only pages have what says how a page behaves.
+    expect(headers).not.toHaveProperty('cross-origin-opener-policy')
+    expect((await service.get('/')).headers).toMatchObject({ 'x-content-type-options': 'nosniff', 'cross-origin-opener-policy': 'same-origin', 'x-dns-prefetch-control': 'off' })
   })
 
   it('a large body is checked in a worker, with the same result', async () => {
