@@ -2,6 +2,10 @@
 import type { IncomingMessage } from 'node:http'
 import { problem } from './errors.ts'
 import { ProblemError } from './pool.ts'
+import { reclaimYoung } from './reclaim.ts'
+
+/** Bytes that come before what they came in is collected: V8 would wait until it stops for tens of milliseconds. */
+const chunksBytes = 8 * 2 ** 20
 
 type Done = (error: Error | null, body?: Uint8Array) => void
 
@@ -33,6 +37,7 @@ export function takeBody(request: IncomingMessage, limit: number, done: Done): v
     }
     whole = withRoom(whole, before, count, expected, limit)
     whole.set(chunk, before)
+    if (Math.floor(count / chunksBytes) > Math.floor(before / chunksBytes)) setImmediate(reclaimYoung)
   }
   const ended = (): void => {
     if (expected !== undefined && count !== expected) return end(new ProblemError(problem('invalid_json', 'the body does not have the length that Content-Length says')))
