@@ -1,11 +1,11 @@
 /** Memory that V8 would give back much later by itself: what is collected in time does not add up from request to request. */
 import { getHeapStatistics, setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
+import { measureMemory, runInNewContext } from 'node:vm'
 
 interface Collection {
   readonly type: 'major' | 'minor'
   readonly execution: 'sync'
-  readonly flavor?: 'regular' | 'last-resort'
+  readonly flavor?: 'last-resort'
 }
 
 let gc: ((how: Collection) => void) | undefined
@@ -18,9 +18,19 @@ function collect(how: Collection): void {
   gc(how)
 }
 
-/** Collects the calling thread's garbage: after something large. Takes tens of milliseconds; `thorough`: twice that, and gives more back. */
-export function reclaim(thorough = false): void {
-  collect({ type: 'major', execution: 'sync', flavor: thorough ? 'last-resort' : 'regular' })
+/**
+ * Collects the calling thread's garbage: after something large. V8 does it in steps, and keeps its fast code. A collection
+ * that `gc` asks for drops the code of all classes that have no object at the moment, which are nearly all of them between
+ * two requests: the next ones take two to four times as long.
+ */
+export async function reclaim(): Promise<void> {
+  // What it measures is of no interest: it collects first.
+  await measureMemory({ mode: 'summary', execution: 'eager' })
+}
+
+/** Takes tens of milliseconds, gives more back, and drops that code. */
+export function reclaimAll(): void {
+  collect({ type: 'major', execution: 'sync', flavor: 'last-resort' })
 }
 
 /** Collects what has come and gone in a moment, which takes about one: V8 does not see that much memory outside its heap hangs on it. */
@@ -35,13 +45,17 @@ const longMs = 100
 /** Bytes by which its heap must have grown since the last time: after work that took long, and when it is idle. */
 const worthwhile = { long: 16 * 2 ** 20, idle: 4 * 2 ** 20 } as const
 
+/** What is left of a larger heap is mostly unused, or code of long ago: then all is given back, code too. */
+const largeHeap = 44 * 2 ** 20
+
 /** Collects garbage when a thread's heap has grown: after work that took long, and when it has been idle for a moment. */
 export class IdleCollector {
   readonly #isIdle: () => boolean
   #timer: NodeJS.Timeout | undefined
-  /** What it held after the last collection, and after the last thorough one. */
-  #left = 0
+  /** What it held after the last collection. */
   #settled = 0
+  /** Whether it has done anything yet. */
+  #worked = false
 
   constructor(isIdle: () => boolean) {
     this.#isIdle = isIdle
@@ -50,7 +64,8 @@ export class IdleCollector {
 
   /** Something has ended that took so long: the thread may be idle from now on. */
   ended(ms: number): void {
-    if (ms > longMs) setImmediate(() => this.#collectLong())
+    this.#worked = true
+    if (ms > longMs) setImmediate(() => void this.#collect(worthwhile.long))
     this.#watch()
   }
 
@@ -60,15 +75,15 @@ export class IdleCollector {
   }
 
   #look(): void {
-    if (!this.#isIdle() || held() < this.#settled + worthwhile.idle) return
-    reclaim(true)
-    this.#left = this.#settled = held()
+    if (this.#isIdle()) void this.#collect(worthwhile.idle)
   }
 
-  #collectLong(): void {
-    if (held() < this.#left + worthwhile.long) return
-    reclaim()
-    this.#left = held()
+  async #collect(bytes: number): Promise<void> {
+    if (held() < this.#settled + bytes) return
+    this.#settled = Infinity
+    if (this.#worked) await reclaim()
+    if (this.#isIdle() && (!this.#worked || getHeapStatistics().total_heap_size > largeHeap)) reclaimAll()
+    this.#settled = held()
   }
 }
 

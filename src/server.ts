@@ -1,7 +1,7 @@
 /** The process: settings, listening, signals, closing. */
 import { buildApp } from './app.ts'
 import { readConfig } from './config.ts'
-import { reclaim } from './reclaim.ts'
+import { reclaimAll } from './reclaim.ts'
 
 const [major] = process.versions.node.split('.').map(Number)
 if (major! < 26) {
@@ -34,7 +34,7 @@ curl -s ${address}/v1/train -H 'content-type: application/json' -d '{"model":{"p
 
 `)
   // What the start needed is not needed any more.
-  setTimeout(() => reclaim(true), 1000).unref()
+  setTimeout(() => reclaimAll(), 1000).unref()
 }
 
 main().catch((error: unknown) => {

@@ -41,7 +41,7 @@ export async function runTrain(request: TrainRequest, format: Format, ctx: JobCo
     if (room) await room
     if (training.stats.memoryBytes > collectBytes) {
       training.load()
-      reclaim()
+      await reclaim()
     }
     const result = format === 'octets' ? await runToFile({ training, request, stats }, ctx) : await runToText({ training, request, stats }, format, ctx)
     if (ctx.debug.probes) ctx.debug.kernels(training)

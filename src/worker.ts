@@ -203,7 +203,7 @@ async function handle(job: Job, release: () => void): Promise<void> {
     else outbox.end({ type: 'failed', id, message: String(error), stack: error instanceof Error ? error.stack : undefined })
   } finally {
     ctx.end()
-    if (size > reclaimBytes) setImmediate(() => reclaim())
+    if (size > reclaimBytes) setImmediate(() => void reclaim())
     release()
     collector.ended(performance.now() - ctx.began)
   }
