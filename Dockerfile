@@ -1,6 +1,6 @@
 FROM node:26.10.0-slim
 
-# Two arenas: glibc keeps one for each thread otherwise, which takes 50 MB more under load.
+# Two arenas: glibc keeps one for each thread otherwise, which takes some MB more under load.
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=3000 MALLOC_ARENA_MAX=2
 WORKDIR /app
 
