@@ -4,12 +4,14 @@
  *   0       control words (fault record, what threads tell each other, accumulator pairs)
  *   1024    persistent buffers, in the order of their declaration: data, parameters, optimizer state
  *           temporaries, by liveness
+ *           what the blocks of a sum come to, where threads share the work
  *           what each thread has for itself, where threads share the work: pairs of accumulators, working memory, panels
  *           numbers that change with the step, and the record of each step
  */
 import type { Value } from '../ir/value.ts'
 import { byteSize, numel } from '../ir/value.ts'
 import { workspaceBytes } from '../wasm/blocking.ts'
+import { blockBytes } from '../wasm/sums.ts'
 import type { Access, Scratch } from './lower.ts'
 import type { Kernel, Schedule } from './schedule.ts'
 
@@ -30,6 +32,8 @@ export interface MemoryPlan {
   readonly sizes: ReadonlyMap<Access['base'], number>
   /** Where pairs of accumulators are put side by side. */
   readonly pairAddress: number
+  /** Where threads put what the blocks of a sum come to. */
+  readonly blockAddress: number
   /** Where products pack parts of their operands. */
   readonly workspace: number
   /** From a thread's own memory to that of the next one, in bytes; 0 where there is one thread. */
@@ -76,10 +80,12 @@ export function planMemory(persistent: readonly Value[], plan: Schedule, kept: R
   end = assign(intervals.filter(({ base }) => !addresses.has(base)), addresses, end)
   for (const { base, bytes } of intervals) sizes.set(base, bytes)
   const workspace = roundUp(Math.max(0, ...plan.kernels.map((kernel) => (kernel.kind === 'matmul' ? workspaceBytes(kernel, wide, threads === 1) : 0))))
-  if (threads === 1) return { addresses, sizes, pairAddress, workspace: end, ownBytes: 0, end: end + workspace + alignment }
+  if (threads === 1) return { addresses, sizes, pairAddress, blockAddress: end, workspace: end, ownBytes: 0, end: end + workspace + alignment }
+  const blockAddress = end
+  end += roundUp(Math.max(0, ...plan.kernels.map((kernel) => (kernel.kind === 'loop' ? blockBytes(kernel) : 0))))
   const scratch = placeScratch(plan.kernels, addresses, sizes, end + pairBytes)
   const ownBytes = roundUp(pairBytes + scratch + workspace + alignment)
-  return { addresses, sizes, pairAddress: end, workspace: end + pairBytes + scratch, ownBytes, end: end + threads * ownBytes }
+  return { addresses, sizes, pairAddress: end, blockAddress, workspace: end + pairBytes + scratch, ownBytes, end: end + threads * ownBytes }
 }
 
 /** The working memory of each kernel, from the same address on; gives the bytes of the largest. */

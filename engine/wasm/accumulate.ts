@@ -43,6 +43,32 @@ export class Accumulators {
     this.#identity(reduction, this.#running)
   }
 
+  /** Bytes of the running accumulators in memory. */
+  get bytes(): number {
+    return this.#vectors * 16
+  }
+
+  /** Stores the running accumulators behind the address in a local. */
+  save(reduction: Reduction, address: Local, offset: number): void {
+    const locals = this.#running.get(reduction)!
+    for (let i = 0; i < locals.length; i += 2) {
+      for (const k of i + 1 < locals.length ? [i + 1, i] : [i]) {
+        this.#f.get(address)
+        this.#f.get(locals[k]!)
+        this.#f.memory('v128.store', offset + k * 16)
+      }
+    }
+  }
+
+  /** Takes the running accumulators from where they were stored. */
+  restore(reduction: Reduction, address: Local, offset: number): void {
+    for (const [k, local] of this.#running.get(reduction)!.entries()) {
+      this.#f.get(address)
+      this.#f.memory('v128.load', offset + k * 16)
+      this.#f.set(local)
+    }
+  }
+
   /** Adds the block to the totals. */
   flush(reduction: Reduction): void {
     const totals = this.#totals.get(reduction)!

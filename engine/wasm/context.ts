@@ -15,6 +15,8 @@ export interface KernelContext {
   readonly faultAddress: number
   /** 256 bytes for the pairs of accumulators at the end of a reduction, in a thread's own memory. */
   readonly pairAddress: number
+  /** Room for what the blocks of sums come to, that threads share; see sums.ts. */
+  readonly blockAddress: number
   /** Pushes how far the thread's own memory lies from that of the first one; undefined where there is one thread. */
   readonly own: ((f: FunctionBody) => void) | undefined
 }
@@ -26,11 +28,14 @@ export interface KernelCode {
   readonly body: FunctionBody
   /** 0: the function does all of the work. */
   readonly units: number
+  /** What is done once, after all units; takes what else the function takes. */
+  readonly after?: FunctionBody | undefined
 }
 
 /** A call of a kernel's function for all of its work: units, if there are any, and what else it takes. */
 export interface KernelCall {
   readonly before: number | undefined
+  readonly after: number | undefined
   readonly index: number
   readonly units: number
   readonly arguments: readonly number[]

@@ -10,7 +10,7 @@ import { Accumulators } from './accumulate.ts'
 import { BlockCode } from './block.ts'
 import type { Reduction } from './body.ts'
 import { KernelBody } from './body.ts'
-import { repeatRange } from './control.ts'
+import { advance, increment, repeat, repeatRange } from './control.ts'
 import type { Block, KernelCode, KernelContext } from './context.ts'
 import type { Local } from './encode.ts'
 import { FunctionBody } from './encode.ts'
@@ -18,20 +18,22 @@ import type { Form } from './forms.ts'
 import { LocalPool } from './instruction.ts'
 import { LaneMemory } from './lanes.ts'
 import { Pointers } from './pointers.ts'
+import type { Blocks } from './sums.ts'
+import { blocksOf, cascadeBlock, fewestVectors, isCascaded, mostVectors } from './sums.ts'
 
 /** Parameters of a function that does some of the rounds. */
 const firstUnit: Local = 0
 const endUnit: Local = 1
-
-/** Iterations after which a float sum moves on to fresh accumulators, so that long sums stay accurate. */
-const cascadeBlock = 256
 
 /**
  * With `ranged` the work is cut into units where it can be: rounds of the outermost loop. The function of a form has
  * parameters behind those: how far the buffers lie.
  */
 export function emitLoop(kernel: LoopKernel, context: KernelContext, ranged: boolean, form?: Form): KernelCode {
-  return new LoopEmitter(kernel, context, ranged, form).emit()
+  const emitter = new LoopEmitter(kernel, context, ranged, form)
+  const blocks = emitter.blocks
+  if (!blocks) return emitter.emit()
+  return { body: emitter.emitBlocks(blocks), units: emitter.units, after: new LoopEmitter(kernel, context, false, form).emitTotal(blocks) }
 }
 
 /** A sum's accumulators are emptied into totals now and then. */
@@ -50,7 +52,9 @@ class LoopEmitter {
   readonly code: BlockCode
   readonly vectors: number
 
-  /** Rounds of the outermost loop that can be done in any order, by any thread; 0 where the kernel is one piece. */
+  readonly blocks: Blocks | undefined
+
+  /** Rounds of the outermost loop, or blocks, that can be done in any order, by any thread; 0 where the kernel is one piece. */
   readonly units: number
 
   constructor(kernel: LoopKernel, context: KernelContext, ranged: boolean, form: Form | undefined) {
@@ -58,7 +62,8 @@ class LoopEmitter {
     this.context = context
     this.body = new KernelBody(kernel)
     this.vectors = this.#chooseVectors()
-    this.units = ranged && this.#divisible() ? this.#rounds() : 0
+    this.blocks = ranged ? this.#blocksOf() : undefined
+    this.units = this.blocks ? this.blocks.slots - (this.blocks.iterations > 0 && this.blocks.elements > 0 ? 1 : 0) : ranged && this.#divisible() ? this.#rounds() : 0
     const range = this.units > 0 ? 2 : 0
     this.f = new FunctionBody(Array.from({ length: range + (form?.parameters ?? 0) }, () => 'i32' as const))
     this.pointers = new Pointers(this.f, this.body, this.vectors, context, form?.moves, range)
@@ -76,14 +81,25 @@ class LoopEmitter {
     if (this.kernel.straight) return available
     const work = this.body.builder.regs.filter((reg) => !reg.uniform).length
     const sums = this.body.reductions.length > 0
-    const wanted = (work <= 6 || (work <= 12 && !this.kernel.inner)) && sums ? 8 : work <= 12 ? 4 : 2
+    const wanted = (work <= 6 || (work <= 12 && !this.kernel.inner)) && sums ? mostVectors : work <= 12 ? 4 : fewestVectors
     return Math.min(wanted, available)
   }
 
-  /** Whether no round touches what another one writes: additions at computed places and stores outside the loops do. */
+  #blocksOf(): Blocks | undefined {
+    const { sections, reductions } = this.body
+    const [loop, ...more] = sections.folded
+    if (loop === undefined || more.length > 0 || sections.outer.length > 0 || sections.phases !== 1 || !sections.inner) return undefined
+    if (!this.#needsCascade() || !reductions.every(isCascaded) || !this.#independent()) return undefined
+    return blocksOf(this.kernel.sizes[loop]!, this.kernel.lanes * this.vectors)
+  }
+
   #divisible(): boolean {
-    const { sections, effectsOf, builder } = this.body
-    if (sections.outer.length === 0) return false
+    return this.body.sections.outer.length > 0 && this.#independent()
+  }
+
+  /** Whether no round touches what another one writes: additions at computed places and stores outside the loops do. */
+  #independent(): boolean {
+    const { effectsOf, builder } = this.body
     const scatters = effectsOf.some((effects) => effects.some(({ kind }) => kind === 'scatter'))
     // Of several faults the first one is told, whatever the number of threads.
     const checks = builder.regs.some(({ instruction }) => instruction.kind === 'fault')
@@ -105,6 +121,61 @@ class LoopEmitter {
   }
 
   /** Scatter adds to what is there: the target starts as zeros. */
+  /** The blocks that the function was given: what each comes to is stored. */
+  emitBlocks({ whole, iterations, elements }: Blocks): FunctionBody {
+    const { body: { sections, reductions }, f, pointers, accumulators, code } = this
+    const { lanes } = this.kernel
+    const loop = sections.folded[0]!
+    const section = sections.phase(0, 1)
+    const step = lanes * this.vectors
+    const bytes = reductions.length * accumulators.bytes
+    code.emit(0, { vectors: this.vectors, tail: 0 })
+    for (const reduction of reductions) accumulators.begin(reduction, false)
+    const slot = f.local('i32')
+    advance(f, slot, firstUnit, bytes)
+    const keep = (count: number, iteration: () => void): void => {
+      for (const reduction of reductions) accumulators.reset(reduction)
+      this.#repeat(count, iteration)
+      for (const [i, reduction] of reductions.entries()) accumulators.save(reduction, slot, this.context.blockAddress + i * accumulators.bytes)
+      increment(f, slot, bytes)
+    }
+    const iteration = (): void => {
+      code.scoped(() => code.emit(section, { vectors: this.vectors, tail: 0 }))
+      pointers.advance(loop, step)
+    }
+    pointers.within(loop, section, section, () => {
+      if (whole > 0) repeatRange(f, () => keep(cascadeBlock, iteration), this.units > whole ? whole : undefined)
+      if (this.units === whole) return
+      f.get(endUnit)
+      f.i32(this.units)
+      f.op('i32.eq')
+      f.if()
+      if (iterations > 0) keep(iterations, iteration)
+      if (elements > 0) keep(1, () => code.scoped(() => code.emit(section, { vectors: Math.ceil(elements / lanes), tail: elements % lanes })))
+      f.op('end')
+    }, { first: firstUnit, step: cascadeBlock * step })
+    return f
+  }
+
+  /** Adds up what the blocks came to, and does what is left. */
+  emitTotal({ slots }: Blocks): FunctionBody {
+    const { body: { sections, reductions }, f, accumulators, code } = this
+    const block: Block = { vectors: this.vectors, tail: 0 }
+    code.emit(0, block)
+    for (const reduction of reductions) accumulators.begin(reduction, true)
+    const slot = f.local('i32')
+    repeat(f, slots, () => {
+      for (const [i, reduction] of reductions.entries()) {
+        accumulators.restore(reduction, slot, this.context.blockAddress + i * accumulators.bytes)
+        accumulators.flush(reduction)
+      }
+      increment(f, slot, reductions.length * accumulators.bytes)
+    })
+    for (const reduction of reductions) this.#finish(reduction, block, true)
+    code.emit(sections.time(1), block)
+    return f
+  }
+
   #zeroScattered(): void {
     for (const effects of this.body.effectsOf) {
       for (const effect of effects) {
@@ -255,7 +326,7 @@ class LoopEmitter {
     for (let p = 0; p < sections.phases; p++) {
       if (p > 0) this.code.emit(sections.time(p), block)
       const reductions = this.body.reductions.filter((reduction) => reduction.phase === p)
-      const cascaded = this.#needsCascade() ? reductions.filter(({ op, type }) => op.name === 'sum' && type.startsWith('f')) : []
+      const cascaded = this.#needsCascade() ? reductions.filter(isCascaded) : []
       for (const reduction of reductions) this.accumulators.begin(reduction, cascaded.includes(reduction))
       this.#folded(p, 1, block, cascaded)
       for (const reduction of reductions) this.#finish(reduction, block, cascaded.includes(reduction))

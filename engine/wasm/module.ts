@@ -93,6 +93,7 @@ export function emitStep(step: StepPlan): Uint8Array<ArrayBuffer> {
     },
     faultAddress,
     pairAddress: step.memory.pairAddress,
+    blockAddress: step.memory.blockAddress,
     own: step.parts && ((f) => f.globalGet(0)),
   }
   const functions = new KernelFunctions(module, context, step)
@@ -159,8 +160,8 @@ class KernelFunctions {
   #once(key: unknown, make: () => KernelCode): Omit<KernelCall, 'arguments'> {
     let known = this.#known.get(key)
     if (!known) {
-      const { before, body, units } = make()
-      known = { index: this.#module.add(body), before: before && this.#module.add(before), units }
+      const { before, body, after, units } = make()
+      known = { index: this.#module.add(body), before: before && this.#module.add(before), after: after && this.#module.add(after), units }
       this.#known.set(key, known)
     }
     return known
@@ -175,10 +176,18 @@ function wholeKernel(module: ModuleBuilder, call: Call): number {
   return module.add(f)
 }
 
-function callWhole(f: FunctionBody, { before, index, units, arguments: rest }: Call): void {
+function callWhole(f: FunctionBody, call: Call): void {
+  const { before, index, units, arguments: rest } = call
   if (before !== undefined) f.call(before)
   for (const argument of [...(units > 0 ? [0, units] : []), ...rest]) f.i32(argument)
   f.call(index)
+  callAfter(f, call)
+}
+
+function callAfter(f: FunctionBody, { after, arguments: rest }: Call): void {
+  if (after === undefined) return
+  for (const argument of rest) f.i32(argument)
+  f.call(after)
 }
 
 function runLoop(step: StepPlan, calls: readonly Call[]): FunctionBody {
@@ -256,6 +265,7 @@ function callKernel(f: FunctionBody, call: Call, program: Local): void {
   if (call.before !== undefined) f.call(call.before)
   f.get(program)
   f.call(call.shared)
+  callAfter(f, call)
   f.op('else')
   callWhole(f, call)
   f.op('end')

@@ -51,6 +51,21 @@ const runs: Readonly<Record<string, object>> = {
     steps: 6,
     dtype: 'float64',
   },
+  'sums over all elements, in blocks of which the last are smaller': {
+    model: { parameters: { a: { shape: [100_003], init: { type: 'normal' } }, b: { shape: [65_536], init: { type: 'normal' } }, c: { shape: [90_112], init: { type: 'normal' } } }, forward: 'y_hat = torch.tanh(a).sum() + (b * b).mean() * c.sum()' },
+    loss: '(y_hat - 3)**2',
+    data: {},
+    optimizer: { type: 'Adam', lr: 0.01 },
+    steps: 6,
+  },
+  'a sum over all elements in float64, beside the update': {
+    model: { parameters: { a: { shape: [211, 307], init: { type: 'normal' } } }, forward: 'y_hat = a.exp()' },
+    loss: '(y_hat**2).sum() / 1000',
+    data: {},
+    optimizer: { type: 'RMSprop', lr: 0.001 },
+    steps: 6,
+    dtype: 'float64',
+  },
   'convolutions with padding, strides and groups, samples of odd number': {
     model: {
       layers: [
