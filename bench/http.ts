@@ -39,7 +39,8 @@ const waits = { half: 5, beside: 20 } as const
 export async function benchHttp(rounds: number, seconds: number): Promise<Measured> {
   const python = findPython('fastapi', 'uvicorn')
   if (python === undefined) process.stderr.write('no python3 with torch, fastapi and uvicorn here: requests are measured without them beside\n')
-  const service = await startService()
+  // The long training goes on for longer than a request may otherwise.
+  const service = await startService({ REQUEST_TIMEOUT_MS: '600000' })
   const echo = await start(process.execPath, ['bench/echo.ts'])
   const fastapi = python === undefined ? undefined : await start(python, ['bench/peers/fastapi_app.py'])
   const notebook = workloads[0]!.request()

@@ -29,6 +29,8 @@ export async function start(program: string, args: readonly string[], environmen
     env: { ...process.env, PORT: '0', HOST: '127.0.0.1', LOG_LEVEL: 'warn', OMP_NUM_THREADS: '1', MALLOC_ARENA_MAX: '2', ...environment },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
+  // Also where a measurement ends with an error.
+  process.once('exit', () => child.kill('SIGKILL'))
   const [text] = (await once(child.stdout, 'data')) as [Buffer]
   const url = /http:\/\/[\d.]+:\d+/.exec(text.toString())![0]
   await answers(`${url}/v1/train`)
