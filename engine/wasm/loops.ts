@@ -85,6 +85,7 @@ class LoopEmitter {
     return Math.min(wanted, available)
   }
 
+  /** The blocks of a kernel of nothing but sums over all elements, if it is one that long. */
   #blocksOf(): Blocks | undefined {
     const { sections, reductions } = this.body
     const [loop, ...more] = sections.folded
@@ -120,7 +121,6 @@ class LoopEmitter {
     return { body: this.f, units: this.units }
   }
 
-  /** Scatter adds to what is there: the target starts as zeros. */
   /** The blocks that the function was given: what each comes to is stored. */
   emitBlocks({ whole, iterations, elements }: Blocks): FunctionBody {
     const { body: { sections, reductions }, f, pointers, accumulators, code } = this
@@ -176,6 +176,7 @@ class LoopEmitter {
     return f
   }
 
+  /** Scatter adds to what is there: the target starts as zeros. */
   #zeroScattered(): void {
     for (const effects of this.body.effectsOf) {
       for (const effect of effects) {
