@@ -1,6 +1,7 @@
 /**
- * Writes the sources as JavaScript to build/: `npm start` does, before it starts the service from there. Node would strip
- * the types itself, but keeps what it needs for that in each thread, some 15 MB. Lines stay where they are.
+ * Writes the sources as JavaScript to build/, beside the files that they read: `npm start` does, before it starts the
+ * service from there. Node would strip the types itself, but keeps what it needs for that in each thread, some 15 MB.
+ * Lines stay where they are.
  */
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { stripTypeScriptTypes } from 'node:module'
@@ -21,7 +22,7 @@ function javascript(text: string): string {
     .replaceAll(/ +$/gm, '')
 }
 
-const texts = new Map([['package.json', readFileSync(join(root, 'package.json'), 'utf8')]])
+const texts = new Map(['package.json', 'openapi.yaml'].map((file) => [file, readFileSync(join(root, file), 'utf8')]))
 for (const file of ['engine', 'src', 'routes'].flatMap((folder) => filesIn(join(root, folder)))) {
   if (file.endsWith('.ts')) texts.set(file.slice(root.length).replace(/\.ts$/, '.js'), javascript(readFileSync(file, 'utf8')))
 }

@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import { nearest } from '../engine/errors.ts'
-import type { Kind } from '../src/documents.ts'
-import { kinds } from '../src/documents.ts'
+import type { Kind } from '../src/capabilities.ts'
+import { kinds } from '../src/capabilities.ts'
 import { problem } from '../src/errors.ts'
 import type { OperationDoc } from '../src/openapi.ts'
 import { ProblemError } from '../src/pool.ts'
@@ -26,8 +26,7 @@ interface Written {
 export default async function capabilitiesRoute(app: FastifyInstance): Promise<void> {
   const written = new Map<Kind | undefined, Written>()
   const write = async (kind: Kind | undefined): Promise<Written> => {
-    const { capabilities } = await app.documents()
-    const body = capabilities[kind ?? 'all']
+    const body = (await app.capabilities())[kind ?? 'all']
     const made = { body, etag: `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"` }
     written.set(kind, made)
     return made

@@ -1,4 +1,5 @@
 /** GET /openapi.yaml, /docs (Swagger UI) and /errors (what every error code means). */
+import { readFile } from 'node:fs/promises'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
@@ -24,23 +25,27 @@ const errorsDoc = async (): Promise<OperationDoc> => ({
   problems: [500],
 })
 
-/** The UI's own routes of the document. */
-const documentTypes = { '/docs/json': ['json', 'application/json; charset=utf-8'], '/docs/yaml': ['yaml', 'application/yaml'] } as const
+/** Made from the schemas by `npm run openapi`, and checked to be what they say: the schemas are not in this thread. */
+const document = new URL('../openapi.yaml', import.meta.url)
 
 export default async function docsRoutes(app: FastifyInstance): Promise<void> {
-  app.get('/openapi.yaml', { config: { api: documentDoc } }, async (_request, reply) => reply.type('application/yaml').send((await app.documents()).yaml))
+  app.get('/openapi.yaml', { config: { api: documentDoc } }, async (_request, reply) => reply.type('application/yaml').send(await readFile(document)))
   app.get('/errors', { config: { api: errorsDoc } }, async (_request, reply) => reply.type('text/html; charset=utf-8').send(errorsPage()))
   await app.register(async (inner) => {
-    // The UI's plugin asks for one that has the document, at the start; it is sent here, when it is asked for.
+    // The UI's plugin asks for one that has the document. Its own routes of it, from which the UI reads, lead to the above.
     await inner.register(swagger, { mode: 'static', specification: { document: { openapi: '3.1.0', info: { title: 'chainrule', version: version() }, paths: {} } } })
-    const preHandler = (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void => {
+    const preHandler = (request: FastifyRequest, reply: FastifyReply, done: () => void): void => {
       const { url } = request.routeOptions
-      if (url !== '/docs/json' && url !== '/docs/yaml') return done()
-      const [form, type] = documentTypes[url]
-      app.documents().then((documents) => reply.type(type).send(documents[form]), done)
+      if (url === '/docs/json' || url === '/docs/yaml') reply.redirect('../openapi.yaml')
+      else done()
     }
-    await inner.register(swaggerUi, { routePrefix: '/docs', staticCSP: true, logLevel: 'warn', uiHooks: { preHandler } })
+    await inner.register(swaggerUi, { routePrefix: '/docs', staticCSP: true, transformStaticCSP: asServed, logLevel: 'warn', uiHooks: { preHandler } })
   })
+}
+
+/** Where the service is reached by HTTP, the page's own files are too. */
+function asServed(policy: string): string {
+  return policy.replace('upgrade-insecure-requests;', '').trim()
 }
 
 function errorsPage(): string {

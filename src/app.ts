@@ -14,9 +14,9 @@ import helmet from 'helmet'
 import type { HelmetOptions } from 'helmet'
 import { pino } from 'pino'
 import { takeBody } from './body.ts'
+import type { CapabilityTexts } from './capabilities.ts'
+import { capabilitySource } from './capabilities.ts'
 import type { Config } from './config.ts'
-import type { Documents } from './documents.ts'
-import { documentSource } from './documents.ts'
 import { problem } from './errors.ts'
 import type { OperationDoc } from './openapi.ts'
 import type { PoolEvent } from './pool.ts'
@@ -26,10 +26,10 @@ declare module 'fastify' {
   interface FastifyInstance {
     readonly pool: Pool
     readonly settings: Config
-    readonly documents: () => Promise<Documents>
+    readonly capabilities: () => Promise<CapabilityTexts>
   }
   interface FastifyContextConfig {
-    /** What the route says of itself, for the documents; the schemas are loaded only for them. */
+    /** What the route says of itself; the schemas are loaded only where that is asked for. */
     api?: () => Promise<OperationDoc>
   }
   interface FastifyRequest {
@@ -82,7 +82,7 @@ export async function buildApp({ config, logger }: AppOptions): Promise<FastifyI
   app.decorate('pool', pool)
   app.decorate('settings', config)
   app.decorateRequest('logFields')
-  app.decorate('documents', documentSource(config))
+  app.decorate('capabilities', capabilitySource(config))
   let closing = false
   app.addHook('preClose', async () => {
     closing = true

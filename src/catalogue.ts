@@ -2,7 +2,6 @@
 import { callText, containers, functionEntries, inits, layerTypes, lossTypes, metricDocs, optimizerTypes, refusedFunctions, schedulerTypes } from '../engine/index.ts'
 import type { FunctionEntry, RefusedFunction } from '../engine/index.ts'
 import type { Config } from './config.ts'
-import type { Kind } from './documents.ts'
 import { convert } from './openapi.ts'
 import type { Operation } from './openapi.ts'
 import { contentTypes, formats, graphTypes } from './protocol.ts'
@@ -28,7 +27,7 @@ interface LossEntry extends TypeEntry {
   readonly applied_to: readonly string[]
 }
 
-/** What does not depend on the settings. */
+/** What does not depend on the settings, nor on the routes. */
 export interface Catalogue {
   readonly functions: readonly FunctionEntry[]
   readonly refused_functions: readonly RefusedFunction[]
@@ -39,6 +38,8 @@ export interface Catalogue {
   readonly inits: readonly TypeEntry[]
   readonly metrics: readonly { readonly name: string; readonly doc: string }[]
   readonly dtypes: readonly { readonly name: string; readonly doc: string }[]
+  /** Of `report` of a training. */
+  readonly report: JsonSchema
 }
 
 const dtypes = [
@@ -73,6 +74,7 @@ function makeCatalogue(): Catalogue {
     inits: Object.entries(inits).map(([type, { doc }]) => entry(type, doc, `${type}_init`)),
     metrics: Object.entries(metricDocs).map(([name, doc]) => ({ name, doc })),
     dtypes,
+    report: tidy(schemas['Report']) as JsonSchema,
   }
 }
 
@@ -88,21 +90,21 @@ function tidy(schema: unknown): unknown {
 }
 
 /** The answer of GET /v1/capabilities. */
-export type Capabilities = Catalogue & {
+export interface Capabilities extends Catalogue {
+  readonly version: string
   readonly limits: Readonly<Record<string, number>>
-  readonly report: JsonSchema
   readonly operations: readonly { readonly method: string; readonly path: string; readonly summary: string; readonly media_types: readonly string[] }[]
 }
 
-/** All of it, or one kind; always with the version. */
-export function capabilities(config: Config, operations: readonly Operation[], kind?: Kind): object {
-  const all: Capabilities = {
-    ...catalogue(),
+export function capabilities(config: Config, operations: readonly Operation[]): Capabilities {
+  const { report, ...tables } = catalogue()
+  return {
+    version: version(),
+    ...tables,
     limits: limitsOf(config),
-    report: tidy(convert('input', document)['Report']) as JsonSchema,
+    report,
     operations: operations.map(({ method, path, summary, answers }) => ({ method, path, summary, media_types: mediaTypes(path, answers) })).toSorted((a, b) => a.path.localeCompare(b.path)),
   }
-  return { version: version(), ...(kind === undefined ? all : { [kind]: all[kind] }) }
 }
 
 /** The settings that bound what a request may ask for. */

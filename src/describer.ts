@@ -1,17 +1,11 @@
-/** The thread that makes the documents. */
+/** The thread that makes the lists of what the service can do. */
 import { parentPort, workerData } from 'node:worker_threads'
+import type { CapabilityTexts, Kind } from './capabilities.ts'
+import { kinds } from './capabilities.ts'
 import { capabilities } from './catalogue.ts'
 import type { Config } from './config.ts'
 import { declaredOperations } from './declared.ts'
-import type { Documents } from './documents.ts'
-import { kinds } from './documents.ts'
-import { buildDocument, yamlOf } from './openapi.ts'
 
-const operations = await declaredOperations()
-const document = buildDocument(operations)
-const config = workerData as Config
-parentPort!.postMessage({
-  yaml: yamlOf(document),
-  json: JSON.stringify(document),
-  capabilities: Object.fromEntries(([undefined, ...kinds] as const).map((kind) => [kind ?? 'all', JSON.stringify(capabilities(config, operations, kind))])) as Documents['capabilities'],
-} satisfies Documents)
+const { version, ...all } = capabilities(workerData as Config, await declaredOperations())
+const text = (kind: Kind): string => JSON.stringify({ version, [kind]: all[kind] })
+parentPort!.postMessage({ all: JSON.stringify({ version, ...all }), ...(Object.fromEntries(kinds.map((kind) => [kind, text(kind)])) as Record<Kind, string>) } satisfies CapabilityTexts)

@@ -4,7 +4,7 @@ import { findFunction } from '../../engine/functions/index.ts'
 import type { Home } from '../../engine/functions/index.ts'
 import { containers, layerTypes } from '../../engine/index.ts'
 import type { Capabilities } from '../../src/catalogue.ts'
-import { kinds } from '../../src/documents.ts'
+import { kinds } from '../../src/capabilities.ts'
 import { capabilitiesResponse } from '../../src/responses.ts'
 import { notebook, useService } from '../service.ts'
 

@@ -96,13 +96,14 @@ describe('pages', () => {
     expect(body.steps).toHaveLength(3)
   })
 
-  it('/docs shows the document', async () => {
-    const { text } = await service.get('/docs').redirects(1)
+  it('/docs shows the document, also where it is reached by HTTP', async () => {
+    const { text, headers } = await service.get('/docs').redirects(1)
     expect(text).toContain('swagger-ui')
-    const { body } = await service.get('/docs/json')
-    expect(body.paths['/v1/train'].post.operationId).toBe('train')
-    const { text: yaml } = await service.get('/docs/yaml')
-    expect(yaml).toBe(committed)
+    expect(headers['content-security-policy']).toMatch(/^default-src 'self';(?!.*upgrade-insecure-requests)/)
+    for (const path of ['/docs/json', '/docs/yaml']) {
+      const { text: yaml, redirects } = await service.get(path).redirects(1)
+      expect([yaml === committed, redirects]).toEqual([true, [`${service.url}/openapi.yaml`]])
+    }
   })
 
   it('/errors explains every code', async () => {
