@@ -16,7 +16,7 @@ import type { Measured } from './report.ts'
 const benches: Readonly<Record<string, () => Measured | Promise<Measured>>> = {
   steps: () => benchSteps({ rounds: 9, seconds: 0.4 }),
   products: () => benchProducts(7),
-  scaling: () => benchScaling(5),
+  scaling: () => benchScaling(30),
   http: () => benchHttp(5, 3),
   trace: () => benchTrace(30),
   'large-body': () => benchLargeBody(3),
