@@ -12,7 +12,6 @@ export interface Site {
 
 /** What the grammar, or a check before it, refuses with other words: no program is known that gets there. */
 const guards: ReadonlySet<string> = new Set([
-  'an index is out of range',
   'syntax error: an expression is missing',
   'syntax error: an index is missing',
   'syntax error: a slice has at most start, stop and step',
