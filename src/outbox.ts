@@ -22,6 +22,11 @@ export interface Channel {
 
 export type Body = string | Uint8Array<ArrayBuffer> | readonly Uint8Array<ArrayBuffer>[]
 
+/** Bytes of a body; of a string, its characters. */
+export function lengthOf(body: Body): number {
+  return typeof body === 'string' || body instanceof Uint8Array ? body.length : body.reduce((sum, { length }) => sum + length, 0)
+}
+
 export class Outbox {
   readonly #post: (message: FromWorker, transfer?: ArrayBuffer[]) => void
   readonly #flows = new Map<number, Flow>()
@@ -79,7 +84,7 @@ export class Outbox {
   /** Sends all of a large answer but its last piece, which is given back. `streamed`: the answer has begun. */
   async passOn(head: Head, body: Body, channel: Channel, streamed: boolean): Promise<string | Uint8Array<ArrayBuffer>> {
     if (typeof body === 'string' || body instanceof Uint8Array) return body
-    const total = body.reduce((sum, { length }) => sum + length, 0)
+    const total = lengthOf(body)
     if (total <= wholeBytes && !streamed) return Buffer.concat(body, total)
     if (!streamed) channel.start({ ...head, length: total })
     for (const block of body.slice(0, -1)) await channel.send(block)

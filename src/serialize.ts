@@ -72,10 +72,22 @@ export function base64(elements: Elements): string {
   return Buffer.from(elements.buffer, elements.byteOffset, elements.byteLength).toString('base64')
 }
 
-/** Characters that the tensor's text takes, roughly; an upper estimate for limits. */
+/** Characters that the tensor's text takes, with numbers of usual length: what a limit can go by before anything is computed. */
 export function estimateText(shape: readonly number[], dtype: TensorResult['dtype'], form: TensorForm): number {
-  const perElement = form === 'base64' ? (dtype === 'float64' || dtype === 'int64' ? 11 : 6) : dtype === 'float64' ? 22 : 14
-  return 60 + numel(shape) * perElement
+  const count = numel(shape)
+  if (form === 'base64') return 60 + count * (dtype === 'float64' || dtype === 'int64' ? 11 : 6)
+  return 60 + count * (dtype === 'float64' ? 22 : 14) + (form === 'nested' ? nestedArrays(shape) * 3 : 0)
+}
+
+/** Arrays in the nested form of a tensor. */
+function nestedArrays(shape: readonly number[]): number {
+  let total = 0
+  let level = 1
+  for (const size of shape) {
+    total += level
+    level *= size
+  }
+  return total
 }
 
 // ---- what is not finite

@@ -6,8 +6,8 @@ import type { Engine } from '../engine/index.ts'
 import { DebugLadder } from './debug.ts'
 import type { Problem } from './errors.ts'
 import type { JobContext, JobResult } from './jobs.ts'
-import { runBackward, runExport, runForward, runGraph, runHessian } from './jobs.ts'
-import { Outbox } from './outbox.ts'
+import { requireRoom, runBackward, runExport, runForward, runGraph, runHessian } from './jobs.ts'
+import { Outbox, lengthOf } from './outbox.ts'
 import { unpackJobs } from './packed.ts'
 import { runValidate } from './preview.ts'
 import type { FromWorker, Head, Job, ToWorker, WorkerSetup } from './protocol.ts'
@@ -194,6 +194,8 @@ async function handle(job: Job, release: () => void): Promise<void> {
   const size = job.body.length
   try {
     const { body, head = { contentType: 'application/json', headers: [] }, stats, streamed = false } = await run(job, typeof job.body === 'string' ? Buffer.from(job.body, 'latin1') : job.body, ctx)
+    // Estimated before, but now it is known.
+    if (!streamed) requireRoom(lengthOf(body), ctx)
     if (debug.on) debug.ran(job.operation, stats)
     outbox.end({ type: 'done', id, body: await outbox.passOn(head, body, ctx, streamed), head, stats })
   } catch (error) {
