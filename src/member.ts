@@ -159,9 +159,13 @@ export class Member {
     const job = this.jobs.take(id)
     if (!job) return undefined
     if (!job.long) this.#short--
-    if (this.graceTimer && !this.jobs.list().some(({ abandoned }) => abandoned)) {
-      clearTimeout(this.graceTimer)
-      this.graceTimer = undefined
+    if (this.graceTimer && job.abandoned) {
+      // Others that were given up have the whole time from now on: this one stood before them.
+      if (this.jobs.list().some(({ abandoned }) => abandoned)) this.graceTimer.refresh()
+      else {
+        clearTimeout(this.graceTimer)
+        this.graceTimer = undefined
+      }
     }
     return job
   }

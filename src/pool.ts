@@ -128,13 +128,15 @@ export class Pool {
         const job = member.jobs.get(message.id)
         if (!job) return
         job.begun = true
-        if (!job.abandoned) job.request.onStarted(message.head)
+        if (!job.told) job.request.onStarted(message.head)
         return
       }
       case 'chunk': {
         const { id, bytes } = message
         const { length } = bytes
-        member.jobs.get(id)?.request.onChunk(bytes, () => member.send({ type: 'taken', id, bytes: length }))
+        const job = member.jobs.get(id)
+        // Else it was on its way when the answer ended.
+        if (job && !job.told) job.request.onChunk(bytes, () => member.send({ type: 'taken', id, bytes: length }))
         return
       }
       case 'long': {
@@ -241,6 +243,7 @@ export class Pool {
       if (!member.ready) this.#failures++
       setTimeout(() => this.#closing || this.#members.size === this.#options.workers || this.#spawn(), member.ready ? 0 : Math.min(100 * 2 ** this.#failures, 10_000)).unref()
     }
+    this.#dispatch()
     this.#tellEnded()
   }
 
@@ -288,8 +291,12 @@ export class Pool {
     if (!member || !job) return
     job.abandoned = true
     tell(job, reason)
-    // There is room for another one.
-    if (member.cancel(id)) return this.#dispatch()
+    if (member.cancel(id)) {
+      // There is room for another one, or there are none any more.
+      this.#dispatch()
+      this.#tellEnded()
+      return
+    }
     member.graceTimer ??= setTimeout(() => void member.worker.terminate(), this.#options.cancelGraceMs)
   }
 

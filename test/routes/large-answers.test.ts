@@ -1,6 +1,6 @@
 /** The limit of an answer's size, also where what an answer takes is only known when it is written. */
 import { describe, it } from 'vitest'
-import { expectProblem, notebook, useService } from '../service.ts'
+import { expectProblem, useService } from '../service.ts'
 
 const service = useService({ WORKERS: '1', MAX_RESPONSE_BYTES: '2000' })
 const tooLarge = { status: 422, code: 'response_too_large' }
