@@ -35,14 +35,13 @@ const stream = { ...notebook, optimizer: { type: 'SGD', lr: 1e-9 }, steps: 1_000
 
 describe('a job that is given up', () => {
   it('hears nothing more of pieces that were on their way', async () => {
-    let giveUp: ((reason: Error) => void) | undefined
     const { request, calls, ended } = noted('train', stream, () => {
       // Meanwhile more of them come.
       const from = performance.now()
       while (performance.now() - from < 100);
-      giveUp!(new ProblemError(problem('timeout', 'too long')))
+      giveUp(new ProblemError(problem('timeout', 'too long')))
     })
-    giveUp = service.app.pool.submit(request)
+    const giveUp = service.app.pool.submit(request)
     await ended
     while (service.app.pool.state.busy > 0) await sleep(5)
     expect(calls).toEqual(['started', 'chunk', 'timeout'])
