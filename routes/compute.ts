@@ -10,12 +10,19 @@ import type { Operation } from '../src/spec.ts'
 export default async function computeRoutes(app: FastifyInstance): Promise<void> {
   for (const operation of ['forward', 'backward', 'graph', 'export', 'hessian', 'train', 'validate'] as const) {
     app.post(`/v1/${operation}`, { config: { api: async () => (await import('../src/operations.ts')).operationDocs[operation] } }, (request, reply) => {
-      const { body } = request
-      if (!(body instanceof Uint8Array) || body.length === 0) throw new ProblemError(problem('unsupported_media_type', 'a JSON body is expected, sent as application/json'))
+      const body = bodyOf(request)
       // The form of a graph is a field of the request.
       answer(app, operation, operation === 'graph' ? 'json' : formatOf(operation, request), body, request, reply)
     })
   }
+}
+
+function bodyOf({ body, headers }: FastifyRequest): Uint8Array {
+  const { 'content-type': type, 'content-encoding': coding = 'identity' } = headers
+  if (type === undefined) throw new ProblemError(problem('unsupported_media_type', 'a JSON body is expected, sent as application/json'))
+  if (coding.toLowerCase() !== 'identity') throw new ProblemError(problem('unsupported_media_type', `a body without Content-Encoding is expected, got ${coding}`))
+  if (!(body instanceof Uint8Array) || body.length === 0) throw new ProblemError(problem('invalid_json', 'the body is empty; a JSON object is expected'))
+  return body
 }
 
 /** Answers to Accept headers, of which there are few. */

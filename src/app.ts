@@ -9,7 +9,7 @@ import { setFlagsFromString } from 'node:v8'
 import accepts from '@fastify/accepts'
 import autoload from '@fastify/autoload'
 import fastify, { LogController } from 'fastify'
-import type { FastifyBaseLogger, FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { ConnectionError, FastifyBaseLogger, FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import helmet from 'helmet'
 import type { HelmetOptions } from 'helmet'
 import { pino } from 'pino'
@@ -76,6 +76,8 @@ export async function buildApp({ config, logger }: AppOptions): Promise<FastifyI
     requestIdHeader: false,
     // A closing server answers 503 by itself, as a problem.
     return503OnClosing: false,
+    frameworkErrors: (error, request, reply) => answerBadUrl(error, request, reply),
+    clientErrorHandler: answerNoRequest,
     forceCloseConnections: 'idle',
   })
   const pool = new Pool({ ...poolSizes(config), setup: workerSetup(config), onEvent: (event) => logEvent(log, event) })
@@ -189,12 +191,35 @@ export function sendProblem(error: ProblemError, request: FastifyRequest, reply:
     .send(JSON.stringify({ ...head, instance: `urn:request:${request.id}`, ...(errors && { errors }) }))
 }
 
+/** What is no path, which Fastify refuses before any hook. */
+function answerBadUrl(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+  request.logFields = {}
+  answerError(error, request, reply.headers(pageHeaders).header('x-request-id', request.id))
+  logRequest(request, reply)
+}
+
+const unreadable: Readonly<Record<string, { readonly status: string; readonly detail: string }>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: { status: '408 Request Timeout', detail: 'the request did not come in time' },
+  HPE_HEADER_OVERFLOW: { status: '431 Request Header Fields Too Large', detail: 'path and headers are larger than the limit of 16 kB' },
+}
+
+/** What came is no request of HTTP, or only a part of one: the connection ends. */
+function answerNoRequest(error: ConnectionError, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed) return
+  const { status, detail } = unreadable[error.code] ?? { status: '400 Bad Request', detail: 'what came is not HTTP/1.1' }
+  const id = randomUUID()
+  const body = JSON.stringify({ ...problem('invalid_request', detail), status: Number.parseInt(status, 10), instance: `urn:request:${id}` })
+  if (socket.writable) socket.write(`HTTP/1.1 ${status}\r\nContent-Type: application/problem+json; charset=utf-8\r\nContent-Length: ${body.length}\r\nX-Request-Id: ${id}\r\nConnection: close\r\n\r\n${body}`)
+  socket.destroy(error)
+}
+
 const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
 
 function answerUnknown(app: FastifyInstance, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const path = request.url.split('?')[0]!
   const allowed = methods.filter((method) => app.findRoute({ method, url: path }) !== null)
-  if (allowed.length === 0) return sendProblem(new ProblemError(problem('not_found', `there is nothing at ${path}; see /docs`)), request, reply)
+  // A route for all files of a folder has none of this name.
+  if (allowed.length === 0 || allowed.some((method) => method === request.method)) return sendProblem(new ProblemError(problem('not_found', `there is nothing at ${path}; see /docs`)), request, reply)
   reply.header('allow', allowed.join(', '))
   return sendProblem(new ProblemError(problem('method_not_allowed', `${path} takes ${allowed.join(', ')}, got ${request.method}`)), request, reply)
 }

@@ -1,5 +1,6 @@
 /** Bad input: each with its exact code and place; afterwards the service answers as before. */
 import { request as httpRequest } from 'node:http'
+import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import type { ExpectedProblem } from '../service.ts'
@@ -30,7 +31,11 @@ describe('the form of the request', () => {
     const response = await service.post('/v1/backward', '').send(Buffer.from([0x7b, 0xff, 0x7d]).toString('latin1'))
     expect([response.status, response.body.code]).toEqual([400, 'invalid_json'])
   })
-  it('an empty body', () => expectProblem('/v1/backward', '', { status: 415, code: 'unsupported_media_type' }))
+  it('an empty body', () => expectProblem('/v1/backward', '', { status: 400, code: 'invalid_json' }))
+  it('a packed body', async () => {
+    const { status, body } = await service.post('/v1/backward', notebook, { 'content-encoding': 'gzip' })
+    expect([status, body.code, body.detail]).toEqual([415, 'unsupported_media_type', 'a body without Content-Encoding is expected, got gzip'])
+  })
   it('JSON that is no object', () => expectProblem('/v1/backward', [1, 2], { status: 400, code: 'invalid_request', error: { pointer: '', code: 'invalid_type' } }))
   it('a missing field', () => expectProblem('/v1/train', notebook, { status: 400, code: 'invalid_request', error: { pointer: '/optimizer', code: 'missing_field' } }))
   it('a wrong type at depth', () =>
@@ -208,6 +213,34 @@ describe('callers who leave', () => {
       expect(service.app.pool.state).toMatchObject({ busy: 0 })
     })
   }
+})
+
+describe('what is no request', () => {
+  /** The status, headers and body that come for bytes. */
+  const raw = async (bytes: string): Promise<{ readonly head: string; readonly body: Record<string, unknown> }> => {
+    const socket = connect(Number(new URL(service.url).port), '127.0.0.1')
+    socket.write(bytes)
+    let text = ''
+    for await (const piece of socket) text += String(piece)
+    const [head, body] = text.split('\r\n\r\n') as [string, string]
+    return { head, body: JSON.parse(body) as Record<string, unknown> }
+  }
+
+  it.each([
+    ['BREW / HTTP/1.1\r\n\r\n', '400 Bad Request', 'what came is not HTTP/1.1'],
+    [`GET /${'a'.repeat(20_000)} HTTP/1.1\r\nhost: x\r\n\r\n`, '431 Request Header Fields Too Large', 'path and headers are larger than the limit of 16 kB'],
+    ['GET /%zz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n', '400 Bad Request', "'/%zz' is not a valid url component"],
+  ])('is answered with a problem: %s', async (bytes, status, detail) => {
+    const { head, body } = await raw(bytes)
+    const [, id] = /^x-request-id: (\S+)/im.exec(head)!
+    expect([head.split('\r\n')[0], /^content-type: (.*)$/im.exec(head)![1]]).toEqual([`HTTP/1.1 ${status}`, 'application/problem+json; charset=utf-8'])
+    expect(body).toMatchObject({ status: Number.parseInt(status, 10), code: 'invalid_request', detail, instance: `urn:request:${id}` })
+  })
+
+  it('a file of the documentation that there is not is 404', async () => {
+    const { status, body } = await service.get('/docs/static/nothing.js')
+    expect([status, body.code]).toEqual([404, 'not_found'])
+  })
 })
 
 describe('afterwards', () => {
