@@ -13,6 +13,7 @@ import { byteSize, numel } from '../ir/value.ts'
 import { workspaceBytes } from '../wasm/blocking.ts'
 import { blockBytes } from '../wasm/sums.ts'
 import type { Access, Scratch } from './lower.ts'
+import { Occupancy } from './occupancy.ts'
 import type { Kernel, Schedule } from './schedule.ts'
 
 /** First word: 1 + number of the failed index check, or 0. Then the numbers (16) and which of them are wrong (16 bytes each). */
@@ -77,20 +78,25 @@ export function planMemory(persistent: readonly Value[], plan: Schedule, kept: R
     addresses.set(base, end)
     end += bytes
   }
-  end = assign(intervals.filter(({ base }) => !addresses.has(base)), addresses, end)
+  end = assign(intervals.filter(({ base }) => !addresses.has(base)), plan.kernels.length + 1, addresses, end)
   for (const { base, bytes } of intervals) sizes.set(base, bytes)
-  const workspace = roundUp(Math.max(0, ...plan.kernels.map((kernel) => (kernel.kind === 'matmul' ? workspaceBytes(kernel, wide, threads === 1) : 0))))
+  const workspace = roundUp(most(plan.kernels, (kernel) => (kernel.kind === 'matmul' ? workspaceBytes(kernel, wide, threads === 1) : 0)))
   if (threads === 1) return { addresses, sizes, pairAddress, blockAddress: end, workspace: end, ownBytes: 0, end: end + workspace + alignment }
   const blockAddress = end
-  end += roundUp(Math.max(0, ...plan.kernels.map((kernel) => (kernel.kind === 'loop' ? blockBytes(kernel) : 0))))
+  end += roundUp(most(plan.kernels, (kernel) => (kernel.kind === 'loop' ? blockBytes(kernel) : 0)))
   const scratch = placeScratch(plan.kernels, addresses, sizes, end + pairBytes)
   const ownBytes = roundUp(pairBytes + scratch + workspace + alignment)
   return { addresses, sizes, pairAddress: end, blockAddress, workspace: end + pairBytes + scratch, ownBytes, end: end + threads * ownBytes }
 }
 
+/** What the kernel takes that takes most. */
+function most(kernels: readonly Kernel[], bytesOf: (kernel: Kernel) => number): number {
+  return kernels.reduce((bytes, kernel) => Math.max(bytes, bytesOf(kernel)), 0)
+}
+
 /** The working memory of each kernel, from the same address on; gives the bytes of the largest. */
 function placeScratch(kernels: readonly Kernel[], addresses: Map<Access['base'], number>, sizes: Map<Access['base'], number>, start: number): number {
-  let most = 0
+  let largest = 0
   for (const kernel of kernels) {
     let at = start
     for (const { base, bytes } of scratchesOf(kernel)) {
@@ -98,9 +104,9 @@ function placeScratch(kernels: readonly Kernel[], addresses: Map<Access['base'],
       sizes.set(base, bytes)
       at += bytes
     }
-    most = Math.max(most, at - start)
+    largest = Math.max(largest, at - start)
   }
-  return most
+  return largest
 }
 
 function lifetimes(kernels: readonly Kernel[], placed: ReadonlyMap<Access['base'], number>, kept: ReadonlySet<Value>, withScratch: boolean): Interval[] {
@@ -134,31 +140,14 @@ function scratchBytes(scratch: Scratch, count: number, run: boolean): number {
 }
 
 /** Largest first, each at the lowest address that is free while it lives. Gives the end of the space used. */
-function assign(intervals: readonly Interval[], addresses: Map<Access['base'], number>, start: number): number {
-  /** By address. */
-  const placed: { from: number; to: number; first: number; last: number }[] = []
+function assign(intervals: readonly Interval[], times: number, addresses: Map<Access['base'], number>, start: number): number {
+  const occupancy = new Occupancy(times)
   let end = start
   for (const { base, bytes, first, last } of intervals.toSorted((a, b) => b.bytes - a.bytes || a.first - b.first)) {
-    let from = start
-    for (const other of placed) {
-      if (other.first > last || first > other.last) continue
-      if (other.from - from >= bytes) break
-      from = Math.max(from, other.to)
-    }
-    insert(placed, { from, to: from + bytes, first, last })
+    const from = occupancy.lowest(start, bytes, first, last)
+    occupancy.take(from, from + bytes, first, last)
     addresses.set(base, from)
     end = Math.max(end, from + bytes)
   }
   return end
-}
-
-function insert<T extends { readonly from: number }>(sorted: T[], item: T): void {
-  let low = 0
-  let high = sorted.length
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if (sorted[middle]!.from <= item.from) low = middle + 1
-    else high = middle
-  }
-  sorted.splice(low, 0, item)
 }
