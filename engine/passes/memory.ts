@@ -25,8 +25,6 @@ const pairBytes = 256
 const firstBuffer = 1024
 /** Alignment of buffers, and room behind the last one for reads past the end of a partial vector. */
 const alignment = 64
-/** Buffers that are kept to the end find room among the temporaries, unless there are so many that the search is too long. */
-const maxKeptShared = 1000
 
 export interface MemoryPlan {
   readonly addresses: ReadonlyMap<Access['base'], number>
@@ -73,12 +71,7 @@ export function planMemory(persistent: readonly Value[], plan: Schedule, kept: R
     sizes.set(next, sizes.get(state)!)
   }
   const intervals = lifetimes(plan.kernels, addresses, kept, threads === 1)
-  const apart = kept.size > maxKeptShared
-  for (const { base, bytes } of intervals.filter((interval) => apart && kept.has(interval.base as Value))) {
-    addresses.set(base, end)
-    end += bytes
-  }
-  end = assign(intervals.filter(({ base }) => !addresses.has(base)), plan.kernels.length + 1, addresses, end)
+  end = assign(intervals, plan.kernels.length + 1, addresses, end)
   for (const { base, bytes } of intervals) sizes.set(base, bytes)
   const workspace = roundUp(most(plan.kernels, (kernel) => (kernel.kind === 'matmul' ? workspaceBytes(kernel, wide, threads === 1) : 0)))
   if (threads === 1) return { addresses, sizes, pairAddress, blockAddress: end, workspace: end, ownBytes: 0, end: end + workspace + alignment }
