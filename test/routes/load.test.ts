@@ -252,7 +252,7 @@ describe('a service that closes', () => {
     const refused = await service.post('/v1/backward', notebook)
     expect([refused.status, refused.body.code, refused.headers['retry-after']]).toEqual([503, 'shutting_down', '1'])
     const ended = await long
-    expect([ended.status, ended.body.code]).toEqual([503, 'shutting_down'])
+    expect([ended.status, ended.body.code, ended.headers['retry-after']]).toEqual([503, 'shutting_down', '1'])
     await closing
   })
 })
