@@ -149,7 +149,7 @@ function clip(spec: TracedTrainSpec, values: readonly Value[], norm: Value): Val
   return clipped
 }
 
-/** √Σ g² over all gradients; zero when there are none. */
+/** √Σ g² over all gradients, of which there is one at least. */
 function totalNorm(values: readonly Value[]): Value {
   const squares = values.map((g) => ew.cast(sum(ew.mul(g, g), [...g.shape.keys()]), values[0]!.dtype))
   return ew.sqrt(squares.reduce((a, b) => ew.add(a, b)))
