@@ -26,6 +26,13 @@ export interface Blocking {
   readonly spread: number
 }
 
+/** A product of fewer multiplications is done sooner than more code for it is compiled. */
+const smallProduct = 2 ** 16
+
+export function isSmall({ m, n, k }: ProductShape): boolean {
+  return m * n * k < smallProduct
+}
+
 /** Who does a product: the one thread that there is, one of several, or several by blocks of rows where A is packed and else by panels of columns. */
 export type Workers = 'alone' | 'one' | 'shared'
 
@@ -106,8 +113,14 @@ export function workspaceBytes(shape: ProductShape, wide: boolean, alone: boolea
   }))
 }
 
-/** Heights of the row tiles, as [height, count]: sixes, then fours and fives, so that no tile is nearly empty. */
-export function rowTiles(m: number): [number, number][] {
+/**
+ * Heights of the row tiles, as [height, count]: sixes, then fours and fives, so that no tile is nearly empty. Where `alike`
+ * and some height from 4 on cuts all rows, there is that one only: less code, which takes longer to compile than a few
+ * rows take to run.
+ */
+export function rowTiles(m: number, alike = false): [number, number][] {
+  const height = alike ? [6, 5, 4].find((rows) => m % rows === 0) : undefined
+  if (height !== undefined) return [[height, m / height]]
   const sixes = Math.floor(m / tileRows)
   const rest = m - sixes * tileRows
   const tiles: [number, number][] = []

@@ -10,7 +10,7 @@
 import { byteSize } from '../ir/value.ts'
 import type { Ending } from '../passes/product.ts'
 import type { Blocking, ProductShape } from './blocking.ts'
-import { blockingOf, packedBytes, panelColumns, rowTiles } from './blocking.ts'
+import { blockingOf, isSmall, packedBytes, panelColumns, rowTiles } from './blocking.ts'
 import type { KernelCode } from './context.ts'
 import type { Local, ModuleBuilder } from './encode.ts'
 import { FunctionBody } from './encode.ts'
@@ -37,9 +37,6 @@ export interface MatmulPlan extends ProductShape {
 export function emitMatmul(module: ModuleBuilder, plan: MatmulPlan, ranged: boolean): KernelCode {
   return new MatmulEmitter(module, plan, ranged).emit()
 }
-
-/** A product of fewer multiplications is done sooner than code for two steps at a time is compiled; larger ones gain 2 %. */
-const smallProduct = 2 ** 16
 
 /** A stretch of k. */
 interface Slab {
@@ -160,6 +157,7 @@ class MatmulEmitter {
     const { depth } = this.blocking
     const slab = (part: Slab): void => {
       this.#blocks(f, places, rows, part, ranged)
+      if (part.ends) return
       increment(f, places[0], part.depth * plan.a.column * bytes)
       increment(f, places[1], part.depth * plan.b.row * bytes)
     }
@@ -172,12 +170,14 @@ class MatmulEmitter {
     if (slabs - 1 - Math.max(0, alike) > 0) slab({ depth: last, continues: true, ends: true })
   }
 
+  /** A block is a function, unless it is the only one. */
   #blocks(f: FunctionBody, [fromA, fromB, fromC, ...rest]: Places, rows: number, slab: Slab, ranged: boolean): void {
     const { plan, bytes } = this
     const b = this.blocking.packsSlab ? this.#packedSlab(f, fromB, slab.depth) : fromB
+    const alone = slab.ends && !slab.continues && rows <= this.blocking.rows
     const block = (places: Places, count: number): void => {
-      if (ranged) {
-        this.#panels(f, places, count, slab, true)
+      if (ranged || alone) {
+        this.#panels(f, places, count, slab, ranged)
         return
       }
       for (const local of places) f.get(local)
@@ -258,7 +258,7 @@ class MatmulEmitter {
       f.call(this.#panelPacker(columns, slab.depth))
     }
     const [a, c] = [copied(f, fromA), copied(f, fromC)]
-    for (const [height, count] of rowTiles(rows)) {
+    for (const [height, count] of this.#tiles(rows)) {
       repeat(f, count, () => {
         f.get(a)
         if (packs) this.#pushOwn(f, plan.workspace)
@@ -270,6 +270,10 @@ class MatmulEmitter {
         increment(f, c, height * plan.n * bytes)
       })
     }
+  }
+
+  #tiles(rows: number): [height: number, count: number][] {
+    return rowTiles(rows, isSmall(this.plan))
   }
 
   /** Pushes an address in the thread's own memory. */
@@ -305,7 +309,8 @@ class MatmulEmitter {
     const a = packsA ? { row: 1, column: height } : { row: spread || plan.a.row, column: plan.a.column }
     const bRow = packsB ? this.columns : plan.b.row
     // Operands come as addresses, so products of one form share their tiles.
-    const unroll = plan.m * plan.n * plan.k < smallProduct ? 1 : 2
+    // Two steps at a time gain 2 %.
+    const unroll = isSmall(plan) ? 1 : 2
     const tile = { dtype: plan.dtype, height, columns, depth, unroll, a, bRow, cRow: plan.n, continues }
     return this.module.once(`tile ${JSON.stringify(tile)} ${ending?.text ?? ''}`, () => tileBody({ ...tile, ending }))
   }
@@ -338,7 +343,7 @@ class MatmulEmitter {
   /** A function of the address of a block of rows of A and the address to copy it to. */
   #rowPacker(rows: number, depth: number): number {
     const { plan, bytes } = this
-    const packed = { depth, stride: plan.a.column, tiles: rowTiles(rows), bytes }
+    const packed = { depth, stride: plan.a.column, tiles: this.#tiles(rows), bytes }
     return this.module.once(`rows ${JSON.stringify(packed)}`, () => packRows(packed))
   }
 }
