@@ -5,7 +5,7 @@
  */
 import type { Output } from './ir/print.ts'
 import type { Shape, Value } from './ir/value.ts'
-import { Graph, reachable } from './ir/value.ts'
+import { Graph, madeOf, reachable } from './ir/value.ts'
 import { matmulOp } from './ops/contract.ts'
 import { input, inputOp } from './ops/source.ts'
 import { textAttr } from './ops/define.ts'
@@ -52,7 +52,7 @@ export function turnInputs(outputs: readonly Output[], names: ReadonlySet<string
     const { op, attrs, shape, dtype } = value
     graph.place = value.place
     const turned = op === inputOp && names.has(textAttr(attrs, 'name'))
-    done[value.id] = turned ? transposeLast(turnedInput(graph, textAttr(attrs, 'name'), shape, dtype)) : graph.again(value, value.inputs.map((from) => done[from.id]!))
+    done[value.id] = turned ? transposeLast(turnedInput(graph, textAttr(attrs, 'name'), shape, dtype)) : graph.again(value, madeOf(value.inputs, done))
   }
   return outputs.map(({ name, value }) => ({ name, value: done[value.id]! }))
 }

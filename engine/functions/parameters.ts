@@ -2,6 +2,7 @@
  * Kinds of parameters of a function: how an argument is checked and converted, and how it reads in the catalogue.
  */
 import { showShape } from '../errors.ts'
+import { mapped, mappedNumbers } from '../ir/lists.ts'
 import type { DType, Value } from '../ir/value.ts'
 import { isFloat, numel } from '../ir/value.ts'
 import type { Dynamic, Num, TraceContext } from '../lang/values.ts'
@@ -80,7 +81,7 @@ export const tensors: Kind<readonly Value[]> = {
   convert: (value, ctx, what) => {
     const items = itemsOf(value)
     if (!items || items.length === 0) return expected(ctx, what, 'a tuple or list of tensors', value)
-    return items.map((item, i) => tensor.convert(item, ctx, `${what}[${i}]`))
+    return mapped(items, (item, i) => tensor.convert(item, ctx, `${what}[${i}]`))
   },
 }
 
@@ -111,7 +112,7 @@ export const integers: Kind<readonly number[]> = {
   fits: (value) => wholeOf(value) !== undefined || (itemsOf(value)?.every((item) => wholeOf(item) !== undefined) ?? false),
   convert: (value, ctx, what) => {
     const items = itemsOf(value)
-    return items ? items.map((item, i) => integer.convert(item, ctx, `${what}[${i}]`)) : [integer.convert(value, ctx, what)]
+    return items ? mappedNumbers(items, (item, i) => integer.convert(item, ctx, `${what}[${i}]`)) : [integer.convert(value, ctx, what)]
   },
 }
 
@@ -158,7 +159,7 @@ export function resolveDim(ctx: TraceContext, dim: number, rank: number, what = 
 export function resolveDims(ctx: TraceContext, dims: readonly number[] | undefined, shape: readonly number[]): number[] {
   const rank = shape.length
   if (dims === undefined || dims.length === 0) return [...Array(rank).keys()]
-  const resolved = dims.map((dim) => resolveDim(ctx, dim, rank))
+  const resolved = mappedNumbers(dims, (dim) => resolveDim(ctx, dim, rank))
   if (new Set(resolved).size !== resolved.length) fail(ctx, 'bad_argument', `dim ${showShape(dims)} names a dimension twice`)
   return rank === 0 ? [] : resolved.toSorted((a, b) => a - b)
 }

@@ -1,5 +1,6 @@
 /** Broadcasting and type promotion, as PyTorch does them. */
 import { showShape } from '../errors.ts'
+import { mapped } from '../ir/lists.ts'
 import type { DType, Shape, Value } from '../ir/value.ts'
 import { isFloat, sameShape } from '../ir/value.ts'
 import type { TraceContext } from '../lang/values.ts'
@@ -68,7 +69,7 @@ function commonShape(ctx: TraceContext, a: Shape, b: Shape): Shape {
 export function broadcast(ctx: TraceContext, operands: readonly TensorOrNumber[], dtype = resultType(ctx, operands)): Value[] {
   let shape: Shape = []
   for (const x of operands) if (isTensor(x)) shape = commonShape(ctx, shape, x.shape)
-  return operands.map((x) => expand(asTensor(ctx, x, dtype), shape))
+  return mapped(operands, (x) => expand(asTensor(ctx, x, dtype), shape))
 }
 
 export function asTensor(ctx: TraceContext, x: TensorOrNumber, dtype: DType): Value {

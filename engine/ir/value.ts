@@ -260,6 +260,13 @@ function isBound(op: Primitive, inputs: readonly Value[]): boolean {
   return false
 }
 
+/** What a pass has made of `inputs`, by their numbers. */
+export function madeOf(inputs: readonly Value[], done: readonly Value[]): Value[] {
+  const made: Value[] = []
+  for (const { id } of inputs) made.push(done[id]!)
+  return made
+}
+
 let walks = 0
 
 /** Values that `roots` need, in topological order. All are of one graph. */

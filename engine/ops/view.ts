@@ -5,6 +5,7 @@
 import { invariant, showShape } from '../errors.ts'
 import type { Layout } from '../ir/layout.ts'
 import { mergeDims, reshapeLayout } from '../ir/layout.ts'
+import { mapped, mappedNumbers, repeated } from '../ir/lists.ts'
 import type { Attrs, KernelOp, ReduceOp, Shape, Value, ViewOp } from '../ir/value.ts'
 import { numel, sameShape } from '../ir/value.ts'
 import { listAttr, numberAttr, register, requireAxis } from './define.ts'
@@ -33,13 +34,13 @@ export const permuteOp: ViewOp = register({
   infer: ([x], attrs) => {
     const order = listAttr(attrs, 'order')
     invariant(order.length === x!.shape.length && order.toSorted((a, b) => a - b).every((axis, i) => axis === i), () => `permute: ${showShape(order)} is no order of the ${x!.shape.length} dimensions`)
-    return { shape: order.map((axis) => x!.shape[axis]!), dtype: x!.dtype }
+    return { shape: mappedNumbers(order, (axis) => x!.shape[axis]!), dtype: x!.dtype }
   },
   grad: (g, _inputs, y) => {
     const order = listAttr(y.attrs, 'order')
-    return [permute(g, order.map((_, axis) => order.indexOf(axis)))]
+    return [permute(g, mappedNumbers(order, (_, axis) => order.indexOf(axis)))]
   },
-  layout: (input, attrs) => ({ axes: listAttr(attrs, 'order').map((axis) => input.axes[axis]!), offset: input.offset }),
+  layout: (input, attrs) => ({ axes: mapped(listAttr(attrs, 'order'), (axis) => input.axes[axis]!), offset: input.offset }),
 })
 
 /** Axis `i` of the result is axis `order[i]` of `x`. */
@@ -51,7 +52,7 @@ export function permute(x: Value, order: readonly number[]): Value {
 export function transposeLast(x: Value): Value {
   const n = x.shape.length
   invariant(n >= 2, 'transposeLast takes a matrix')
-  return permute(x, [...Array(n - 2).keys(), n - 1, n - 2])
+  return permute(x, mappedNumbers(x.shape, (_, axis) => (axis === n - 1 ? n - 2 : axis === n - 2 ? n - 1 : axis)))
 }
 
 export const sliceOp: ViewOp = register({
@@ -109,7 +110,7 @@ export function unslice(g: Value, axis: number, start: number, step: number, len
 
 function zerosLike(x: Value, shape: Shape): Value {
   const zero = constant(x.graph, 0, x.dtype)
-  return shape.length === 0 ? zero : x.graph.add(expandOp, [reshape(zero, shape.map(() => 1))], { shape })
+  return shape.length === 0 ? zero : x.graph.add(expandOp, [reshape(zero, repeated(1, shape.length))], { shape })
 }
 
 function padZeros(x: Value, axis: number, before: number, after: number): Value {
@@ -137,7 +138,7 @@ export const concatOp: KernelOp = register({
   grad: (g, inputs, y) => {
     const axis = numberAttr(y.attrs, 'axis')
     let start = 0
-    return inputs.map((part) => {
+    return mapped(inputs, (part) => {
       const piece = slice(g, axis, start, part.shape[axis]!)
       start += part.shape[axis]!
       return piece
@@ -176,7 +177,7 @@ export const expandOp: ViewOp = register({
     return [reshape(g.graph.add(sumOp, [g], { axes }), x!.shape)]
   },
   layout: (input: Layout, attrs: Attrs) => ({
-    axes: listAttr(attrs, 'shape').map((size, i) => (input.axes[i]!.length === 0 && size !== 1 ? [{ size, stride: 0 }] : input.axes[i]!)),
+    axes: mapped(listAttr(attrs, 'shape'), (size, i) => (input.axes[i]!.length === 0 && size !== 1 ? [{ size, stride: 0 }] : input.axes[i]!)),
     offset: input.offset,
   }),
 })
@@ -185,7 +186,7 @@ export const expandOp: ViewOp = register({
 export function expand(x: Value, shape: Shape): Value {
   if (sameShape(x.shape, shape)) return x
   const missing = shape.length - x.shape.length
-  const padded = missing > 0 ? reshape(x, [...shape.slice(0, missing).map(() => 1), ...x.shape]) : x
+  const padded = missing > 0 ? reshape(x, [...repeated(1, missing), ...x.shape]) : x
   return sameShape(padded.shape, shape) ? padded : x.graph.add(expandOp, [padded], { shape })
 }
 
@@ -212,5 +213,5 @@ export function withoutAxes(shape: Shape, axes: readonly number[]): number[] {
 
 /** A reduced tensor with its reduced axes put back as size 1. */
 export function keepAxes(reduced: Value, full: Shape, axes: readonly number[]): Value {
-  return reshape(reduced, full.map((n, axis) => (axes.includes(axis) ? 1 : n)))
+  return reshape(reduced, mappedNumbers(full, (n, axis) => (axes.includes(axis) ? 1 : n)))
 }

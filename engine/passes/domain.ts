@@ -4,6 +4,7 @@
  */
 import type { Dim } from '../ir/layout.ts'
 import { refine, stridesOn } from '../ir/layout.ts'
+import { mappedNumbers, repeated } from '../ir/lists.ts'
 import type { Shape } from '../ir/value.ts'
 import { numel } from '../ir/value.ts'
 
@@ -124,7 +125,7 @@ export function fullStrides(domain: Domain): number[] {
 }
 
 function rowMajor({ sizes, reduced }: Domain, full: boolean): number[] {
-  const strides = sizes.map(() => 0)
+  const strides = repeated(0, sizes.length)
   let stride = 1
   for (let i = sizes.length - 1; i >= 0; i--) {
     if (!full && reduced[i]) continue
@@ -139,5 +140,5 @@ export function keptStrides(domain: Domain, dims: readonly Dim[]): number[] | nu
   const strides = stridesOn(dims, keptSizes(domain))
   if (!strides) return null
   let next = 0
-  return domain.reduced.map((reduced) => (reduced ? 0 : strides[next++]!))
+  return mappedNumbers(domain.reduced, (reduced) => (reduced ? 0 : strides[next++]!))
 }

@@ -9,6 +9,7 @@
 import { invariant } from '../errors.ts'
 import type { Layout } from '../ir/layout.ts'
 import { flatDims, isWhole, stridesOn } from '../ir/layout.ts'
+import { mappedNumbers } from '../ir/lists.ts'
 import type { Value } from '../ir/value.ts'
 import { byteSize, numel, reachable } from '../ir/value.ts'
 import { castOp } from '../ops/elementwise.ts'
@@ -176,7 +177,7 @@ class Fuser {
     for (const input of inputs) {
       if (input.op.kind !== 'view') continue
       const { base, layout } = this.layouts.of(input)
-      if (!isWhole(layout, countOf(layout)) && uniform(base) === undefined) found.push(flatDims(layout).map((dim) => dim.size))
+      if (!isWhole(layout, countOf(layout)) && uniform(base) === undefined) found.push(mappedNumbers(flatDims(layout), (dim) => dim.size))
     }
     return found.length > 0 ? found : none
   }

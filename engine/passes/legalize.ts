@@ -9,8 +9,9 @@
  */
 import type { Output } from '../ir/print.ts'
 import { flatDims, isWhole } from '../ir/layout.ts'
+import { mapped, mappedNumbers } from '../ir/lists.ts'
 import type { MapOp, Value } from '../ir/value.ts'
-import { Graph, numel, reachable } from '../ir/value.ts'
+import { Graph, madeOf, numel, reachable } from '../ir/value.ts'
 import { listAttr, numberAttr, register } from '../ops/define.ts'
 import { copy } from '../ops/elementwise.ts'
 import { constantOp, iotaOp } from '../ops/source.ts'
@@ -39,7 +40,7 @@ export function legalize(outputs: readonly Output[]): Output[] {
   const values = reachable(outputs.map((output) => output.value))
   const products = secondFactors(values)
   for (const value of values) {
-    const inputs = value.inputs.map((input) => done[input.id]!)
+    const inputs = madeOf(value.inputs, done)
     graph.place = value.place
     done[value.id] = graph.again(value, value.op.kind === 'matmul' ? legalFactors(inputs, products.get(value.inputs[1]!)!, layouts) : legalInputs(value, inputs, layouts))
   }
@@ -51,19 +52,19 @@ function legalInputs(value: Value, inputs: readonly Value[], layouts: Layouts): 
   if ((op.kind === 'map' || op.kind === 'reduce') && inputs.every((input) => input.op.kind !== 'view')) return inputs
   if (op.kind === 'concat') {
     const axis = numberAttr(value.attrs, 'axis')
-    return inputs.map((part, i) => part.graph.add(placeOp, [part], { target: value.id, part: i, axis }))
+    return mapped(inputs, (part, i) => part.graph.add(placeOp, [part], { target: value.id, part: i, axis }))
   }
-  if (op.kind === 'routine') return inputs.map((input) => (isWhole(layouts.of(input).layout, numel(input.shape)) ? inMemory(input, layouts) : copy(input)))
+  if (op.kind === 'routine') return mapped(inputs, (input) => (isWhole(layouts.of(input).layout, numel(input.shape)) ? inMemory(input, layouts) : copy(input)))
   const loops = op.kind === 'map' || op.kind === 'reduce' || op.kind === 'gather' || op.kind === 'scatter'
   if (!loops) return inputs
   let domain: Domain | undefined
-  return inputs.map((given, i) => {
+  return mapped(inputs, (given, i) => {
     const isElement = op.kind === 'map' || op.kind === 'reduce' || (op.kind === 'scatter' && i === 0)
     const input = isElement ? given : inMemory(given, layouts)
     if (op.kind === 'gather' && i === 0) return input
     const { layout } = layouts.of(input)
     if (isWhole(layout, numel(input.shape))) return input
-    const met = meet(domain ?? ownDomain(value, inputs, layouts), plainDomain(flatDims(layout).map((dim) => dim.size)))
+    const met = meet(domain ?? ownDomain(value, inputs, layouts), plainDomain(mappedNumbers(flatDims(layout), (dim) => dim.size)))
     if (!met) return copy(input)
     domain = met
     return input

@@ -8,6 +8,7 @@
 import { invariant } from '../errors.ts'
 import type { Layout } from '../ir/layout.ts'
 import { contiguous, flatDims, stridesOn } from '../ir/layout.ts'
+import { mapped, repeated } from '../ir/lists.ts'
 import type { Value } from '../ir/value.ts'
 import { numel } from '../ir/value.ts'
 import { numberAttr } from '../ops/define.ts'
@@ -106,7 +107,7 @@ class Lowering {
     this.stored = fusion.stored
     this.targets = fusion.targets
     this.domain = group.domain!
-    this.#merged = this.domain.sizes.map(() => false)
+    this.#merged = mapped(this.domain.sizes, () => false)
   }
 
   run(): LoopKernel {
@@ -134,7 +135,7 @@ class Lowering {
       steps: this.steps,
       scratches: this.scratches,
       reads: this.#reads,
-      writes: sinks.map((value) => (value.op === placeOp ? this.#target(value) : value)),
+      writes: mapped(sinks, (value) => (value.op === placeOp ? this.#target(value) : value)),
     }
   }
 
@@ -233,7 +234,7 @@ class Lowering {
     const base: Scratch = { scratch: this.scratches.length, dtype: value.dtype }
     const { sizes, reduced } = this.domain
     let stride = 1
-    const strides = sizes.map(() => 0)
+    const strides = repeated(0, sizes.length)
     for (let i = sizes.length - 1; i >= 0; i--) {
       if (!reduced[i]) continue
       strides[i] = stride
@@ -298,7 +299,7 @@ class Lowering {
     const { base, layout } = value.op.kind === 'gather' ? this.layouts.of(value.inputs[0]!) : { base: value, layout: contiguous(value.shape) }
     const axisStride = layout.axes[axis]![0]?.stride ?? 0
     const shape = value.op.kind === 'gather' ? value.shape : value.inputs[0]!.shape
-    const fixed: Layout = { offset: layout.offset, axes: layout.axes.map((dims, i) => (i === axis ? [{ size: shape[axis]!, stride: 0 }] : dims)) }
+    const fixed: Layout = { offset: layout.offset, axes: mapped(layout.axes, (dims, i) => (i === axis ? [{ size: shape[axis]!, stride: 0 }] : dims)) }
     const index = this.layouts.of(value.inputs[1]!)
     if (value.op.kind === 'gather') this.#reads.set(base, Math.max(phase, this.#reads.get(base) ?? 0))
     this.#reads.set(index.base, Math.max(phase, this.#reads.get(index.base) ?? 0))

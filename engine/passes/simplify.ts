@@ -8,10 +8,11 @@
  * A rewrite keeps the IEEE result of user arithmetic: no reassociation, no x·0 = 0, no x + 0 = x.
  */
 import { contiguous } from '../ir/layout.ts'
+import { mappedNumbers } from '../ir/lists.ts'
 import { numberCode } from '../ir/numbers.ts'
 import type { Output } from '../ir/print.ts'
 import type { Attrs, MapOp, ReduceOp, Source, Value } from '../ir/value.ts'
-import { Graph, isFloat, numel, reachable, sameShape } from '../ir/value.ts'
+import { Graph, isFloat, madeOf, numel, reachable, sameShape } from '../ir/value.ts'
 import { matmulOp } from '../ops/contract.ts'
 import { listAttr, numberAttr, textAttr } from '../ops/define.ts'
 import { copy, div, fullLike, mul, neg, sqrt } from '../ops/elementwise.ts'
@@ -36,7 +37,7 @@ export function simplify(outputs: readonly Output[]): Output[] {
   const readers = countReaders(order, outputs)
   const shared: Shared = ({ id }) => readers[id]! > 1
   for (const value of order) {
-    const inputs = value.inputs.map((input) => done[input.id]!)
+    const inputs = madeOf(value.inputs, done)
     graph.place = value.place
     done[value.id] = turnedProduct(value, inputs, shared, layouts) ?? besideKernel(value, inputs, shared) ?? rebuild(graph, value, inputs, layouts)
   }
@@ -220,7 +221,7 @@ function simplifyView(value: Value, x: Value, layouts: Layouts): Value {
   if (op === reshapeOp) return simplifyReshape(value, x.op === reshapeOp ? x.inputs[0]! : x, layouts)
   if (op === permuteOp && x.op === permuteOp) {
     const first = listAttr(x.attrs, 'order')
-    return permute(x.inputs[0]!, listAttr(attrs, 'order').map((axis) => first[axis]!))
+    return permute(x.inputs[0]!, mappedNumbers(listAttr(attrs, 'order'), (axis) => first[axis]!))
   }
   if (op === expandOp) {
     const repeated = x.op === expandOp ? x.inputs[0]! : x
@@ -254,7 +255,7 @@ function simplifyReduce(op: ReduceOp, axes: readonly number[], x: Value, like?: 
   const dull = axes.filter((axis) => x.shape[axis] === 1)
   if (dull.length > 0) {
     const squeezed = reshape(x, x.shape.filter((_, axis) => !dull.includes(axis)))
-    const rest = axes.filter((axis) => !dull.includes(axis)).map((axis) => axis - dull.filter((d) => d < axis).length)
+    const rest = mappedNumbers(axes.filter((axis) => !dull.includes(axis)), (axis) => axis - dull.filter((d) => d < axis).length)
     return rest.length === 0 ? squeezed : simplifyReduce(op, rest, squeezed)
   }
   if (x.op === expandOp) {
@@ -262,7 +263,7 @@ function simplifyReduce(op: ReduceOp, axes: readonly number[], x: Value, like?: 
     const repeated = axes.filter((axis) => inner.shape[axis] === 1)
     if (repeated.length > 0) {
       const copies = repeated.reduce((n, axis) => n * x.shape[axis]!, 1)
-      const reduced = simplifyReduce(op, axes, expand(inner, x.shape.map((n, axis) => (repeated.includes(axis) ? 1 : n))))
+      const reduced = simplifyReduce(op, axes, expand(inner, mappedNumbers(x.shape, (n, axis) => (repeated.includes(axis) ? 1 : n))))
       return op === sumOp ? mul(reduced, copies) : reduced
     }
   }

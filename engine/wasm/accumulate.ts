@@ -2,6 +2,7 @@
  * The accumulators of reductions: one vector for each vector of a block, combined at the end, lane by lane where the
  * reduction runs along the vectors. Long float sums are gathered in blocks, so that they stay accurate.
  */
+import { mapped } from '../ir/lists.ts'
 import type { Reduction } from './body.ts'
 import type { KernelContext } from './context.ts'
 import type { FunctionBody, Local } from './encode.ts'
@@ -116,7 +117,7 @@ export class Accumulators {
   /** Emits a small formula over locals. */
   #formula(reduction: Reduction, inputs: readonly Local[], target: Local, formula: (builder: VectorBuilder, inputs: Reg[]) => Reg): void {
     const builder = new VectorBuilder()
-    const regs = inputs.map((_, id) => builder.emit(reduction.type, { kind: 'extern', id }, []))
+    const regs = mapped(inputs, (_, id) => builder.emit(reduction.type, { kind: 'extern', id }, []))
     const result = formula(builder, regs)
     /** By the number of the register; the inputs are the first ones. */
     const locals = [...inputs]

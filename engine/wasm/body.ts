@@ -1,5 +1,6 @@
 /** The vector instructions of a loop kernel: built from its steps, before any loop is emitted. */
 import { EngineFault, invariant } from '../errors.ts'
+import { mapped } from '../ir/lists.ts'
 import type { DType, ReduceOp, Value } from '../ir/value.ts'
 import type { Access, LoopKernel, Operand, Step } from '../passes/lower.ts'
 import { Sections } from './sections.ts'
@@ -96,7 +97,7 @@ export class KernelBody {
   #value(step: Step, value: Value): Reg {
     const { op } = value
     if (op.kind === 'map') {
-      const from = value.inputs.map((input) => input.dtype)
+      const from = mapped(value.inputs, (input) => input.dtype)
       const args: Reg[] = []
       for (const arg of step.args) args.push(this.#operand(arg))
       return op.lower(this.#code(laneType(from[0]!, this.kernel.lanes)), args, value.attrs, from)

@@ -2,6 +2,7 @@
  * Byte offsets that move with the loops. Accesses with the same strides share one pointer local per loop; the
  * address of a buffer is a constant offset of the instruction, or such a one and a parameter of the function.
  */
+import { mappedNumbers } from '../ir/lists.ts'
 import { byteSize } from '../ir/value.ts'
 import type { DType } from '../ir/value.ts'
 import type { Access } from '../passes/lower.ts'
@@ -70,7 +71,7 @@ export class Pointers {
     const parameter = move && this.#firstParameter + move.parameter
     let found = this.#classes.find((known) => known.own === own && known.parameter === parameter && isMultiple(known.strides, access.strides, bytes))
     if (!found) {
-      found = { strides: access.strides.map((stride) => stride * bytes), own, parameter, sections: [], locals: [] }
+      found = { strides: mappedNumbers(access.strides, (stride) => stride * bytes), own, parameter, sections: [], locals: [] }
       this.#classes.push(found)
     }
     if (!found.sections.includes(section)) found.sections.push(section)

@@ -7,6 +7,7 @@
  *   time(t)              at outer depth K, after t phases; time(0) = K
  *   phase(p, 1 … M)      inside the e-th folded loop of phase p
  */
+import { mappedNumbers } from '../ir/lists.ts'
 import type { Access, LoopKernel } from '../passes/lower.ts'
 
 export class Sections {
@@ -18,7 +19,7 @@ export class Sections {
   readonly inner: boolean
 
   constructor(kernel: LoopKernel) {
-    const loops = kernel.sizes.map((_, i) => i)
+    const loops = mappedNumbers(kernel.sizes, (_, i) => i)
     this.outer = loops.filter((i) => !kernel.reduced[i])
     this.folded = loops.filter((i) => kernel.reduced[i])
     this.phases = this.folded.length === 0 ? 0 : kernel.phases
