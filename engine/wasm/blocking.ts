@@ -119,8 +119,8 @@ export function workspaceBytes(shape: ProductShape, wide: boolean, alone: boolea
  * rows take to run.
  */
 export function rowTiles(m: number, alike = false): [number, number][] {
-  const height = alike ? [6, 5, 4].find((rows) => m % rows === 0) : undefined
-  if (height !== undefined) return [[height, m / height]]
+  const even = alike ? [6, 5, 4].find((rows) => m % rows === 0) : undefined
+  if (even !== undefined) return [[even, m / even]]
   const sixes = Math.floor(m / tileRows)
   const rest = m - sixes * tileRows
   const tiles: [number, number][] = []
