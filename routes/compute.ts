@@ -71,7 +71,6 @@ function answer(app: FastifyInstance, operation: Operation, format: Format, byte
     onFail: (error) => {
       settled()
       if (error instanceof AbortedError) {
-        request.logFields['aborted'] = true
         if (!pieces) reply.hijack()
         pieces?.destroy()
         reply.raw.destroy()

@@ -70,7 +70,7 @@ export async function buildApp({ config, logger }: AppOptions): Promise<FastifyI
   const log = logger ?? pino({ level: config.LOG_LEVEL })
   const app = fastify({
     loggerInstance: log,
-    // One line a request, written by the hook below.
+    // One line a request, written when its connection has it or is gone.
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: requestId,
     requestIdHeader: false,
@@ -95,10 +95,8 @@ export async function buildApp({ config, logger }: AppOptions): Promise<FastifyI
     request.logFields = {}
     reply.headers(request.method === 'POST' ? dataHeaders : pageHeaders).header('x-request-id', request.id)
     if (closing) reply.header('connection', 'close')
-    done()
-  })
-  app.addHook('onResponse', (request, reply, done) => {
-    logRequest(request, reply)
+    // Also when the client has gone away, of which Fastify tells nothing.
+    reply.raw.on('close', () => logRequest(request, reply))
     done()
   })
   app.setErrorHandler((error: FastifyError, request, reply) => answerError(error, request, reply))
@@ -153,9 +151,11 @@ function requestId(request: { headers: Record<string, string | string[] | undefi
   return typeof given === 'string' && /^[\w.:+/=@-]{1,128}$/.test(given) ? given : randomUUID()
 }
 
+/** The request's line of the log; `aborted` where the answer did not get out, and no status where it had not begun. */
 function logRequest(request: FastifyRequest, reply: FastifyReply): void {
   const route = request.routeOptions.url ?? request.url
-  request.log.info({ ...request.logFields, route: `${request.method} ${route}`, status: reply.statusCode, ms: Math.round(reply.elapsedTime * 100) / 100 }, 'request')
+  const { headersSent, writableFinished } = reply.raw
+  request.log.info({ ...request.logFields, route: `${request.method} ${route}`, ...(headersSent && { status: reply.statusCode }), ms: Math.round(reply.elapsedTime * 100) / 100, ...(!writableFinished && { aborted: true }) }, 'request')
 }
 
 // ---- errors
@@ -166,11 +166,8 @@ const frameworkProblems: Readonly<Record<string, { code: string; detail: (reques
 }
 
 function answerError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  if (reply.raw.destroyed) {
-    // The client went away while the answer was on its way.
-    request.logFields['aborted'] = true
-    return reply
-  }
+  // The client went away while the answer was on its way.
+  if (reply.raw.destroyed) return reply
   const known = frameworkProblems[error.code]
   if (error instanceof ProblemError) return sendProblem(error, request, reply)
   if (known) return sendProblem(new ProblemError(problem(known.code, known.detail(request))), request, reply)
@@ -194,8 +191,8 @@ export function sendProblem(error: ProblemError, request: FastifyRequest, reply:
 /** What is no path, which Fastify refuses before any hook. */
 function answerBadUrl(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
   request.logFields = {}
+  reply.raw.on('close', () => logRequest(request, reply))
   answerError(error, request, reply.headers(pageHeaders).header('x-request-id', request.id))
-  logRequest(request, reply)
 }
 
 const unreadable: Readonly<Record<string, { readonly status: string; readonly detail: string }>> = {

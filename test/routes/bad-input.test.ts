@@ -211,8 +211,21 @@ describe('callers who leave', () => {
       const from = Date.now()
       while (service.app.pool.state.busy > 0 && Date.now() - from < 5000) await sleep(5)
       expect(service.app.pool.state).toMatchObject({ busy: 0 })
+      expect(service.logged().at(-1)).toMatchObject({ route: 'POST /v1/train', aborted: true, msg: 'request', ...(accept === 'text/event-stream' && { status: 200 }) })
     })
   }
+
+  it('one that ends before its body is logged too', async () => {
+    const request = httpRequest(`${service.url}/v1/train`, { method: 'POST', headers: { 'content-type': 'application/json', 'content-length': '100', 'x-request-id': 'half' } })
+    request.on('error', () => {})
+    request.write('{"model"')
+    await sleep(50)
+    request.destroy()
+    await sleep(50)
+    const line = service.logged().find(({ reqId }) => reqId === 'half')
+    expect(line).toMatchObject({ route: 'POST /v1/train', aborted: true })
+    expect(line).not.toHaveProperty('status')
+  })
 })
 
 describe('what is no request', () => {
