@@ -9,7 +9,7 @@ import type { TrainSpec } from './spec.ts'
 export interface BatchPlan {
   readonly size: number
   readonly count: number
-  /** Row numbers of the minibatch of the i-th of these steps. */
+  /** Row numbers of the minibatch of the i-th of these steps: the first alone where they follow one another. */
   readonly rows: (i: number) => Int32Array
 }
 
@@ -74,10 +74,11 @@ export class Batches {
     const batch = step % this.perEpoch
     const isRest = batch >= this.#whole
     const size = isRest ? this.#rest : this.#size
+    const told = this.#shuffle ? size : 1
     return {
       size,
       count: Math.min(most, isRest ? 1 : this.#whole - batch),
-      rows: (i) => this.#order!.subarray((batch + i) * this.#size, (batch + i) * this.#size + size),
+      rows: (i) => this.#order!.subarray((batch + i) * this.#size, (batch + i) * this.#size + told),
     }
   }
 

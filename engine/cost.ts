@@ -43,6 +43,7 @@ export function operationsOf(value: Value): number {
     case 'view':
     case 'concat':
     case 'gather':
+    case 'rows':
       return 0
   }
 }

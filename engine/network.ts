@@ -12,7 +12,7 @@ import { Tensor, bool, describe, float, int, none } from './lang/values.ts'
 import type { ModelStructure } from './model.ts'
 import { asTensor } from './model.ts'
 import { lossTypes } from './nn/index.ts'
-import { gather } from './ops/indexing.ts'
+import { gather, rows } from './ops/indexing.ts'
 import { mark } from './ops/elementwise.ts'
 import { input, literal } from './ops/source.ts'
 import { expand, reshape } from './ops/view.ts'
@@ -33,7 +33,7 @@ export interface DataTensor {
 /** What tracing sees of it: not its numbers. */
 export type DataKind = Omit<DataTensor, 'elements'>
 
-/** Name of the per-step input that holds the rows of a minibatch. */
+/** Name of the per-step input that holds the rows of a minibatch; the first one where they follow one another in the data. */
 export const batchRows = 'batch rows'
 
 export function readData(spec: ForwardSpec, maxElements: number): DataTensor[] {
@@ -58,8 +58,19 @@ export interface Network {
   readonly loss: Tensor | undefined
 }
 
+export interface Minibatch {
+  readonly size: number
+  /** Whether its rows can come in any order; else they follow one another in the data. */
+  readonly shuffled: boolean
+}
+
+/** The shape of the input `batchRows`. */
+export function batchShape({ size, shuffled }: Minibatch): Shape {
+  return shuffled ? [size] : []
+}
+
 export interface NetworkOptions {
-  readonly batch?: number | undefined
+  readonly batch?: Minibatch | undefined
   readonly decide?: TraceContext['decide']
   /** What the program draws is added. */
   readonly draws?: Draw[]
@@ -69,19 +80,19 @@ export interface NetworkOptions {
 }
 
 /**
- * Traces the spec. With `batch`, tensors with dimensions are read through the rows of a minibatch of that size. The
- * recorder is told of all leaves and calls.
+ * Traces the spec. With `batch`, of tensors with dimensions the rows of a minibatch are seen. The recorder is told of all
+ * leaves and calls.
  */
 export function buildNetwork(spec: TracedSpec, model: ModelStructure, data: readonly DataKind[], limits: EngineLimits, options: NetworkOptions = {}): Network {
   const graph = new Graph({ maxNodes: limits.maxNodes, maxElements: limits.maxElements })
   const { batch, decide, draws = [], recorder } = options
   const ctx: TraceContext = { graph, dtype: spec.dtype, draws, decide, recorder, training: options.training ?? spec.training ?? true }
   const scope: Scope = new Map()
-  const rows = batch === undefined ? undefined : input(graph, batchRows, [batch], 'int32')
+  const numbers = batch && input(graph, batchRows, batchShape(batch), 'int32')
   const marked = new Set(spec.retain_grad ?? [])
   for (const { name, shape, dtype } of data) {
     const whole = input(graph, `data ${name}`, shape, dtype)
-    const value = rows && shape.length > 0 ? takeRows(whole, rows) : whole
+    const value = batch && shape.length > 0 ? takeRows(whole, numbers!, batch) : whole
     const tensor = new Tensor(marked.has(name) && isFloat(dtype) ? mark(value, name) : value, null, false)
     scope.set(name, tensor)
     recorder?.leaf('data', name, tensor, `/data/${escape(name)}`)
@@ -126,12 +137,12 @@ function withPointer<T>(pointer: string, body: () => T): T {
 }
 
 /** The rows of a minibatch. */
-function takeRows(whole: Value, rows: Value): Value {
-  const [batch] = rows.shape as [number]
+function takeRows(whole: Value, numbers: Value, { size, shuffled }: Minibatch): Value {
+  if (!shuffled) return rows(whole, numbers, size)
   const [count, ...rest] = whole.shape as [number, ...number[]]
   const width = numel(rest)
-  const index = expand(reshape(rows, [batch, 1]), [batch, width])
-  return reshape(gather(reshape(whole, [count, width]), index, 0), [batch, ...rest])
+  const index = expand(reshape(numbers, [size, 1]), [size, width])
+  return reshape(gather(reshape(whole, [count, width]), index, 0), [size, ...rest])
 }
 
 type Run = (text: ProgramText, pointer: string) => TraceResult

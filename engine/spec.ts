@@ -131,7 +131,7 @@ export function programText(text: ProgramText): string {
 }
 
 /** All that tracing a training step sees of a spec. */
-export interface TracedTrainSpec extends TracedSpec, Pick<TrainSpec, 'accumulate' | 'clip_grad_norm' | 'clip_grad_value'> {}
+export interface TracedTrainSpec extends TracedSpec, Pick<TrainSpec, 'shuffle' | 'accumulate' | 'clip_grad_norm' | 'clip_grad_value'> {}
 
 /** What the operator allows one request. */
 export interface EngineLimits {

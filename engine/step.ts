@@ -8,8 +8,8 @@ import type { Output } from './ir/print.ts'
 import type { Value } from './ir/value.ts'
 import { reachable } from './ir/value.ts'
 import type { ModelStructure, ParameterKind } from './model.ts'
-import type { Network } from './network.ts'
-import { batchRows, requireLoss } from './network.ts'
+import type { Minibatch, Network } from './network.ts'
+import { batchRows, batchShape, requireLoss } from './network.ts'
 import { where } from './ops/choice.ts'
 import { asTaken } from './paths.ts'
 import * as ew from './ops/elementwise.ts'
@@ -31,8 +31,8 @@ export interface StepOptions {
   readonly groups: readonly BakedGroup[]
   /** The numbers that each group's update reads, by name. */
   readonly numbers: readonly (readonly string[])[]
-  /** Rows of the minibatch; 0 where the step sees all the data. */
-  readonly size: number
+  /** Undefined where the step sees all the data. */
+  readonly batch: Minibatch | undefined
   /** Whether the gradients are recorded. */
   readonly gradients: boolean
   /** Parameters that lie in memory turned; undefined for the first program of a run, which decides it. */
@@ -104,7 +104,7 @@ export function stepGraph(spec: TracedTrainSpec, model: ModelStructure, network:
     for (const [slot, value] of Object.entries(next.slots)) update(`${slot} ${name}`, slots[slot]!, value)
   }
   const given: Binding[] = numberNames(options.numbers, accumulate).map((name) => ({ name: `number ${name}`, dtype: spec.dtype, shape: [], role: 'step' }))
-  if (options.size > 0) given.push({ name: batchRows, dtype: 'int32', shape: [options.size], role: 'step' })
+  if (options.batch) given.push({ name: batchRows, dtype: 'int32', shape: batchShape(options.batch), role: 'step' })
   for (const { name, dtype, shape } of drawnInputs(network.ctx.draws)) given.push({ name, dtype, shape, role: 'step' })
   bindings.push(...given)
 

@@ -6,7 +6,7 @@ import { EngineFault, invariant } from './errors.ts'
 import type { Engine, Stats } from './evaluate.ts'
 import type { Recorder } from './lang/values.ts'
 import type { ModelStructure } from './model.ts'
-import type { DataKind, Network, NetworkOptions } from './network.ts'
+import type { DataKind, Minibatch, Network, NetworkOptions } from './network.ts'
 import { buildNetwork } from './network.ts'
 import type { Mt19937 } from './random/mt19937.ts'
 import type { Draw } from './random/program.ts'
@@ -40,7 +40,7 @@ export interface Looked {
 }
 
 /** What all programs of a run have in common. */
-export interface StepChoices extends Omit<StepOptions, 'size' | 'conditions' | 'turned'> {
+export interface StepChoices extends Omit<StepOptions, 'batch' | 'conditions' | 'turned'> {
   /** The text of the first program's structure, once it is known: the choices can be those of several runs. */
   firstText?: string
 }
@@ -88,7 +88,7 @@ export class Variants {
     const network = this.#network(size, drawing.draws, (condition, live) => conditions.decide(condition, live))
     const same = this.#variants.find((variant) => variant.size === size && equal(variant.path, conditions.taken))
     if (same) return this.#use(same)
-    const graph = stepGraph(this.#spec, this.#model, network, { ...this.#options, size, conditions, turned: this.#turned })
+    const graph = stepGraph(this.#spec, this.#model, network, { ...this.#options, batch: this.#batch(size), conditions, turned: this.#turned })
     const prepared = this.#engine.cache.prepare(graph, this.#compile)
     const nodes = network.graph.values.length
     const path = known.length === 0 && conditions.taken.length > 0 ? pathOf(text, prepared, conditions, graph.bindings, drawing.draws.length > 0, this.#engine) : undefined
@@ -111,14 +111,18 @@ export class Variants {
   }
 
   #network(size: number, draws: Draw[], decide?: NetworkOptions['decide'], recorder?: Recorder): Network {
-    return buildNetwork(this.#spec, this.#model, this.#data, this.#engine.limits, { batch: size > 0 ? size : undefined, decide, draws, recorder })
+    return buildNetwork(this.#spec, this.#model, this.#data, this.#engine.limits, { batch: this.#batch(size), decide, draws, recorder })
+  }
+
+  #batch(size: number): Minibatch | undefined {
+    return size > 0 ? { size, shuffled: this.#spec.shuffle } : undefined
   }
 
   /** A step that nothing is to run of. */
   look(size: number, engine: Engine, recorder: Recorder): Looked {
     const conditions = new Conditions([], noNumbers, engine)
     const network = this.#network(size, [], (condition, live) => conditions.decide(condition, live), recorder)
-    return { network, graph: stepGraph(this.#spec, this.#model, network, { ...this.#options, size, conditions }) }
+    return { network, graph: stepGraph(this.#spec, this.#model, network, { ...this.#options, batch: this.#batch(size), conditions }) }
   }
 
   /** The structure of the step for minibatches of `size`. The first one's is the same for all runs with these choices. */
@@ -130,7 +134,7 @@ export class Variants {
     const { accumulate, clip_grad_norm: norm, clip_grad_value: value } = this.#spec
     const { optimizer, groups, numbers, gradients } = this.#options
     const { wide, maxChunk, maxBytes, threads, alwaysShared } = this.#compile
-    const step = ['train', size, accumulate, norm, value, optimizer.type, groups, numbers, gradients, this.#turned && [...this.#turned], wide, maxChunk, maxBytes, threads, alwaysShared]
+    const step = ['train', this.#batch(size), accumulate, norm, value, optimizer.type, groups, numbers, gradients, this.#turned && [...this.#turned], wide, maxChunk, maxBytes, threads, alwaysShared]
     return structureText({ spec: this.#spec, model: this.#model, data: this.#data, limits: this.#engine.limits }, step)
   }
 

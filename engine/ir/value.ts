@@ -69,9 +69,9 @@ export interface ViewOp extends PrimitiveBase {
   readonly layout: (input: Layout, attrs: Attrs, result: Shape) => Layout | null
 }
 
-/** An operation with a kernel of its own: matmul, concat, gather, scatter_add. */
+/** An operation that kernels know: matmul, concat, gather, scatter_add; rows are read where they lie. */
 export interface KernelOp extends PrimitiveBase {
-  readonly kind: 'matmul' | 'concat' | 'gather' | 'scatter'
+  readonly kind: 'matmul' | 'concat' | 'gather' | 'scatter' | 'rows'
   readonly evaluate: (inputs: readonly Dense[], attrs: Attrs, result: Shape) => Float64Array
 }
 
@@ -265,6 +265,11 @@ export function madeOf(inputs: readonly Value[], done: readonly Value[]): Value[
   const made: Value[] = []
   for (const { id } of inputs) made.push(done[id]!)
   return made
+}
+
+/** Whether the value is in memory before any kernel runs: a leaf, or rows of one. */
+export function isGiven({ op }: Value): boolean {
+  return op.kind === 'source' || op.kind === 'rows'
 }
 
 let walks = 0

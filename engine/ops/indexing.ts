@@ -1,14 +1,15 @@
 /**
  * Reading and adding at computed places along one axis. Indices are int32 from `checkIndex`, so kernels may
- * trust them.
+ * trust them; the first of the rows of a minibatch comes from the host, which counts them.
  */
 import { invariant, showShape } from '../errors.ts'
 import type { Attrs, Dense, KernelOp, MapOp, Shape, Value } from '../ir/value.ts'
 import { numel, sameShape } from '../ir/value.ts'
 import { numberAttr, register, reject } from './define.ts'
 import { eq, where } from './choice.ts'
+import { add } from './arithmetic.ts'
 import { fullLike } from './map.ts'
-import { constant, iota } from './source.ts'
+import { constant, inputOp, iota } from './source.ts'
 import { expand, reshape } from './view.ts'
 
 /** Whole numbers as checked indices into `size` places; out of range stops the run with an error. */
@@ -57,6 +58,37 @@ export function gather(data: Value, index: Value, axis: number): Value {
   return data.graph.add(gatherOp, [data, index], { axis })
 }
 
+export const rowsOp: KernelOp = register({
+  kind: 'rows',
+  name: 'rows',
+  infer: ([data, first], attrs) => {
+    const size = numberAttr(attrs, 'size')
+    invariant(data!.op === inputOp && size <= data!.shape[0]!, 'rows are some of an input')
+    invariant(first!.op.kind === 'source' && first!.dtype === 'int32' && first!.shape.length === 0, 'the first of the rows is given')
+    return { shape: data!.shape.with(0, size), dtype: data!.dtype }
+  },
+  grad: (g, [data, first]) => {
+    const [size, ...rest] = g.shape as [number, ...number[]]
+    const places = add(iota(g.graph, size), expand(first!, [size]))
+    return [scatterAdd(g, expand(reshape(places, [size, ...rest.map(() => 1)]), g.shape), 0, data!.shape[0]!), null]
+  },
+  evaluate: ([data, first], _attrs, result) => {
+    const width = numel(result.slice(1))
+    const start = first!.data[0]! * width
+    return data!.data.slice(start, start + numel(result))
+  },
+})
+
+/** `size` rows of an input that nothing overwrites, from row number `first` on, a source too: nothing is copied. */
+export function rows(data: Value, first: Value, size: number): Value {
+  return data.graph.add(rowsOp, [data, first], { size })
+}
+
+/** Elements from row to row, where the value is rows of an input. */
+export function rowLength({ op, shape }: Value): number | undefined {
+  return op === rowsOp ? numel(shape.slice(1)) : undefined
+}
+
 export const scatterAddOp: KernelOp = register({
   kind: 'scatter',
   name: 'scatter_add',
@@ -95,9 +127,9 @@ export function scatterAdd(source: Value, index: Value, axis: number, size: numb
 function forEachIndexed(index: Dense, target: Shape, attrs: Attrs, visit: (there: number, here: number) => void): void {
   const axis = numberAttr(attrs, 'axis')
   const inner = numel(target.slice(axis + 1))
-  const [rows, size] = [index.shape[axis]!, target[axis]!]
+  const [count, size] = [index.shape[axis]!, target[axis]!]
   for (let at = 0; at < index.data.length; at++) {
-    const outer = Math.floor(at / (rows * inner))
+    const outer = Math.floor(at / (count * inner))
     visit((outer * size + index.data[at]!) * inner + (at % inner), at)
   }
 }

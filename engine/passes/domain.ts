@@ -106,6 +106,20 @@ export function meetKept(domain: Domain, sizes: readonly number[]): Domain | nul
   return { sizes: out, reduced, split: domain.split }
 }
 
+/** The same with a folded size cut where `inner` elements are behind the cut. */
+export function cutFolded(domain: Domain, inner: number): Domain {
+  const { sizes, reduced, split } = domain
+  let behind = 1
+  for (let i = sizes.length - 1; i >= 0; i--) {
+    const part = inner / behind
+    behind *= sizes[i]!
+    if (behind <= inner) continue
+    const cuts = reduced[i]! && part > 1 && Number.isInteger(part) && sizes[i]! % part === 0
+    return cuts ? { sizes: sizes.toSpliced(i, 1, sizes[i]! / part, part), reduced: reduced.toSpliced(i, 0, true), split } : domain
+  }
+  return domain
+}
+
 function flagsOn(domain: Domain, sizes: readonly number[]): boolean[] {
   const flags: boolean[] = []
   let at = 0

@@ -11,7 +11,7 @@ import type { Layout } from '../ir/layout.ts'
 import { flatDims, isWhole, stridesOn } from '../ir/layout.ts'
 import { mappedNumbers } from '../ir/lists.ts'
 import type { Value } from '../ir/value.ts'
-import { byteSize, numel, reachable } from '../ir/value.ts'
+import { byteSize, isGiven, numel, reachable } from '../ir/value.ts'
 import { castOp } from '../ops/elementwise.ts'
 import { indexOp } from '../ops/indexing.ts'
 import type { Domain } from './domain.ts'
@@ -99,7 +99,7 @@ class Fuser {
 
   run(): Fusion {
     for (const value of this.order.toReversed()) {
-      if (value.op.kind === 'source') continue
+      if (isGiven(value)) continue
       if (isLoopMember(value)) this.place(value)
       else this.#open(value)
     }
@@ -245,14 +245,14 @@ class Fuser {
 
   /**
    * One operation or less on data that has a buffer anyway. Conversions between widths and index checks are not:
-   * they would spread 64-bit loops and fault sites.
+   * they would spread 64-bit loops and fault sites. Rows count as the gather does that other minibatches have.
    */
   #isCheap(value: Value): boolean {
     if (value.op.kind !== 'map' || value.op.cost > 1 || value.op === indexOp || this.outputs.has(value)) return false
     if (value.op.name === 'place' || (value.op === castOp && byteSize[value.dtype] !== byteSize[value.inputs[0]!.dtype])) return false
     return value.inputs.every((input) => {
       const { base } = this.layouts.of(input)
-      return base.op.kind === 'source' || !isLoopMember(base) || this.outputs.has(base) || this.#hasKernelReader(base)
+      return base.op.kind === 'source' || (base.op.kind !== 'rows' && !isLoopMember(base)) || this.outputs.has(base) || this.#hasKernelReader(base)
     })
   }
 
@@ -340,7 +340,7 @@ class Fuser {
   }
 
   #needsBuffer(value: Value): boolean {
-    if (value.op.kind === 'source') return false
+    if (isGiven(value)) return false
     if (value.op.kind === 'matmul') return this.#in(value)[0]!.ending === undefined
     if (this.outputs.has(value) || !isLoopMember(value) || value.op.kind === 'scatter' || value.op.name === 'place') return true
     for (const use of this.#usesOf(value)) {

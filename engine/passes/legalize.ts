@@ -4,7 +4,7 @@
  *  - each part of a concatenation is a copy of its own, which is then written straight to its place;
  *  - what a kernel addresses as a whole (factors of a product, indexed data) has a buffer, and a second factor that
  *    several products would turn, each for itself, is turned once;
- *  - what a routine works on is whole and row-major;
+ *  - what a routine works on is whole and row-major, and where the code says, which rows of a minibatch are not;
  *  - the layouts of a map's or a reduction's inputs nest, so that one set of loops can walk them all.
  */
 import type { Output } from '../ir/print.ts'
@@ -14,6 +14,7 @@ import type { MapOp, Value } from '../ir/value.ts'
 import { Graph, madeOf, numel, reachable } from '../ir/value.ts'
 import { listAttr, numberAttr, register } from '../ops/define.ts'
 import { copy } from '../ops/elementwise.ts'
+import { rowsOp } from '../ops/indexing.ts'
 import { constantOp, iotaOp } from '../ops/source.ts'
 import type { Domain } from './domain.ts'
 import { meet, plainDomain, reduceDomain } from './domain.ts'
@@ -54,7 +55,12 @@ function legalInputs(value: Value, inputs: readonly Value[], layouts: Layouts): 
     const axis = numberAttr(value.attrs, 'axis')
     return mapped(inputs, (part, i) => part.graph.add(placeOp, [part], { target: value.id, part: i, axis }))
   }
-  if (op.kind === 'routine') return mapped(inputs, (input) => (isWhole(layouts.of(input).layout, numel(input.shape)) ? inMemory(input, layouts) : copy(input)))
+  if (op.kind === 'routine') {
+    return mapped(inputs, (input) => {
+      const { base, layout } = layouts.of(input)
+      return base.op !== rowsOp && isWhole(layout, numel(input.shape)) ? inMemory(input, layouts) : copy(input)
+    })
+  }
   const loops = op.kind === 'map' || op.kind === 'reduce' || op.kind === 'gather' || op.kind === 'scatter'
   if (!loops) return inputs
   let domain: Domain | undefined

@@ -7,14 +7,15 @@
  */
 import { invariant } from '../errors.ts'
 import type { Layout } from '../ir/layout.ts'
-import { contiguous, flatDims, stridesOn } from '../ir/layout.ts'
+import { contiguous, flatDims, isWhole, stridesOn } from '../ir/layout.ts'
 import { mapped, repeated } from '../ir/lists.ts'
 import type { Value } from '../ir/value.ts'
 import { numel } from '../ir/value.ts'
 import { numberAttr } from '../ops/define.ts'
+import { rowLength } from '../ops/indexing.ts'
 import { constantOp, iotaOp } from '../ops/source.ts'
 import type { Domain } from './domain.ts'
-import { fullCount, fullStrides, keptStrides, outerCount, outerStrides } from './domain.ts'
+import { cutFolded, fullCount, fullStrides, keptStrides, outerCount, outerStrides } from './domain.ts'
 import type { Fusion } from './fuse.ts'
 import type { Group } from './group.ts'
 import { elementInputs, handsOver } from './fuse.ts'
@@ -106,7 +107,7 @@ class Lowering {
     this.layouts = fusion.layouts
     this.stored = fusion.stored
     this.targets = fusion.targets
-    this.domain = group.domain!
+    this.domain = byRows(group, this.layouts)
     this.#merged = mapped(this.domain.sizes, () => false)
   }
 
@@ -311,7 +312,7 @@ class Lowering {
     const sizes = [...this.domain.sizes]
     for (let i = sizes.length - 1; i > 0; i--) {
       const same = this.domain.reduced[i] === this.domain.reduced[i - 1]
-      if (!same || !this.accesses.every(({ strides }) => strides[i - 1] === strides[i]! * sizes[i]!)) continue
+      if (!same || !this.accesses.every((access) => joins(access, i, sizes[i]!, this.domain.reduced[i]!))) continue
       // Loop i - 1 walks both; loop i disappears.
       sizes[i - 1]! *= sizes[i]!
       this.#merged[i] = true
@@ -325,4 +326,29 @@ class Lowering {
     }
     return sizes.filter((_, i) => !this.#merged[i])
   }
+}
+
+/**
+ * Sums over rows of a minibatch and along them go row by row, as they do where the rows are gathered: they are the same
+ * to the last bit whichever way the rows come.
+ */
+function byRows(group: Group, layouts: Layouts): Domain {
+  let domain = group.domain!
+  if (!domain.reduced.includes(true)) return domain
+  for (const member of group.members) {
+    for (const input of elementInputs(member)) {
+      const { base, layout } = layouts.of(input)
+      const row = rowLength(base)
+      if (row !== undefined && numel(input.shape) === fullCount(domain) && isWhole(layout, numel(base.shape))) domain = cutFolded(domain, row)
+    }
+  }
+  return domain
+}
+
+/** Whether an access can walk loop `i`, of `size` rounds, and the one around it as one. */
+function joins({ base, strides }: Access, i: number, size: number, folded: boolean): boolean {
+  const [outer, inner] = [strides[i - 1]!, strides[i]!]
+  if (outer !== inner * size) return false
+  const row = folded && !('scratch' in base) ? rowLength(base) : undefined
+  return row === undefined || inner >= row || outer < row
 }

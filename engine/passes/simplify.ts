@@ -12,7 +12,7 @@ import { mappedNumbers } from '../ir/lists.ts'
 import { numberCode } from '../ir/numbers.ts'
 import type { Output } from '../ir/print.ts'
 import type { Attrs, MapOp, ReduceOp, Source, Value } from '../ir/value.ts'
-import { Graph, isFloat, madeOf, numel, reachable, sameShape } from '../ir/value.ts'
+import { Graph, isFloat, isGiven, madeOf, numel, reachable, sameShape } from '../ir/value.ts'
 import { matmulOp } from '../ops/contract.ts'
 import { listAttr, numberAttr, textAttr } from '../ops/define.ts'
 import { copy, div, fullLike, mul, neg, sqrt } from '../ops/elementwise.ts'
@@ -75,7 +75,7 @@ function transposeOf(x: Value, layouts: Layouts): Value {
 }
 
 function ownBuffer(value: Value): Value {
-  return value.op.kind === 'view' || value.op.kind === 'source' ? value.graph.at(value.place, () => copy(value)) : value
+  return value.op.kind === 'view' || isGiven(value) ? value.graph.at(value.place, () => copy(value)) : value
 }
 
 /** Layouts of views, computed once each. */

@@ -5,8 +5,10 @@ import type { ScalarName } from './scalar.ts'
 
 /** What a kernel needs to know about the module around it. */
 export interface KernelContext {
-  /** Byte address of a buffer. */
+  /** Byte address of a buffer; of rows of an input, that of its row 0. */
   readonly address: (base: Access['base']) => number
+  /** Which row the rows of an input begin with; undefined for what lies at its address. */
+  readonly rows: (base: Access['base']) => FirstRow | undefined
   /** Bytes of a buffer, padding included. */
   readonly size: (base: Access['base']) => number
   /** Index of a scalar function. */
@@ -19,6 +21,18 @@ export interface KernelContext {
   readonly blockAddress: number
   /** Pushes how far the thread's own memory lies from that of the first one; undefined where there is one thread. */
   readonly own: ((f: FunctionBody) => void) | undefined
+}
+
+/** Where rows of an input begin: at a row whose number is an int32 in memory. */
+export interface FirstRow {
+  readonly number: number
+  readonly bytes: number
+}
+
+/** A number that a kernel's function takes: bytes, to which those of the rows before the first one are added. */
+export interface Argument {
+  readonly bytes: number
+  readonly rows: FirstRow | undefined
 }
 
 /** A kernel's function. One whose units of work do not depend on each other takes the first one and the one behind the last, before what else it takes. */
@@ -38,7 +52,7 @@ export interface KernelCall {
   readonly after: number | undefined
   readonly index: number
   readonly units: number
-  readonly arguments: readonly number[]
+  readonly arguments: readonly Argument[]
 }
 
 /** Vectors of a block, and how many lanes of the last one count (0: all). */

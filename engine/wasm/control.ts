@@ -1,5 +1,16 @@
 /** Counted loops and moving addresses. */
+import type { Argument } from './context.ts'
 import type { FunctionBody, Local } from './encode.ts'
+
+export function pushArgument(f: FunctionBody, { bytes, rows }: Argument): void {
+  f.i32(bytes)
+  if (!rows) return
+  f.i32(0)
+  f.scalarMemory('i32.load', rows.number)
+  f.i32(rows.bytes)
+  f.op('i32.mul')
+  f.op('i32.add')
+}
 
 export function repeat(f: FunctionBody, count: number, body: () => void): void {
   if (count === 1) {

@@ -1,12 +1,14 @@
 /**
  * Loop kernels of one form: equal but for where their buffers lie, as those of the steps of a recurrent layer are. They
  * are one function, which takes how far the buffers lie from where its code has them. V8 makes its best code of a
- * function after much use only, so one that all steps share is fast sooner, and smaller, than one for each.
+ * function after much use only, so one that all steps share is fast sooner, and smaller, than one for each. A kernel
+ * that reads rows of an input takes in the same way where they begin.
  */
 import type { DType } from '../ir/value.ts'
 import { attrText, byteSize } from '../ir/value.ts'
 import { placeOp } from '../passes/legalize.ts'
 import type { Access, LoopKernel, Operand, Step } from '../passes/lower.ts'
+import type { Argument, FirstRow, KernelContext } from './context.ts'
 
 /** Where the function has an access: so far from the address in the kernel that it is made of, and moved by a parameter. */
 export interface Move {
@@ -20,24 +22,31 @@ export interface Form {
   readonly parameters: number
   readonly moves: ReadonlyMap<Access, Move>
   /** The parameters for each kernel. */
-  readonly distances: ReadonlyMap<LoopKernel, readonly number[]>
+  readonly distances: ReadonlyMap<LoopKernel, readonly Argument[]>
 }
 
 /** Fewer kernels keep functions of their own, whose addresses are all constant. */
 const fewest = 4
 
-/** The forms of the kernels that share one; `kindOf` tells kernels apart that are to have different functions. */
-export function formsOf(kernels: readonly LoopKernel[], kindOf: (kernel: LoopKernel) => string, addressOf: (base: Access['base']) => number): Map<LoopKernel, Form> {
+/** Where buffers lie. */
+type Places = Pick<KernelContext, 'address' | 'rows'>
+
+/** The forms of the kernels that take where buffers lie; `kindOf` tells kernels apart that are to have different functions. */
+export function formsOf(kernels: readonly LoopKernel[], kindOf: (kernel: LoopKernel) => string, places: Places): Map<LoopKernel, Form> {
   const forms = new Map<LoopKernel, Form>()
   // Of most kernels their size tells that there are not enough of one form.
   const similar = grouped(kernels, ({ sizes, steps }) => `${steps.length} ${sizes.join()}`)
   for (const some of similar) {
     // What is added up where it lies begins with zeros: its code knows its address.
-    const written = some.filter(({ steps }) => steps.every(({ value }) => value.op.kind !== 'scatter')).map((kernel) => new Writer(addressOf).write(kernel))
+    const written = some.filter(({ steps }) => steps.every(({ value }) => value.op.kind !== 'scatter')).map((kernel) => new Writer(places).write(kernel))
     for (const group of grouped(written, ({ kernel, text }) => `${kindOf(kernel)} ${text}`)) {
       const form = formOf(group)
       for (const { kernel } of group) forms.set(kernel, form)
     }
+  }
+  for (const kernel of kernels) {
+    if (forms.has(kernel) || [...kernel.reads.keys()].every((base) => !places.rows(base))) continue
+    forms.set(kernel, formOf([new Writer(places).write(kernel)]))
   }
   return forms
 }
@@ -49,43 +58,50 @@ function grouped<T>(items: readonly T[], keyOf: (item: T) => string): T[][] {
 
 function formOf(group: readonly Written[]): Form {
   const [first] = group as readonly [Written, ...Written[]]
-  const distances: number[][] = group.map(() => [])
+  const distances: Argument[][] = group.map(() => [])
   const parameters = new Map<string, Move>()
   const moves = new Map<Access, Move>()
   for (const [i, { access, address }] of first.accesses.entries()) {
     const away = group.map((written) => written.accesses[i]!.address - address)
-    if (away.every((bytes) => bytes === 0)) continue
-    const key = away.join()
+    const rows = group.map((written) => written.accesses[i]!.rows)
+    if (away.every((bytes) => bytes === 0) && !rows[0]) continue
+    const key = JSON.stringify([away, rows])
     let move = parameters.get(key)
     if (!move) {
       // An instruction adds its constant to an unsigned number.
       const shift = Math.min(...away)
       move = { parameter: parameters.size, shift }
       parameters.set(key, move)
-      for (const [j, bytes] of away.entries()) distances[j]!.push(bytes - shift)
+      for (const [j, bytes] of away.entries()) distances[j]!.push({ bytes: bytes - shift, rows: rows[j] })
     }
     moves.set(access, move)
   }
   return { first: first.kernel, parameters: parameters.size, moves, distances: new Map(group.map(({ kernel }, j) => [kernel, distances[j]!])) }
 }
 
+interface Placed {
+  readonly access: Access
+  readonly address: number
+  readonly rows: FirstRow | undefined
+}
+
 /** A kernel as text without addresses, and its accesses in the order in which the text has them. */
 interface Written {
   readonly kernel: LoopKernel
   readonly text: string
-  readonly accesses: readonly { readonly access: Access; readonly address: number }[]
+  readonly accesses: readonly Placed[]
 }
 
 class Writer {
-  readonly #addressOf: (base: Access['base']) => number
-  readonly #accesses: { access: Access; address: number }[] = []
+  readonly #context: Places
+  readonly #accesses: Placed[] = []
   /** Numbers of the places that are accessed, by buffer and offset. */
   readonly #places = new Map<Access['base'], Map<number, number>>()
   readonly #steps = new Map<Step, number>()
   #count = 0
 
-  constructor(addressOf: (base: Access['base']) => number) {
-    this.#addressOf = addressOf
+  constructor(context: Places) {
+    this.#context = context
   }
 
   write(kernel: LoopKernel): Written {
@@ -121,7 +137,8 @@ class Writer {
 
   #access(access: Access, dtype: DType): string {
     const { base, offset, strides } = access
-    this.#accesses.push({ access, address: this.#addressOf(base) + offset * byteSize[dtype] })
+    const rows = this.#context.rows(base)
+    this.#accesses.push({ access, address: this.#context.address(base) + offset * byteSize[dtype], rows })
     let offsets = this.#places.get(base)
     if (!offsets) {
       offsets = new Map()
@@ -132,6 +149,6 @@ class Writer {
       place = this.#count++
       offsets.set(offset, place)
     }
-    return `${'scratch' in base ? 'scratch' : 'at'} ${place} ${dtype} ${strides.join()}`
+    return `${'scratch' in base ? 'scratch' : rows ? `rows of ${rows.bytes}` : 'at'} ${place} ${dtype} ${strides.join()}`
   }
 }

@@ -1,13 +1,15 @@
 /** Puts the kernels of a step and the loop over steps into one module. */
-import type { DType, Shape } from '../ir/value.ts'
+import type { DType, Shape, Value } from '../ir/value.ts'
 import { byteSize, numel } from '../ir/value.ts'
+import { rowLength, rowsOp } from '../ops/indexing.ts'
 import type { Fusion } from '../passes/fuse.ts'
 import type { Access } from '../passes/lower.ts'
 import type { MemoryPlan } from '../passes/memory.ts'
 import { bufferBytes, faultAddress } from '../passes/memory.ts'
 import type { MatmulKernel, MatrixOperand } from '../passes/product.ts'
 import type { Kernel, RoutineKernel, Schedule } from '../passes/schedule.ts'
-import type { KernelCall, KernelCode, KernelContext } from './context.ts'
+import type { Argument, KernelCall, KernelCode, KernelContext } from './context.ts'
+import { pushArgument } from './control.ts'
 import { emitConvolution, emitPool, isConvolution, isPool } from './convolution.ts'
 import type { Local } from './encode.ts'
 import { FunctionBody, ModuleBuilder } from './encode.ts'
@@ -81,7 +83,8 @@ export function emitStep(step: StepPlan): Uint8Array<ArrayBuffer> {
   const threads = step.parts && new Threads(module)
   const scalars = new Map<ScalarName, number>()
   const context: KernelContext = {
-    address: (base) => found(step.memory.addresses, base),
+    address: (base) => found(step.memory.addresses, isRows(base) ? base.inputs[0]! : base),
+    rows: (base) => (isRows(base) ? { number: found(step.memory.addresses, base.inputs[1]!), bytes: rowLength(base)! * byteSize[base.dtype] } : undefined),
     size: (base) => found(step.memory.sizes, base),
     scalar: (name) => {
       let index = scalars.get(name)
@@ -113,6 +116,10 @@ function found(map: ReadonlyMap<Access['base'], number>, base: Access['base']): 
   return value
 }
 
+function isRows(base: Access['base']): base is Value {
+  return !('scratch' in base) && base.op === rowsOp
+}
+
 /** Adds the kernels' functions to a module; kernels of one form share theirs. */
 class KernelFunctions {
   readonly #module: ModuleBuilder
@@ -129,7 +136,7 @@ class KernelFunctions {
     const { kernels } = step.plan
     this.#ranged = new Set(kernels.filter((_, i) => (step.parts?.[i] ?? 1) > 1))
     const loops = kernels.filter((kernel) => kernel.kind === 'loop')
-    this.#forms = formsOf(loops, (kernel) => (this.#ranged.has(kernel) ? 'ranged' : 'whole'), context.address)
+    this.#forms = formsOf(loops, (kernel) => (this.#ranged.has(kernel) ? 'ranged' : 'whole'), context)
   }
 
   call(kernel: Kernel): KernelCall {
@@ -142,17 +149,17 @@ class KernelFunctions {
   }
 
   #product({ value, a, b, rows, ending, dtype, m, n, k, batch }: MatmulKernel, ranged: boolean): KernelCall {
-    const address = ({ base, offset }: MatmulKernel['rows'][number]): number => this.#context.address(base) + offset * byteSize[dtype]
+    const place = ({ base, offset }: MatmulKernel['rows'][number]): Argument => ({ bytes: this.#context.address(base) + offset * byteSize[dtype], rows: this.#context.rows(base) })
     const strides = ({ row, column }: MatrixOperand): MatmulPlan['a'] => ({ row, column })
     const plan = { dtype, m, n, k, batch, a: strides(a), b: strides(b) }
     const { memory, wide } = this.#step
     const code = this.#once(JSON.stringify([ranged, plan, ending?.text]), () => emitMatmul(this.#module, { ...plan, ending, workspace: memory.workspace, own: this.#context.own, wide }, ranged))
-    return { ...code, arguments: [address(a), address(b), this.#context.address(value), ...rows.map(address)] }
+    return { ...code, arguments: [a, b, { base: value, offset: 0 }, ...rows].map(place) }
   }
 
   #routine({ value, op, scratches }: RoutineKernel, ranged: boolean): KernelCode {
     const bases = [...value.inputs.map((input) => this.#step.fusion.layouts.of(input).base), value, ...scratches.map(({ scratch }) => scratch)]
-    const addresses = bases.map((base) => this.#context.address(base))
+    const addresses = bases.map((base) => found(this.#step.memory.addresses, base))
     if (isConvolution(op)) return emitConvolution(this.#module, value, op, addresses, { wide: this.#step.wide, own: this.#context.own }, ranged)
     return { body: isPool(value, op) ? emitPool(value, op, addresses) : emitRoutine(value, op, addresses), units: 0 }
   }
@@ -179,14 +186,15 @@ function wholeKernel(module: ModuleBuilder, call: Call): number {
 function callWhole(f: FunctionBody, call: Call): void {
   const { before, index, units, arguments: rest } = call
   if (before !== undefined) f.call(before)
-  for (const argument of [...(units > 0 ? [0, units] : []), ...rest]) f.i32(argument)
+  for (const unit of units > 0 ? [0, units] : []) f.i32(unit)
+  for (const argument of rest) pushArgument(f, argument)
   f.call(index)
   callAfter(f, call)
 }
 
 function callAfter(f: FunctionBody, { after, arguments: rest }: Call): void {
   if (after === undefined) return
-  for (const argument of rest) f.i32(argument)
+  for (const argument of rest) pushArgument(f, argument)
   f.call(after)
 }
 

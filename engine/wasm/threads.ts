@@ -12,6 +12,7 @@
  */
 import { threadAddresses } from '../passes/memory.ts'
 import type { KernelCall } from './context.ts'
+import { pushArgument } from './control.ts'
 import type { ModuleBuilder } from './encode.ts'
 import { FunctionBody } from './encode.ts'
 
@@ -47,7 +48,7 @@ export class Threads {
       part.i32(parts)
       part.op('i32.div_u')
     }
-    for (const argument of rest) part.i32(argument)
+    for (const argument of rest) pushArgument(part, argument)
     part.call(index)
     const kernel = this.#module.tabulate(this.#module.add(part))
     const f = new FunctionBody(['i64'])
