@@ -13,7 +13,7 @@ import * as ew from '../../engine/ops/elementwise.ts'
 import { amax, amin } from '../../engine/ops/extrema.ts'
 import type { Convolving } from '../../engine/ops/convolution.ts'
 import { convolution, convolutionInput, convolutionWeight } from '../../engine/ops/convolution.ts'
-import { checkIndex, gather, scatterAdd } from '../../engine/ops/indexing.ts'
+import { checkIndex, gather, rows as rowsOf, scatterAdd } from '../../engine/ops/indexing.ts'
 import { flow, pathSums } from '../../engine/ops/alignment.ts'
 import { singularTriples } from '../../engine/ops/singular.ts'
 import { cholesky, triangularSolve } from '../../engine/ops/triangular.ts'
@@ -181,6 +181,10 @@ const rows: Record<string, Row> = {
   argsort: {
     cases: [[[5]], [[3, 4]], [[2, 3, 17]], [[4, 1]], [[3, 0]], [[2, 100]]],
     build: ([x]) => concat([gather(x!, argsort(x!, false), x!.shape.length - 1), gather(ew.mul(x!, x!), argsort(x!, true), x!.shape.length - 1)], 0),
+  },
+  rows: {
+    cases: [[[5, 3]], [[6, 16]], [[5, 1]], [[7]], [[6, 2, 3]]],
+    build: ([x], graph) => rowsOf(x!, literal(graph, [2], [], 'int32'), 3),
   },
   gather: {
     cases: [[[5, 3]], [[5, 16]], [[5, 1]]],

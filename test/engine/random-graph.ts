@@ -4,7 +4,7 @@ import { Graph, isFloat, numel } from '../../engine/ir/value.ts'
 import { matmul } from '../../engine/ops/contract.ts'
 import * as ew from '../../engine/ops/elementwise.ts'
 import { amax, amin } from '../../engine/ops/extrema.ts'
-import { checkIndex, gather, scatterAdd } from '../../engine/ops/indexing.ts'
+import { checkIndex, gather, rows as rowsOf, scatterAdd } from '../../engine/ops/indexing.ts'
 import { input, iota } from '../../engine/ops/source.ts'
 import { concat, expand, permute, reshape, slice, sum, transposeLast } from '../../engine/ops/view.ts'
 import { TestRandom } from './agree.ts'
@@ -17,16 +17,24 @@ export interface RandomGraph {
 
 const sizes = [1, 1, 2, 3, 4, 5, 7, 8, 13, 16, 33]
 
-/** A graph of about `length` operations on float tensors. `smooth`: only operations without kinks, for gradients. */
-export function randomGraph(seed: number, length: number, dtype: DType, smooth: boolean): RandomGraph {
+/**
+ * A graph of about `length` operations on float tensors. `smooth`: only operations without kinks, for gradients. `inRows`:
+ * on rows of larger tensors.
+ */
+export function randomGraph(seed: number, length: number, dtype: DType, smooth: boolean, inRows = false): RandomGraph {
   const random = new TestRandom(seed)
   const graph = new Graph()
   const inputs = new Map<string, Float64Array>()
   const pool: Value[] = []
   const fresh = (shape: Shape): Value => {
     const name = `x${inputs.size}`
-    inputs.set(name, random.numbers(shape, -1.5, 1.5))
-    return input(graph, name, shape, dtype)
+    const [size, ...rest] = shape
+    const whole = inRows && size !== undefined ? [size + 4, ...rest] : shape
+    inputs.set(name, random.numbers(whole, -1.5, 1.5))
+    const tensor = input(graph, name, whole, dtype)
+    if (whole === shape) return tensor
+    inputs.set('first', Float64Array.of(3))
+    return rowsOf(tensor, input(graph, 'first', [], 'int32'), size!)
   }
   const randomShape = (): number[] => {
     const rank = random.below(4)

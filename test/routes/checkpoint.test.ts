@@ -79,6 +79,7 @@ describe('a run that goes on is the run that never stopped', () => {
     'parameter groups, one of them without a momentum': { optimizer: { type: 'SGD', lr: 0.1, momentum: 0.5, groups: [{ match: 'fc2.*', momentum: 0 }] } },
     'a frozen layer': { freeze: ['fc1.*'] },
     accumulation: { accumulate: 2 },
+    'without shuffling': { shuffle: false },
     'drop_last, without shuffling': { shuffle: false, drop_last: true },
     'all the data in each step': { batch_size: undefined, shuffle: false },
     'conditions on draws': { model: { ...base.model, forward: 'h = fc1(x)\nwhile torch.rand(()) < 0.6:\n    h = torch.tanh(h)\ny_hat = fc2(h)' } },
