@@ -134,6 +134,8 @@ class Pieces {
     // A first comment at once, so that a client sees that its events come.
     if (format === 'sse') this.#body.write(': started\n\n')
     reply.send(this.#body)
+    // Not only with the first step.
+    reply.raw.flushHeaders()
   }
 
   write(bytes: Uint8Array, taken: () => void): void {
