@@ -4,6 +4,7 @@
  *   simplify → legalize → fuse → lower and schedule → plan memory → emit
  */
 import { SpecError, invariant, showShape } from './errors.ts'
+import { mapped } from './ir/lists.ts'
 import type { Output } from './ir/print.ts'
 import { graphText, numberValues, printGraph } from './ir/print.ts'
 import type { DType, Shape, Value } from './ir/value.ts'
@@ -102,8 +103,8 @@ export function structureOf(graph: StepGraph): string {
 /** Records and updates under names that cannot clash. */
 function named(graph: StepGraph): Output[] {
   return [
-    ...graph.records.map(({ name, value }) => ({ name: `record ${name}`, value })),
-    ...graph.updates.map(({ name, value }) => ({ name: `update ${name}`, value })),
+    ...mapped(graph.records, ({ name, value }) => ({ name: `record ${name}`, value })),
+    ...mapped(graph.updates, ({ name, value }) => ({ name: `update ${name}`, value })),
   ]
 }
 
@@ -119,8 +120,9 @@ export function compile(graph: StepGraph, options: CompileOptions = defaultCompi
   check(outputs)
   options.onStage?.('simplified graph', () => printGraph(outputs))
 
-  const values = reachable(outputs.map((output) => output.value))
-  const fusion = fuse(outputs.map((output) => output.value), values)
+  const results = mapped(outputs, (output) => output.value)
+  const values = reachable(results)
+  const fusion = fuse(results, values)
   const sources = values.filter((value) => value.op.kind === 'source')
   const inputs = new Map(sources.filter((value) => value.op === inputOp).map((value) => [textAttr(value.attrs, 'name'), value]))
   const literals = sources.filter((value) => value.op === literalOp)
@@ -134,7 +136,7 @@ export function compile(graph: StepGraph, options: CompileOptions = defaultCompi
   })
   const plan = schedule(fusion, updates)
   const parts = partsOf(plan.kernels, options)
-  const memory = planMemory([...slots, ...literals], plan, new Set(outputs.map((output) => output.value)), options.wide, parts ? options.threads : 1)
+  const memory = planMemory([...slots, ...literals], plan, new Set(results), options.wide, parts ? options.threads : 1)
   options.onStage?.('kernels', () => printKernels(plan.kernels, numberValues(outputs)))
   options.onStage?.('memory plan', () => printMemory(memory, numberValues(outputs)))
 

@@ -3,6 +3,7 @@
  * transposed weight: where nothing but such products reads a weight, as in a first layer, it and what the optimizer keeps
  * for it are stored transposed. Nobody outside sees that: buffers are turned when they are written and read.
  */
+import { mapped } from './ir/lists.ts'
 import type { Output } from './ir/print.ts'
 import type { Shape, Value } from './ir/value.ts'
 import { Graph, madeOf, reachable } from './ir/value.ts'
@@ -48,11 +49,11 @@ export function turnInputs(outputs: readonly Output[], names: ReadonlySet<string
   if (!first || names.size === 0) return outputs
   const graph = new Graph(first.value.graph.limits)
   const done: Value[] = []
-  for (const value of reachable(outputs.map((output) => output.value))) {
+  for (const value of reachable(mapped(outputs, (output) => output.value))) {
     const { op, attrs, shape, dtype } = value
     graph.place = value.place
     const turned = op === inputOp && names.has(textAttr(attrs, 'name'))
     done[value.id] = turned ? transposeLast(turnedInput(graph, textAttr(attrs, 'name'), shape, dtype)) : graph.again(value, madeOf(value.inputs, done))
   }
-  return outputs.map(({ name, value }) => ({ name, value: done[value.id]! }))
+  return mapped(outputs, ({ name, value }) => ({ name, value: done[value.id]! }))
 }

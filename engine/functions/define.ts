@@ -4,6 +4,7 @@
  */
 import { suggestion } from '../errors.ts'
 import type { ErrorCode } from '../errors.ts'
+import { mapped } from '../ir/lists.ts'
 import type { Value } from '../ir/value.ts'
 import { isFloat } from '../ir/value.ts'
 import type { Argument, Call, CallArguments, Dynamic, TraceContext } from '../lang/values.ts'
@@ -209,7 +210,7 @@ function asTensors(ctx: TraceContext, call: Call, gradFns: string | readonly str
   const { recorder } = ctx
   const asked = call.inputs.some(([, value]) => requiresGrad(value))
   const flows = asked && ctx.gradMode?.enabled !== false
-  const tensors = values.map((given, i) => {
+  const tensors = mapped(values, (given, i) => {
     // Under torch.no_grad() nothing flows back.
     const value = asked && !flows && isFloat(given.dtype) ? detach(given) : given
     const gradFn = flows && isFloat(value.dtype) ? (isList(gradFns) ? gradFns[i]! : gradFns) : null
@@ -275,7 +276,7 @@ export function givenArguments({ parameters }: Parameters, { positional, named }
   const { names, variadic } = namesOf(parameters)
   const several = variadic >= 0 && positional.length > variadic + 1
   const nameOf = (i: number): string => (several && i >= variadic ? `${names[variadic]}[${i - variadic}]` : names[i]!)
-  return [...positional.map((value, i): Argument => [nameOf(i), value]), ...named]
+  return [...mapped(positional, (value, i): Argument => [nameOf(i), value]), ...named]
 }
 
 /** The converted arguments by the names of their parameters; throws a SpecError that says what is wrong with them. */

@@ -1,4 +1,5 @@
 /** The graph as text: one line a value, stable between runs, for snapshots and the debug ladder. */
+import { mapped } from './lists.ts'
 import type { Value } from './value.ts'
 import { attrText, reachable } from './value.ts'
 
@@ -9,7 +10,7 @@ export interface Output {
 
 /** Numbers in order of appearance, so that they depend on the structure alone. */
 export function numberValues(outputs: readonly Output[]): Map<Value, number> {
-  return new Map(reachable(outputs.map((output) => output.value)).map((value, number) => [value, number]))
+  return new Map(reachable(mapped(outputs, (output) => output.value)).map((value, number) => [value, number]))
 }
 
 /** `%3 = mul(%1, %2) : float32[2, 3]` */
@@ -21,7 +22,7 @@ export function printValue(value: Value, numbers: ReadonlyMap<Value, number>): s
 
 /** The same without the types of results, which follow from the rest: what tells one graph from another. */
 export function graphText(outputs: readonly Output[]): string {
-  const values = reachable(outputs.map((output) => output.value))
+  const values = reachable(mapped(outputs, (output) => output.value))
   const numbers = new Int32Array((values.at(-1)?.id ?? 0) + 1)
   let text = ''
   for (let i = 0; i < values.length; i++) {

@@ -38,14 +38,14 @@ export function legalize(outputs: readonly Output[]): Output[] {
   const layouts = new Layouts()
   /** By the number of the old value. */
   const done: Value[] = []
-  const values = reachable(outputs.map((output) => output.value))
+  const values = reachable(mapped(outputs, (output) => output.value))
   const products = secondFactors(values)
   for (const value of values) {
     const inputs = madeOf(value.inputs, done)
     graph.place = value.place
     done[value.id] = graph.again(value, value.op.kind === 'matmul' ? legalFactors(inputs, products.get(value.inputs[1]!)!, layouts) : legalInputs(value, inputs, layouts))
   }
-  return outputs.map(({ name, value }) => ({ name, value: done[value.id]! }))
+  return mapped(outputs, ({ name, value }) => ({ name, value: done[value.id]! }))
 }
 
 function legalInputs(value: Value, inputs: readonly Value[], layouts: Layouts): readonly Value[] {

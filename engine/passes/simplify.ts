@@ -8,7 +8,7 @@
  * A rewrite keeps the IEEE result of user arithmetic: no reassociation, no x·0 = 0, no x + 0 = x.
  */
 import { contiguous } from '../ir/layout.ts'
-import { mappedNumbers } from '../ir/lists.ts'
+import { mapped, mappedNumbers } from '../ir/lists.ts'
 import { numberCode } from '../ir/numbers.ts'
 import type { Output } from '../ir/print.ts'
 import type { Attrs, MapOp, ReduceOp, Source, Value } from '../ir/value.ts'
@@ -33,7 +33,7 @@ export function simplify(outputs: readonly Output[]): Output[] {
   const layouts = new Layouts()
   /** By the number of the old value. */
   const done: Value[] = []
-  const order = reachable(outputs.map((output) => output.value))
+  const order = reachable(mapped(outputs, (output) => output.value))
   const readers = countReaders(order, outputs)
   const shared: Shared = ({ id }) => readers[id]! > 1
   for (const value of order) {
@@ -42,7 +42,7 @@ export function simplify(outputs: readonly Output[]): Output[] {
     done[value.id] = turnedProduct(value, inputs, shared, layouts) ?? besideKernel(value, inputs, shared) ?? rebuild(graph, value, inputs, layouts)
   }
   graph.place = undefined
-  return outputs.map(({ name, value }) => ({ name, value: ownBuffer(done[value.id]!) }))
+  return mapped(outputs, ({ name, value }) => ({ name, value: ownBuffer(done[value.id]!) }))
 }
 
 /** How many other values read each value; the caller counts as one. */
@@ -114,8 +114,8 @@ function foldMap(op: MapOp, inputs: readonly Value[], attrs: Attrs, value: Value
   if (op === indexOp) return null
   const small = inputs.find((input) => uniform(input) === undefined)
   if (!small) {
-    const from = inputs.map((input) => input.dtype)
-    const x = op.lower(numberCode(from[0]!), inputs.map((input) => uniform(input)!), attrs, from)
+    const from = mapped(inputs, (input) => input.dtype)
+    const x = op.lower(numberCode(from[0]!), mappedNumbers(inputs, (input) => uniform(input)!), attrs, from)
     return isFloat(value.dtype) || Number.isSafeInteger(x) ? expand(constant(inputs[0]!.graph, x, value.dtype), value.shape) : null
   }
   // Of expanded tensors: compute small, then expand.

@@ -43,11 +43,13 @@ export class BlockCode {
     }
     const before = this.#defined.length
     body()
-    for (const reg of this.#defined.splice(before)) {
+    for (let i = before; i < this.#defined.length; i++) {
+      const reg = this.#defined[i]!
       const locals = this.#locals[reg.id]
       this.#locals[reg.id] = undefined
       if (locals && !this.#body.isResult(reg)) this.#pool.give(locals)
     }
+    this.#defined.length = before
   }
 
   /** Says in which locals a register is read, one for each vector. */
