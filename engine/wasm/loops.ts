@@ -36,6 +36,9 @@ export function emitLoop(kernel: LoopKernel, context: KernelContext, ranged: boo
   return { body: emitter.emitBlocks(blocks), units: emitter.units, after: new LoopEmitter(kernel, context, false, form).emitTotal(blocks) }
 }
 
+/** So many elements are done before code for more of them at a time is compiled; only sums along the vectors need it, whose order it is. */
+const fewElements = 64
+
 /** A sum's accumulators are emptied into totals now and then. */
 interface Cascade {
   readonly begin: () => void
@@ -79,6 +82,7 @@ class LoopEmitter {
     if (vector === undefined) return 1
     const available = Math.ceil(this.kernel.sizes[vector]! / this.kernel.lanes)
     if (this.kernel.straight) return available
+    if (!this.kernel.inner && this.kernel.sizes.reduce((n, size) => n * size, 1) <= fewElements) return 1
     const work = this.body.builder.regs.filter((reg) => !reg.uniform).length
     const sums = this.body.reductions.length > 0
     const wanted = (work <= 6 || (work <= 12 && !this.kernel.inner)) && sums ? mostVectors : work <= 12 ? 4 : fewestVectors
