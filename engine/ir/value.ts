@@ -148,7 +148,7 @@ export class Graph {
   place: Place | undefined
   call: string | undefined
   /** Where a node with a hash is: 1 + its number at the first place from there on, 0 where there is none. */
-  #places = new Int32Array(64)
+  #places = new Int32Array(1024)
   readonly limits: GraphLimits
 
   constructor(limits: GraphLimits = { maxNodes: 100_000, maxElements: 2 ** 31 - 1 }) {
