@@ -17,6 +17,7 @@ import { takeBody } from './body.ts'
 import type { CapabilityTexts } from './capabilities.ts'
 import { capabilitySource } from './capabilities.ts'
 import type { Config } from './config.ts'
+import { allowOrigins } from './cors.ts'
 import { problem } from './errors.ts'
 import type { OperationDoc } from './openapi.ts'
 import type { PoolEvent } from './pool.ts'
@@ -105,6 +106,7 @@ export async function buildApp({ config, logger }: AppOptions): Promise<FastifyI
   app.addContentTypeParser('application/json', (_request, payload, done) => takeBody(payload, config.MAX_BODY_BYTES, done))
 
   await app.register(accepts)
+  await allowOrigins(app, config.CORS_ORIGINS)
   await registerRoutes(app)
   return app
 }

@@ -1,6 +1,7 @@
 /** Settings, from environment variables. Checked at start: a wrong one stops the process with its name and what was expected. */
 import { availableParallelism } from 'node:os'
 import { z } from 'zod'
+import { faultOfOrigins } from './cors.ts'
 
 const MiB = 2 ** 20
 
@@ -11,6 +12,14 @@ const onOff = z.enum(['on', 'off'])
 export const settings = z.object({
   HOST: z.string().min(1).default('127.0.0.1').describe('Address to listen on'),
   PORT: z.coerce.number().int().min(0).max(65535).default(3000).describe('Port to listen on; 0 takes a free one'),
+  CORS_ORIGINS: z
+    .string()
+    .default('none')
+    .superRefine((setting, ctx) => {
+      const message = faultOfOrigins(setting)
+      if (message !== undefined) ctx.addIssue({ code: 'custom', message })
+    })
+    .describe('Origins whose pages may call the service: none, * for all, or a list with commas'),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info').describe('Least level that is logged'),
   WORKERS: count(availableParallelism()).describe('Worker threads at most; by default one a core'),
   QUEUE_LIMIT: z.coerce.number().int().min(0).default(64).describe('Requests that may wait for a worker; more get 503'),
