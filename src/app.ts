@@ -4,6 +4,7 @@ import { IncomingMessage, ServerResponse } from 'node:http'
 import type { OutgoingHttpHeaders } from 'node:http'
 import { Socket } from 'node:net'
 import { availableParallelism } from 'node:os'
+import { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { setFlagsFromString } from 'node:v8'
 import accepts from '@fastify/accepts'
@@ -13,7 +14,7 @@ import type { ConnectionError, FastifyBaseLogger, FastifyError, FastifyInstance,
 import helmet from 'helmet'
 import type { HelmetOptions } from 'helmet'
 import { pino } from 'pino'
-import { takeBody } from './body.ts'
+import { BodyTooLarge, takeBody } from './body.ts'
 import type { CapabilityTexts } from './capabilities.ts'
 import { capabilitySource } from './capabilities.ts'
 import type { Config } from './config.ts'
@@ -184,10 +185,15 @@ export function sendProblem(error: ProblemError, request: FastifyRequest, reply:
   const { errors, ...head } = error.problem
   request.logFields['code'] = head.code
   if (error.retryAfter !== undefined) reply.header('retry-after', String(error.retryAfter))
-  return reply
-    .code(head.status)
-    .type('application/problem+json')
-    .send(JSON.stringify({ ...head, instance: `urn:request:${request.id}`, ...(errors && { errors }) }))
+  const text = JSON.stringify({ ...head, instance: `urn:request:${request.id}`, ...(errors && { errors }) })
+  reply.code(head.status).type('application/problem+json; charset=utf-8')
+  if (!(error instanceof BodyTooLarge)) return reply.send(text)
+  return reply.header('content-length', Buffer.byteLength(text)).send(Readable.from(heldOpen(text, error.drained)))
+}
+
+async function* heldOpen(text: string, until: Promise<void>): AsyncGenerator<string> {
+  yield text
+  await until
 }
 
 /** What is no path, which Fastify refuses before any hook. */

@@ -7,15 +7,28 @@ import { reclaimYoung } from './reclaim.ts'
 /** Bytes that come before what they came in is collected: V8 would wait until it stops for tens of milliseconds. */
 const chunksBytes = 8 * 2 ** 20
 
+/** What a client still sends of a body that is too large is dropped, for so many bytes and so long. */
+const drainBytes = 64 * 2 ** 20
+const drainMs = 5000
+
+/** The answer begins at once, and ends with `drained`: a connection that ends before would be all that a client sees which sends first and reads then. */
+export class BodyTooLarge extends ProblemError {
+  readonly drained: Promise<void>
+
+  constructor(limit: number, request: IncomingMessage) {
+    super(problem('body_too_large', `the body is larger than the limit of ${limit} bytes`))
+    this.drained = drain(request)
+  }
+}
+
 type Done = (error: Error | null, body?: Uint8Array) => void
 
 /** Calls `done` with the bytes, or with what is wrong with their number. */
 export function takeBody(request: IncomingMessage, limit: number, done: Done): void {
   const declared = request.headers['content-length']
   const expected = declared === undefined ? undefined : Number(declared)
-  const tooLarge = (): ProblemError => new ProblemError(problem('body_too_large', `the body is larger than the limit of ${limit} bytes`))
   if (expected !== undefined && expected > limit) {
-    done(tooLarge())
+    done(new BodyTooLarge(limit, request))
     return
   }
   let whole: Uint8Array<ArrayBuffer> | undefined
@@ -29,7 +42,7 @@ export function takeBody(request: IncomingMessage, limit: number, done: Done): v
   const take = (chunk: Buffer): void => {
     const before = count
     count += chunk.length
-    if (count > limit) return end(tooLarge())
+    if (count > limit) return end(new BodyTooLarge(limit, request))
     // A small body is one chunk.
     if (before === 0 && chunk.length === expected) {
       whole = chunk as Uint8Array<ArrayBuffer>
@@ -37,7 +50,7 @@ export function takeBody(request: IncomingMessage, limit: number, done: Done): v
     }
     whole = withRoom(whole, before, count, expected, limit)
     whole.set(chunk, before)
-    if (Math.floor(count / chunksBytes) > Math.floor(before / chunksBytes)) setImmediate(reclaimYoung)
+    collectChunks(before, count)
   }
   const ended = (): void => {
     if (expected !== undefined && count !== expected) return end(new ProblemError(problem('invalid_json', 'the body does not have the length that Content-Length says')))
@@ -55,4 +68,26 @@ function withRoom(whole: Uint8Array<ArrayBuffer> | undefined, before: number, co
   const larger = new Uint8Array(expected ?? Math.min(limit, Math.max(count * 2, 64 * 1024)))
   if (whole) larger.set(whole.subarray(0, before))
   return larger
+}
+
+function collectChunks(before: number, count: number): void {
+  if (Math.floor(count / chunksBytes) > Math.floor(before / chunksBytes)) setImmediate(reclaimYoung)
+}
+
+/** Resolves when nothing more comes, or it is enough. */
+function drain(request: IncomingMessage): Promise<void> {
+  return new Promise((resolve) => {
+    let count = 0
+    const stop = (): void => {
+      clearTimeout(timer)
+      resolve()
+    }
+    const timer = setTimeout(stop, drainMs)
+    request.on('data', ({ length }: Buffer) => {
+      collectChunks(count, count + length)
+      count += length
+      if (count > drainBytes) stop()
+    })
+    request.on('close', stop)
+  })
 }
