@@ -65,14 +65,20 @@ async function runToText({ training, request, stats }: Run, format: TextFormat, 
   }
   const report = { gradients: request.report.gradients, tensors: request.report.tensors, dtype: request.dtype }
   const { every } = request.report
-  await runSteps(training, ctx, (done) => {
-    const last = training.status !== 'running' || done.validation ? done.length - 1 : done.length
-    for (let i = 0; i < done.length; i++) if ((done.first + i) % every === 0 || i === last) writer.step(stepText(done.at(i), report))
-    return writer.flush()
-  })
-  const taken = stats()
-  const body = writer.finish(endText(training, request, taken))
-  return { body, streamed, stats: taken, head: { contentType: contentTypes[format], headers: ['server-timing', trainTiming(taken)] } }
+  try {
+    await runSteps(training, ctx, (done) => {
+      const last = training.status !== 'running' || done.validation ? done.length - 1 : done.length
+      for (let i = 0; i < done.length; i++) if ((done.first + i) % every === 0 || i === last) writer.step(stepText(done.at(i), report))
+      return writer.flush()
+    })
+    const taken = stats()
+    const body = writer.finish(endText(training, request, taken))
+    return { body, streamed, stats: taken, head: { contentType: contentTypes[format], headers: ['server-timing', trainTiming(taken)] } }
+  } catch (error) {
+    // The steps before what is wrong come before it.
+    if (streamed && error instanceof SpecError) await writer.send()
+    throw error
+  }
 }
 
 /** The state alone, as a safetensors file; how the run ended is in the headers. */
@@ -157,23 +163,25 @@ class StepWriter {
     this.#format = format
     this.#ctx = ctx
     this.#sent = ctx.now()
-    if (format === 'json') this.#text.add('{"steps":[')
+    if (format === 'json') this.#add('{"steps":[')
+  }
+
+  /** One more part of the answer, where there is room: what an estimate let pass is known here. */
+  #add(text: string): void {
+    this.#total += text.length
+    requireRoom(this.#total, this.#ctx)
+    this.#text.add(text)
   }
 
   step(text: string): void {
-    const { length } = this.#text
     switch (this.#format) {
       case 'sse':
-        this.#text.add(`event: step\ndata: ${text}\n\n`)
-        break
+        return this.#add(`event: step\ndata: ${text}\n\n`)
       case 'ndjson':
-        this.#text.add(`${text}\n`)
-        break
+        return this.#add(`${text}\n`)
       case 'json':
-        this.#text.add(this.#steps++ === 0 ? text : `,${text}`)
+        this.#add(this.#steps++ === 0 ? text : `,${text}`)
     }
-    this.#total += this.#text.length - length
-    if (this.#total > this.#ctx.maxResponseBytes) requireRoom(this.#total, this.#ctx)
   }
 
   /** Sends what has gathered, when it is enough or has waited long enough. Gives what to wait for, if anything. */
@@ -182,26 +190,27 @@ class StepWriter {
     const now = this.#ctx.now()
     if (this.#text.length < pieceCharacters && now - this.#sent < pieceMs) return undefined
     this.#sent = now
-    return this.#send()
+    return this.send()
   }
 
-  async #send(): Promise<void> {
+  /** Sends what has gathered. */
+  async send(): Promise<void> {
     const pieces = this.#text.take()
-    if (typeof pieces === 'string') await this.#ctx.send(new TextEncoder().encode(pieces))
-    else for (const piece of pieces) await this.#ctx.send(piece)
+    if (typeof pieces !== 'string') for (const piece of pieces) await this.#ctx.send(piece)
+    else if (pieces !== '') await this.#ctx.send(new TextEncoder().encode(pieces))
   }
 
   /** The rest of the answer. */
   finish(end: string): string | Uint8Array<ArrayBuffer>[] {
     switch (this.#format) {
       case 'json':
-        this.#text.add(`],${end}}`)
+        this.#add(`],${end}}`)
         break
       case 'ndjson':
-        this.#text.add(`{${end}}\n`)
+        this.#add(`{${end}}\n`)
         break
       case 'sse':
-        this.#text.add(`event: done\ndata: {${end}}\n\n`)
+        this.#add(`event: done\ndata: {${end}}\n\n`)
     }
     return this.#text.take()
   }
