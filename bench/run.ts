@@ -19,7 +19,7 @@ const benches: Readonly<Record<string, () => Measured | Promise<Measured>>> = {
   scaling: () => benchScaling(30),
   http: () => benchHttp(5, 3),
   trace: () => benchTrace(30),
-  'large-body': () => benchLargeBody(3),
+  'large-body': () => benchLargeBody(9),
   memory: () => benchMemory(3),
   soak: () => benchSoak(100_000),
 }

@@ -1,4 +1,5 @@
 /** A worker thread: small jobs one after the other, and long trainings that take turns with them, on an engine of its own. */
+import { getPriority, setPriority } from 'node:os'
 import { BroadcastChannel, parentPort, workerData } from 'node:worker_threads'
 import type { ProgramNews } from '../engine/index.ts'
 import { ProgramCache, SpecError, defaultCompileOptions } from '../engine/index.ts'
@@ -23,6 +24,11 @@ import { problemOf, validateText } from './validate.ts'
 const setup = workerData as WorkerSetup
 const port = parentPort!
 const states = new Int32Array(setup.states)
+
+/** The main thread, which all clients wait for, goes first where there are fewer cores than threads with work. */
+const nicer = 5
+// Elsewhere it would hold for the whole process. Threads that this one starts have it too.
+if (process.platform === 'linux') setPriority(Math.min(19, getPriority() + nicer))
 
 /** What is left of larger requests is given back at once. */
 const reclaimBytes = 16 * 2 ** 20

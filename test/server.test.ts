@@ -2,7 +2,8 @@
 import { execFileSync, spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { readFile } from 'node:fs/promises'
+import { readFile, readdir } from 'node:fs/promises'
+import { getPriority } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, it } from 'vitest'
 import { notebook } from './service.ts'
@@ -77,6 +78,20 @@ describe('the server', () => {
     expect((await running).status).toBe(503)
     expect(await exit, output()).toEqual([0, null])
     expect(performance.now() - from).toBeLessThan(3000)
+  })
+
+  it('workers stand behind the main thread when cores are taken', async () => {
+    const { child, url } = await listen()
+    expect((await post(url, '/v1/backward', notebook)).status).toBe(200)
+    const niceOf = async (thread: string): Promise<number> => {
+      const stat = await readFile(`/proc/${child.pid}/task/${thread}/stat`, 'utf8')
+      // Behind the name in brackets, which can have spaces.
+      return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[16])
+    }
+    const main = await niceOf(String(child.pid))
+    const all = await Promise.all((await readdir(`/proc/${child.pid}/task`)).map(niceOf))
+    expect(main).toBe(getPriority())
+    expect(all.filter((nice) => nice !== main)).toEqual([Math.min(19, main + 5)])
   })
 
   it('a wrong setting stops it at once, with its name', async () => {
