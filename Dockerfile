@@ -17,4 +17,4 @@ RUN node build.ts
 USER node
 EXPOSE 3000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s CMD ["node", "-e", "fetch('http://127.0.0.1:' + process.env.PORT + '/health/ready').then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
-CMD ["node", "--no-maglev", "--max-semi-space-size=4", "--heap-growing-percent=30", "--external-memory-accounted-in-global-limit", "build/src/server.js"]
+CMD ["node", "--no-maglev", "--no-allocation-site-pretenuring", "--max-semi-space-size=4", "--external-memory-accounted-in-global-limit", "build/src/server.js"]

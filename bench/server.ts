@@ -14,12 +14,23 @@ export interface Server {
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
+/** What `npm start` gives Node before it, and then. */
+function startLines(): Readonly<Record<'prestart' | 'start', readonly string[]>> {
+  const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { scripts: Record<'prestart' | 'start', string> }
+  const words = (line: string): string[] => line.split(' ').slice(1)
+  return { prestart: words(scripts.prestart), start: words(scripts.start) }
+}
+
+/** V8's settings in the service. */
+export function startFlags(): string[] {
+  return startLines().start.filter((word) => word.startsWith('--'))
+}
+
 /** Starts the service as `npm start` does. */
 export function startService(environment: Record<string, string> = {}): Promise<Server> {
-  const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { scripts: Record<'prestart' | 'start', string> }
-  const [build, run] = [scripts.prestart, scripts.start].map((line) => line.split(' ').slice(1))
-  execFileSync(process.execPath, build, { cwd: root })
-  return start(process.execPath, run!, environment)
+  const lines = startLines()
+  execFileSync(process.execPath, lines.prestart, { cwd: root })
+  return start(process.execPath, lines.start, environment)
 }
 
 /** Starts a script that says on its output where it listens. */
@@ -30,7 +41,8 @@ export async function start(program: string, args: readonly string[], environmen
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   // Also where a measurement ends with an error.
-  process.once('exit', () => child.kill('SIGKILL'))
+  const kill = (): void => void child.kill('SIGKILL')
+  process.once('exit', kill)
   const [text] = (await once(child.stdout, 'data')) as [Buffer]
   const url = /http:\/\/[\d.]+:\d+/.exec(text.toString())![0]
   await answers(`${url}/v1/train`)
@@ -44,6 +56,7 @@ export async function start(program: string, args: readonly string[], environmen
     close: async () => {
       child.kill('SIGTERM')
       await once(child, 'close')
+      process.off('exit', kill)
     },
   }
 }
