@@ -3,6 +3,8 @@
  * they take turns. And how long small requests wait, at half of the highest rate and beside a long training.
  */
 import autocannon from 'autocannon'
+import type { Arrivals } from './arrivals.ts'
+import { waitsOf } from './arrivals.ts'
 import type { Measured } from './report.ts'
 import { median, missed, rate, ratio, ratios, spread, table } from './report.ts'
 import { start, startService } from './server.ts'
@@ -14,8 +16,8 @@ interface Load {
   readonly p99: number
 }
 
-/** `overall`: so many requests a second instead of as many as there can be. */
-async function load(url: string, request: object, seconds: number, overall?: number): Promise<Load> {
+/** As many requests as there can be. */
+async function load(url: string, request: object, seconds: number): Promise<Load> {
   const result = await autocannon({
     url: `${url}/v1/train`,
     method: 'POST',
@@ -23,7 +25,6 @@ async function load(url: string, request: object, seconds: number, overall?: num
     body: JSON.stringify(request),
     connections: 16,
     duration: seconds,
-    ...(overall !== undefined && { overallRate: overall }),
   })
   if (result.non2xx > 0 || result.errors > 0) throw new Error(`${result.non2xx} answers were refusals, ${result.errors} requests failed`)
   return { perSecond: result.requests.average, p99: result.latency.p99 }
@@ -34,7 +35,7 @@ const targets: Readonly<Record<number, { readonly echo?: number; readonly fastap
 /** Rounds' time until V8 has compiled all that is run often. */
 const warmUp = 5
 /** Most milliseconds that 99 of 100 requests take at half of the highest rate, and beside a long training. */
-const waits = { half: 5, beside: 20 } as const
+const patience = { half: 5, beside: 20 } as const
 
 export async function benchHttp(rounds: number, seconds: number): Promise<Measured> {
   const python = findPython('fastapi', 'uvicorn')
@@ -68,34 +69,36 @@ export async function benchHttp(rounds: number, seconds: number): Promise<Measur
   }
   await fastapi?.close()
   const urls = [service.url, echo.url]
-  const half = await latencies(urls, { ...notebook, steps: 1 }, { rounds, seconds, overall: Math.round(highest / 2) })
-  const beside = await besideTraining(urls, { ...notebook, steps: 1 }, { rounds, seconds, overall: 200 })
+  const half = await latencies(urls, { ...notebook, steps: 1 }, { rounds, seconds, perSecond: Math.round(highest / 2) })
+  const beside = await besideTraining(urls, { ...notebook, steps: 1 }, { rounds, seconds, perSecond: 200 })
   await service.close()
   await echo.close()
-  for (const [what, [found], most] of [[`at half of the highest rate`, half, waits.half], ['beside a long training', beside, waits.beside]] as const) {
-    if (median(found) > most) faults.push(`99 of 100 small requests ${what}: ${median(found)} ms where ${most} ms is the target`)
+  for (const [what, [found], most] of [[`at half of the highest rate`, half, patience.half], ['beside a long training', beside, patience.beside]] as const) {
+    if (median(found) > most) faults.push(`99 of 100 small requests ${what}: ${Number(median(found).toPrecision(3))} ms where ${most} ms is the target`)
   }
   const head = ['requests a second, 16 connections', 'chainrule', 'bare Fastify', 'ratio', ...(fastapi ? ['FastAPI, PyTorch', 'ratio'] : []), 'p99']
   const waiting = [
-    [`at ${Math.round(highest / 2).toLocaleString('en-US')} a second, half of the highest rate`, spread(half[0]), spread(half[1]), String(waits.half)],
-    ['at 200 a second, beside a long training', spread(beside[0]), spread(beside[1]), String(waits.beside)],
+    [`at ${Math.round(highest / 2).toLocaleString('en-US')} a second, half of the highest rate`, spread(half[0]), spread(half[1]), String(patience.half)],
+    ['at 200 a second, beside a long training', spread(beside[0]), spread(beside[1]), String(patience.beside)],
   ]
   return { text: `${table(head, rows)}\n\n${table(["the notebook's example, 1 step: p99 in ms", 'chainrule', 'bare Fastify', 'target'], waiting)}`, missed: faults }
 }
 
-interface Effort {
+interface Effort extends Arrivals {
   readonly rounds: number
-  readonly seconds: number
-  readonly overall: number
 }
 
 /** Of the service, and of the echo, which take turns: what the machine itself makes a request wait. */
 type Latencies = readonly [service: number[], echo: number[]]
 
-async function latencies(urls: readonly string[], request: object, { rounds, seconds, overall }: Effort): Promise<Latencies> {
+async function latencies(urls: readonly string[], request: object, { rounds, ...arrivals }: Effort): Promise<Latencies> {
   const found: Latencies = [[], []]
+  const body = JSON.stringify(request)
   for (let round = 0; round < rounds; round++) {
-    for (const [i, url] of urls.entries()) found[i]!.push((await load(url, request, seconds, overall)).p99)
+    for (const [i, url] of urls.entries()) {
+      const waits = await waitsOf(`${url}/v1/train`, body, arrivals)
+      found[i]!.push(waits[Math.floor(waits.length * 0.99)]!)
+    }
   }
   return found
 }

@@ -58,8 +58,8 @@ export type PoolEvent =
 /** Long trainings that a worker has at one time besides one, at most. */
 const maxGuests = 15
 
-/** Another worker is started when the others have had jobs without a pause for so long. */
-const crowdedMs = 100
+/** Another worker is started when the others have had jobs without a pause for so long. The first request of a new worker may take 100 ms. */
+const crowdedMs = 250
 
 export class Pool {
   readonly #options: PoolOptions

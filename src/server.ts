@@ -1,7 +1,7 @@
 /** The process: settings, listening, signals, closing. */
 import { buildApp } from './app.ts'
 import { readConfig } from './config.ts'
-import { reclaimAll } from './reclaim.ts'
+import { reclaimAtRest, reclaimAll } from './reclaim.ts'
 
 const [major] = process.versions.node.split('.').map(Number)
 if (major! < 26) {
@@ -34,7 +34,10 @@ curl -s ${address}/v1/train -H 'content-type: application/json' -d '{"model":{"p
 
 `)
   // What the start needed is not needed any more.
-  setTimeout(() => reclaimAll(), 1000).unref()
+  setTimeout(() => {
+    reclaimAll()
+    reclaimAtRest()
+  }, 1000).unref()
 }
 
 main().catch((error: unknown) => {

@@ -1,0 +1,68 @@
+/**
+ * Requests that come evenly spread over the time, whether or not earlier ones have been answered, as those of many
+ * callers do.
+ *
+ * autocannon, which counts requests a second here, is not made for that: of "200 a second" it sends 200 as fast as it can
+ * and then waits for the next second, and where an answer takes 20 ms it adds answers of 19, 18, 17 … ms that nobody got.
+ * The client is small, as it runs on the cores of the service.
+ */
+import { once } from 'node:events'
+import type { Socket } from 'node:net'
+import { connect } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+export interface Arrivals {
+  readonly perSecond: number
+  readonly seconds: number
+}
+
+/** More requests than that have no connection of their own: the wait for one counts. */
+const connections = 64
+
+/** Milliseconds from sending each request, or from when it would have been sent, to the end of its answer, sorted. */
+export async function waitsOf(url: string, body: string, { perSecond, seconds }: Arrivals): Promise<number[]> {
+  const { hostname, port, pathname, host } = new URL(url)
+  const message = `POST ${pathname} HTTP/1.1\r\nhost: ${host}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
+  const free: Socket[] = []
+  /** When the requests came that no connection has taken yet. */
+  const came: number[] = []
+  const waits: number[] = []
+  const total = Math.round(perSecond * seconds)
+  const faults: Error[] = []
+
+  const sendNext = (socket: Socket): void => {
+    const at = came.shift()
+    if (at === undefined) {
+      free.push(socket)
+      return
+    }
+    let text = ''
+    socket.removeAllListeners('data').on('data', (piece: string) => {
+      text += piece
+      const end = text.indexOf('\r\n\r\n')
+      if (end < 0 || text.length < end + 4 + Number(/content-length: (\d+)/i.exec(text)![1])) return
+      if (!text.startsWith('HTTP/1.1 200')) faults.push(new Error(`${url}: ${text}`))
+      waits.push(performance.now() - at)
+      sendNext(socket)
+    })
+    socket.write(message)
+  }
+
+  const sockets = Array.from({ length: connections }, () => connect(Number(port), hostname).setEncoding('latin1').setNoDelay())
+  for (const socket of sockets) {
+    await once(socket, 'connect')
+    socket.on('error', (error) => faults.push(error))
+    free.push(socket)
+  }
+  const began = performance.now()
+  let sent = 0
+  while (waits.length < total && faults.length === 0) {
+    const now = performance.now()
+    for (const due = Math.min(total, ((now - began) * perSecond) / 1000); sent < due; sent++) came.push(now)
+    while (came.length > 0 && free.length > 0) sendNext(free.pop()!)
+    await sleep(1)
+  }
+  for (const socket of sockets) socket.destroy()
+  if (faults[0]) throw faults[0]
+  return waits.toSorted((a, b) => a - b)
+}
