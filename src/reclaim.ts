@@ -49,7 +49,7 @@ const longMs = 100
 const worthwhile = { long: 16 * 2 ** 20, idle: 4 * 2 ** 20, rest: 4 * 2 ** 20 } as const
 
 /** What is left of a larger heap is mostly unused, or code of long ago: it is all given back, code too. */
-const largeHeap = 44 * 2 ** 20
+const largeHeap = 52 * 2 ** 20
 
 /** Collects a worker's garbage when its heap has grown: after work that took long, when it has been idle for a moment, and thoroughly after a while. */
 export class IdleCollector {

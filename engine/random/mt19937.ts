@@ -79,12 +79,15 @@ export class Mt19937 {
 
   #refill(): void {
     const state = (this.#words ??= seeded(this.#seed))
-    for (let i = 0; i < size; i++) {
-      const y = (state[i]! & 0x80000000) | (state[(i + 1) % size]! & 0x7fffffff)
-      state[i] = state[(i + middle) % size]! ^ (y >>> 1) ^ (y & 1 ? 0x9908b0df : 0)
-    }
+    for (let i = 0; i < size - middle; i++) state[i] = state[i + middle]! ^ twisted(state[i]!, state[i + 1]!)
+    for (let i = size - middle; i < size - 1; i++) state[i] = state[i + middle - size]! ^ twisted(state[i]!, state[i + 1]!)
+    state[size - 1] = state[middle - 1]! ^ twisted(state[size - 1]!, state[0]!)
     this.#at = 0
   }
+}
+
+function twisted(first: number, second: number): number {
+  return (((first & 0x80000000) | (second & 0x7fffffff)) >>> 1) ^ (second & 1 ? 0x9908b0df : 0)
 }
 
 function seeded(seed: number): Uint32Array<ArrayBuffer> {
