@@ -42,11 +42,18 @@ const line = 64
 /** The first cache: 64 sets; 8 lines each of the 8 or more that processors have. */
 const sets = 64
 const ways = 8
+/** Bytes of a panel of B: the second cache gives it on as fast as it is read, but not beside columns of A, of which each line is read for several tiles. */
+const panelBytes = { rows: 64 * 1024, columns: 32 * 1024 } as const
 /** Bytes of a block of A that stay in the second cache. */
-const blockBytes = 512 * 1024
+const blockBytes = 768 * 1024
 
 /** Bytes of all panels of a slab, at most, where they are copied at once. */
-const slabBytes = 8 * 1024 * 1024
+const slabBytes = 16 * 1024 * 1024
+
+/** Rows that are so many bytes apart are on a page each, or nearly so: where a panel is read for many rows, it is copied to few pages. */
+const farBytes = 2048
+/** Tiles of rows that are many. */
+const manyReads = 40
 
 /** Where threads share blocks of rows: how many there are, unless they would be lower than this. */
 const sharedBlocks = 8
@@ -61,12 +68,13 @@ export function blockingOf({ dtype, m, n, k, a, b }: ProductShape, wide: boolean
   const bytes = byteSize[dtype]
   const columns = panelColumns(dtype, wide)
   const shared = workers === 'shared'
-  const slabs = Math.ceil((k * columns * bytes) / (sets * ways * line))
+  const slabs = Math.ceil((k * columns * bytes) / (a.column === 1 ? panelBytes.rows : panelBytes.columns))
   const depth = Math.min(k, 4 * Math.ceil(k / slabs / 4))
   const most = tileRows * Math.max(1, Math.floor(blockBytes / (depth * bytes * tileRows)))
   // Copies pay where they are read several times; more often where the second cache can nearly keep up.
   const reads = Math.ceil(m / tileRows)
-  const packsB = b.column !== 1 || (!stays(depth, b.row * bytes) && reads >= (sharing(b.row * bytes) > 8 ? 4 : 40))
+  const badly = b.row * bytes >= farBytes || !stays(depth, b.row * bytes)
+  const packsB = b.column !== 1 || (badly && reads >= (sharing(b.row * bytes) > 8 ? 4 : manyReads))
   const readsBadly = a.column !== 1 && a.row === 1 && n >= panelsForCopy(a.column * bytes) * columns && !stays(depth, a.column * bytes)
   const packsA = readsBadly && (!shared || m >= 2 * sharedRows)
   if (shared && packsA) return { depth, rows: Math.min(most, Math.max(sharedRows, tileRows * Math.ceil(m / sharedBlocks / tileRows))), packsA, packsB, packsSlab: false, spread: 0 }
