@@ -23,36 +23,39 @@ const connections = 64
 export async function waitsOf(url: string, body: string, { perSecond, seconds }: Arrivals): Promise<number[]> {
   const { hostname, port, pathname, host } = new URL(url)
   const message = `POST ${pathname} HTTP/1.1\r\nhost: ${host}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
-  const free: Socket[] = []
+  const free: Connection[] = []
   /** When the requests came that no connection has taken yet. */
   const came: number[] = []
   const waits: number[] = []
   const total = Math.round(perSecond * seconds)
   const faults: Error[] = []
 
-  const sendNext = (socket: Socket): void => {
+  const sendNext = (connection: Connection): void => {
     const at = came.shift()
     if (at === undefined) {
-      free.push(socket)
+      free.push(connection)
       return
     }
-    let text = ''
-    socket.removeAllListeners('data').on('data', (piece: string) => {
-      text += piece
-      const end = text.indexOf('\r\n\r\n')
-      if (end < 0 || text.length < end + 4 + Number(/content-length: (\d+)/i.exec(text)![1])) return
-      if (!text.startsWith('HTTP/1.1 200')) faults.push(new Error(`${url}: ${text}`))
-      waits.push(performance.now() - at)
-      sendNext(socket)
-    })
-    socket.write(message)
+    connection.at = at
+    connection.socket.write(message)
+  }
+  const receive = (connection: Connection, piece: string): void => {
+    connection.text += piece
+    const { text, at } = connection
+    const end = text.indexOf('\r\n\r\n')
+    if (end < 0 || text.length < end + 4 + lengthIn(text)) return
+    connection.text = ''
+    if (!text.startsWith('HTTP/1.1 200')) faults.push(new Error(`${url}: ${text}`))
+    waits.push(performance.now() - at)
+    sendNext(connection)
   }
 
-  const sockets = Array.from({ length: connections }, () => connect(Number(port), hostname).setEncoding('latin1').setNoDelay())
-  for (const socket of sockets) {
+  const all = Array.from({ length: connections }, (): Connection => ({ socket: connect(Number(port), hostname).setEncoding('latin1').setNoDelay(), at: 0, text: '' }))
+  for (const connection of all) {
+    const { socket } = connection
     await once(socket, 'connect')
-    socket.on('error', (error) => faults.push(error))
-    free.push(socket)
+    socket.on('data', (piece: string) => receive(connection, piece)).on('error', (error) => faults.push(error))
+    free.push(connection)
   }
   const began = performance.now()
   let sent = 0
@@ -62,7 +65,21 @@ export async function waitsOf(url: string, body: string, { perSecond, seconds }:
     while (came.length > 0 && free.length > 0) sendNext(free.pop()!)
     await sleep(1)
   }
-  for (const socket of sockets) socket.destroy()
+  for (const { socket } of all) socket.destroy()
   if (faults[0]) throw faults[0]
   return waits.toSorted((a, b) => a - b)
+}
+
+/** One request at a time: when it came, and what there is of its answer. */
+interface Connection {
+  readonly socket: Socket
+  at: number
+  text: string
+}
+
+/** Bytes of the body, as the head of an answer has it. */
+function lengthIn(head: string): number {
+  const field = 'content-length: '
+  const from = head.indexOf(field) + field.length
+  return Number(head.slice(from, head.indexOf('\r', from)))
 }
