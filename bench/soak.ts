@@ -9,7 +9,7 @@ import { workloads } from './workloads.ts'
 const targets = { idle: 120, growth: 0.1 } as const
 const warmUp = 1000
 /** The service has given back by then what it does not need. */
-const atRestMs = 1.5 * restMs
+const atRestMs = 1.4 * restMs
 
 const notebook = workloads[0]!.request()
 const program = { model: { parameters: { w: { value: [[0.5, -1], [1, 2]] } }, forward: ['h = torch.tanh(x @ w)', 'y_hat = h.sum(dim=1)'] }, loss: '(y_hat - y).pow(2).mean()', data: { x: [[1, 2], [3, 4], [5, 6]], y: [1, 2, 3] } }

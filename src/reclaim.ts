@@ -42,7 +42,7 @@ export function reclaimYoung(): void {
 /** A thread that has had nothing to do for so long collects, and keeps its code. */
 const idleMs = 300
 /** One that has had nothing to do for so long gives all back, code too. */
-export const restMs = 30_000
+export const restMs = 120_000
 /** Work that took longer leaves so much that it is collected at once. */
 const longMs = 100
 /** Bytes by which its heap must have grown since the last time: after work that took long, when it is idle, when it rests. */
