@@ -19,12 +19,12 @@ export interface Arrivals {
 /** More requests than that have no connection of their own: the wait for one counts. */
 const connections = 64
 
-/** Milliseconds from sending each request, or from when it would have been sent, to the end of its answer, sorted. */
+/** Milliseconds from when each request was due to the end of its answer, sorted: what holds up the client counts too. */
 export async function waitsOf(url: string, body: string, { perSecond, seconds }: Arrivals): Promise<number[]> {
   const { hostname, port, pathname, host } = new URL(url)
   const message = `POST ${pathname} HTTP/1.1\r\nhost: ${host}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
   const free: Connection[] = []
-  /** When the requests came that no connection has taken yet. */
+  /** When the requests were due that no connection has taken yet. */
   const came: number[] = []
   const waits: number[] = []
   const total = Math.round(perSecond * seconds)
@@ -61,7 +61,7 @@ export async function waitsOf(url: string, body: string, { perSecond, seconds }:
   let sent = 0
   while (waits.length < total && faults.length === 0) {
     const now = performance.now()
-    for (const due = Math.min(total, ((now - began) * perSecond) / 1000); sent < due; sent++) came.push(now)
+    for (const due = Math.min(total, ((now - began) * perSecond) / 1000); sent < due; sent++) came.push(began + (sent * 1000) / perSecond)
     while (came.length > 0 && free.length > 0) sendNext(free.pop()!)
     await sleep(1)
   }
@@ -70,7 +70,7 @@ export async function waitsOf(url: string, body: string, { perSecond, seconds }:
   return waits.toSorted((a, b) => a - b)
 }
 
-/** One request at a time: when it came, and what there is of its answer. */
+/** One request at a time: when it was due, and what there is of its answer. */
 interface Connection {
   readonly socket: Socket
   at: number

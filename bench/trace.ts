@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { setFlagsFromString } from 'node:v8'
 import { Worker } from 'node:worker_threads'
+import { readConfig } from '../src/config.ts'
 import { heapLimits } from '../src/member.ts'
 import type { Measured } from './report.ts'
 import { median, table } from './report.ts'
@@ -26,9 +27,6 @@ export interface TraceSetup {
   readonly rounds: number
 }
 
-/** Of the worker's heap, as in the service. */
-const oldMb = 2048
-
 const measuredProgram = 'a program of 20 lines'
 
 /** Of the program of 20 lines, in milliseconds. */
@@ -38,7 +36,7 @@ const targets = { compile: 5, cached: 0.2 } as const
 export async function benchTrace(rounds: number): Promise<Measured> {
   for (const flag of [...startFlags(), '--experimental-wasm-revectorize']) setFlagsFromString(flag)
   const setup: TraceSetup = { measured: measuredProgram, young: { after: 10, rounds }, warmUpMs: 15_000, rounds }
-  const worker = new Worker(new URL('./trace-worker.ts', import.meta.url), { workerData: setup, resourceLimits: heapLimits(oldMb) })
+  const worker = new Worker(new URL('./trace-worker.ts', import.meta.url), { workerData: setup, resourceLimits: heapLimits(readConfig({}).WORKER_HEAP_MB) })
   const [times] = (await once(worker, 'message')) as [Readonly<Record<'young' | 'warm', readonly ProgramTimes[]>>]
   await worker.terminate()
 
