@@ -23,7 +23,7 @@ function startLines(): Readonly<Record<'prestart' | 'start', readonly string[]>>
 
 /** V8's settings in the service. */
 export function startFlags(): string[] {
-  return startLines().start.filter((word) => word.startsWith('--'))
+  return startLines().start.filter((word) => word.startsWith('--') && !word.startsWith('--disable-warning'))
 }
 
 /** Starts the service as `npm start` does. */
@@ -37,7 +37,7 @@ export function startService(environment: Record<string, string> = {}): Promise<
 export async function start(program: string, args: readonly string[], environment: Record<string, string> = {}): Promise<Server> {
   const child = spawn(program, args, {
     cwd: root,
-    env: { ...process.env, PORT: '0', HOST: '127.0.0.1', LOG_LEVEL: 'warn', OMP_NUM_THREADS: '1', MALLOC_ARENA_MAX: '2', ...environment },
+    env: { ...process.env, PORT: '0', HOST: '127.0.0.1', LOG_LEVEL: 'warn', OMP_NUM_THREADS: '1', ...environment },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   // Also where a measurement ends with an error.
@@ -45,7 +45,7 @@ export async function start(program: string, args: readonly string[], environmen
   process.once('exit', kill)
   const [text] = (await once(child.stdout, 'data')) as [Buffer]
   const url = /http:\/\/[\d.]+:\d+/.exec(text.toString())![0]
-  await answers(`${url}/v1/train`)
+  await answers(`${url}/health/ready`)
   return {
     url,
     memory: () => {
@@ -64,7 +64,7 @@ export async function start(program: string, args: readonly string[], environmen
 /** Resolves when something answers there, whatever it says. */
 async function answers(url: string): Promise<void> {
   for (let tries = 0; tries < 100; tries++) {
-    const found = await fetch(url, { method: 'POST', body: '{}', headers: { 'content-type': 'application/json' } }).catch(() => undefined)
+    const found = await fetch(url).catch(() => undefined)
     await found?.arrayBuffer()
     if (found && found.status !== 503) return
     await new Promise((resolve) => setTimeout(resolve, 100))

@@ -116,8 +116,8 @@ export async function registerRoutes(app: FastifyInstance): Promise<void> {
   await app.register(autoload, { dir: fileURLToPath(new URL('../routes', import.meta.url)), forceESM: true })
 }
 
-function poolSizes(config: Config): { workers: number; queueLimit: number; cancelGraceMs: number; heapMb: number } {
-  return { workers: config.WORKERS, queueLimit: config.QUEUE_LIMIT, cancelGraceMs: config.CANCEL_GRACE_MS, heapMb: config.WORKER_HEAP_MB }
+function poolSizes(config: Config): { workers: number; queueLimit: number; cancelGraceMs: number; heapMb: number; restMs: number } {
+  return { workers: config.WORKERS, queueLimit: config.QUEUE_LIMIT, cancelGraceMs: config.CANCEL_GRACE_MS, heapMb: config.WORKER_HEAP_MB, restMs: config.REST_AFTER_MS }
 }
 
 function workerSetup(config: Config): ConstructorParameters<typeof Pool>[0]['setup'] {
@@ -142,6 +142,7 @@ function workerSetup(config: Config): ConstructorParameters<typeof Pool>[0]['set
 
 function logEvent(log: FastifyBaseLogger, event: PoolEvent): void {
   if (event.type === 'worker lost') log.warn({ reason: event.reason }, 'worker lost; another one starts')
+  else if (event.type === 'rested') log.debug('at rest: one new worker in the place of all')
   // For reading, so not as JSON.
   else if (event.type === 'debug') process.stderr.write(event.text)
   else if (event.selfTest.note === undefined) log.debug(event.selfTest, 'worker ready')

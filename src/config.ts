@@ -25,6 +25,7 @@ export const settings = z.object({
   QUEUE_LIMIT: z.coerce.number().int().min(0).default(64).describe('Requests that may wait for a worker; more get 503'),
   REQUEST_TIMEOUT_MS: count(60_000).describe('Longest time a request may take, waiting included; then 504'),
   CANCEL_GRACE_MS: count(1000).describe('How long a cancelled computation may go on before its worker is ended and replaced'),
+  REST_AFTER_MS: z.coerce.number().int().min(1).max(2 ** 31 - 1).default(120_000).describe('How long the service has nothing to compute before it gives memory back: one new worker takes the place of all'),
   SHUTDOWN_TIMEOUT_MS: count(10_000).describe('How long running requests may go on after SIGTERM or SIGINT'),
   MAX_BODY_BYTES: size(32 * MiB, 'Largest request body'),
   MAX_RESPONSE_BYTES: size(256 * MiB, 'Largest answer'),

@@ -11,6 +11,7 @@ import type { JobRequest, Waiting } from './member.ts'
 import { Member, patienceMs } from './member.ts'
 import { unpackOutcomes } from './packed.ts'
 import type { FromWorker, Outcome, SelfTest, WorkerSetup } from './protocol.ts'
+import { reclaimAll } from './reclaim.ts'
 
 /** A request that is answered with a problem. */
 export class ProblemError extends Error {
@@ -46,6 +47,8 @@ export interface PoolOptions {
   readonly queueLimit: number
   readonly cancelGraceMs: number
   readonly heapMb: number
+  /** After so long with nothing to do, memory is given back. */
+  readonly restMs: number
   readonly setup: Omit<WorkerSetup, 'states' | 'busy' | 'programs'>
   readonly onEvent: (event: PoolEvent) => void
 }
@@ -53,6 +56,7 @@ export interface PoolOptions {
 export type PoolEvent =
   | { readonly type: 'worker ready'; readonly selfTest: SelfTest }
   | { readonly type: 'worker lost'; readonly reason: string }
+  | { readonly type: 'rested' }
   | { readonly type: 'debug'; readonly text: string }
 
 /** Long trainings that a worker has at one time besides one, at most. */
@@ -60,6 +64,11 @@ const maxGuests = 15
 
 /** Another worker is started when the others have had jobs without a pause for so long. The first request of a new worker may take 100 ms. */
 const crowdedMs = 250
+
+/** A new worker has heard by then what the others have compiled. */
+const handoverMs = 1000
+/** Jobs that have left so much in a worker that it is replaced when nothing is asked for a while. */
+const worthwhileJobs = 50
 
 export class Pool {
   readonly #options: PoolOptions
@@ -72,6 +81,10 @@ export class Pool {
   /** Whether it is going to look at jobs that stand behind others while a worker is idle. */
   #watching = false
   #growing: NodeJS.Timeout | undefined
+  /** Runs while nothing has been done. */
+  #resting: NodeJS.Timeout | undefined
+  /** Jobs that have ended since workers were replaced. */
+  #done = 0
   /** Workers that are not ready yet. */
   #starting = 0
   /** Workers that died in a row without becoming ready. */
@@ -99,7 +112,7 @@ export class Pool {
     }
   }
 
-  #spawn(): void {
+  #spawn(whenReady?: () => void): void {
     const { setup, heapMb, queueLimit } = this.#options
     // The debug ladder tells of one job at a time.
     const guests = setup.debug > 0 ? 0 : Math.max(1, Math.min(maxGuests, queueLimit))
@@ -107,7 +120,10 @@ export class Pool {
     this.#members.add(member)
     this.#starting++
     member.on(
-      (message) => this.#receive(member, message),
+      (message) => {
+        this.#receive(member, message)
+        if (message.type === 'ready') whenReady?.()
+      },
       (reason) => this.#lose(member, reason),
     )
   }
@@ -149,7 +165,10 @@ export class Pool {
         for (const outcome of unpackOutcomes(message.outcomes)) {
           const job = member.end(outcome.id)
           if (job) settle(job, outcome)
+          this.#done++
         }
+        this.#resting ??= setTimeout(() => this.#rest(), this.#options.restMs).unref()
+        this.#resting.refresh()
         break
       }
     }
@@ -200,6 +219,30 @@ export class Pool {
     this.#dispatch()
   }
 
+  /**
+   * Gives back what the service does not need. One new worker comes in the place of all: an idle thread gives back only
+   * part of what it has taken, one that has ended all of it. The others stay until the new one has what they compiled.
+   */
+  #rest(): void {
+    if (this.#closing || !this.#idle || this.#starting > 0 || (this.#done < worthwhileJobs && this.#members.size === 1)) return
+    this.#done = 0
+    const worn = [...this.#members]
+    const handOver = async (): Promise<void> => {
+      await Promise.all(worn.map((member) => this.#retire(member)))
+      if (this.#members.size > this.#options.workers) setTimeout(() => void handOver(), handoverMs).unref()
+      else if (this.#idle && !this.#closing) {
+        reclaimAll()
+        this.#options.onEvent({ type: 'rested' })
+      }
+    }
+    this.#spawn(() => setTimeout(() => void handOver(), handoverMs).unref())
+  }
+
+  /** Ends it, unless it has something to do again. */
+  async #retire(member: Member): Promise<void> {
+    if (member.jobs.size === 0 && this.#members.delete(member)) await member.worker.terminate()
+  }
+
   #handOut(): void {
     while (this.#queue.length > 0) {
       // A training may take long, as may what it would join: not while a worker of its own can be had.
@@ -233,7 +276,7 @@ export class Pool {
 
   #lose(member: Member, reason: string): void {
     clearTimeout(member.graceTimer)
-    this.#members.delete(member)
+    if (!this.#members.delete(member)) return
     if (!member.ready) this.#starting--
     const jobs = member.jobs.clear()
     for (const job of jobs.toReversed()) this.#lostWith(job, reason, jobs.length === 1)

@@ -1,13 +1,16 @@
 /** The process: settings, listening, signals, closing. */
 import { buildApp } from './app.ts'
 import { readConfig } from './config.ts'
-import { reclaimAtRest, reclaimAll } from './reclaim.ts'
+import { reclaimAll } from './reclaim.ts'
 
 const [major] = process.versions.node.split('.').map(Number)
 if (major! < 26) {
   process.stderr.write(`chainrule needs Node 26 or newer, this is ${process.version}. "npm ci" brings one: start with "npm start".\n`)
   process.exit(1)
 }
+
+/** How long after the start nothing that belongs to it goes on any more. */
+const settledMs = 3000
 
 async function main(): Promise<void> {
   const config = readConfig(process.env)
@@ -33,11 +36,8 @@ async function main(): Promise<void> {
 curl -s ${address}/v1/train -H 'content-type: application/json' -d '{"model":{"parameters":{"w":{"value":1.0}},"forward":"y_hat = w * x"},"loss":"(y_hat - y)**2","data":{"x":1.0,"y":2.0},"optimizer":{"type":"SGD","lr":0.01},"steps":3}'
 
 `)
-  // What the start needed is not needed any more.
-  setTimeout(() => {
-    reclaimAll()
-    reclaimAtRest()
-  }, 1000).unref()
+  // What the start needed is not needed any more. The worker has given its part back by then.
+  setTimeout(reclaimAll, settledMs).unref()
 }
 
 main().catch((error: unknown) => {
