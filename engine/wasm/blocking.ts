@@ -73,7 +73,8 @@ export function blockingOf({ dtype, m, n, k, a, b }: ProductShape, wide: boolean
   const most = tileRows * Math.max(1, Math.floor(blockBytes / (depth * bytes * tileRows)))
   // Copies pay where they are read several times; more often where the second cache can nearly keep up.
   const reads = Math.ceil(m / tileRows)
-  const badly = b.row * bytes >= farBytes || !stays(depth, b.row * bytes)
+  // Rows as wide as a panel lie as they would in a copy.
+  const badly = b.row !== columns && (b.row * bytes >= farBytes || !stays(depth, b.row * bytes))
   const packsB = b.column !== 1 || (badly && reads >= (sharing(b.row * bytes) > 8 ? 4 : manyReads))
   const readsBadly = a.column !== 1 && a.row === 1 && n >= panelsForCopy(a.column * bytes) * columns && !stays(depth, a.column * bytes)
   const packsA = readsBadly && (!shared || m >= 2 * sharedRows)
