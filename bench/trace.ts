@@ -22,7 +22,7 @@ export interface TraceSetup {
   readonly measured: string
   /** Rounds of each program in a thread that has had `after` of them. */
   readonly young: { readonly after: number; readonly rounds: number }
-  /** V8 has then compiled what runs often. */
+  /** V8 has then compiled what runs often, as before the requests that `http` counts. */
   readonly warmUpMs: number
   readonly rounds: number
 }
@@ -35,7 +35,7 @@ const targets = { compile: 5, cached: 0.2 } as const
 /** In a thread like the service's workers. */
 export async function benchTrace(rounds: number): Promise<Measured> {
   for (const flag of [...startFlags(), '--experimental-wasm-revectorize']) setFlagsFromString(flag)
-  const setup: TraceSetup = { measured: measuredProgram, young: { after: 10, rounds }, warmUpMs: 45_000, rounds }
+  const setup: TraceSetup = { measured: measuredProgram, young: { after: 10, rounds }, warmUpMs: 15_000, rounds }
   const worker = new Worker(new URL('./trace-worker.ts', import.meta.url), { workerData: setup, resourceLimits: heapLimits(readConfig({}).WORKER_HEAP_MB) })
   const [times] = (await once(worker, 'message')) as [Readonly<Record<'young' | 'warm', readonly ProgramTimes[]>>]
   await worker.terminate()

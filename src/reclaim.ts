@@ -34,21 +34,22 @@ export function reclaimAll(): void {
   reclaimFreed()
 }
 
-/** `malloc_trim` of glibc. Other C libraries have none, and Node may be built without `node:ffi`. */
-const mallocTrim = findMallocTrim()
+let trim: ((keep: bigint) => number) | undefined
 
-function findMallocTrim(): ((keep: bigint) => number) | undefined {
+/** `malloc_trim` of glibc. Other C libraries have none, and Node may be built without `node:ffi`. */
+function findTrim(): (keep: bigint) => number {
   try {
     const { DynamicLibrary } = process.getBuiltinModule('node:ffi')
     return new DynamicLibrary(null).getFunction('malloc_trim', { arguments: ['uint64'], return: 'int32' })
   } catch {
-    return undefined
+    return () => 0
   }
 }
 
 /** Gives back what malloc keeps of the memory that all threads have freed. V8's compilers free tens of MB at a time. Takes a few milliseconds. */
-export function reclaimFreed(): void {
-  mallocTrim?.(0n)
+function reclaimFreed(): void {
+  trim ??= findTrim()
+  trim(0n)
 }
 
 /** Collects what has come and gone in a moment, which takes about one: V8 does not see that much memory outside its heap hangs on it. */
