@@ -1,7 +1,7 @@
 /** Servers in processes of their own, to be measured. */
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -9,6 +9,8 @@ export interface Server {
   readonly url: string
   /** Resident memory, and the most that it was, in MB; only on Linux. */
   readonly memory: () => { readonly now: number; readonly peak: number }
+  /** The most counts from now on. */
+  readonly forgetPeak: () => void
   readonly close: () => Promise<void>
 }
 
@@ -53,6 +55,7 @@ export async function start(program: string, args: readonly string[], environmen
       const megabytes = (field: string): number => Number(new RegExp(`${field}:\\s+(\\d+)`).exec(status)![1]) / 1024
       return { now: megabytes('VmRSS'), peak: megabytes('VmHWM') }
     },
+    forgetPeak: () => writeFileSync(`/proc/${child.pid}/clear_refs`, '5'),
     close: async () => {
       child.kill('SIGTERM')
       await once(child, 'close')

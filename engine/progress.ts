@@ -105,12 +105,11 @@ export class Course {
     return counts ? { ...progress, vectors: searchVectors(tensors, this.#parameters, counts) } : progress
   }
 
-  /** What the buffer `exp_avg 0.weight` starts as. Sums of minibatches start as zeros. */
-  initial({ name, shape, dtype }: { readonly name: string; readonly shape: Shape; readonly dtype: DType }): Elements {
-    const at = name.indexOf(' ')
-    const [slot, parameter] = [name.slice(0, at), name.slice(at + 1)]
-    const start = this.#slots.get(parameter)?.get(slot)?.start ?? 0
-    return this.#restored.get(parameter)?.get(slot)?.elements ?? toElements({ shape, dtype: undefined, numbers: new Float64Array(numel(shape)).fill(start) }, dtype)
+  /** What the buffer `exp_avg 0.weight` starts as: what a run has kept, or one number for all elements. Sums of minibatches start as zeros. */
+  initial(buffer: string): Elements | number {
+    const at = buffer.indexOf(' ')
+    const [slot, parameter] = [buffer.slice(0, at), buffer.slice(at + 1)]
+    return this.#restored.get(parameter)?.get(slot)?.elements ?? this.#slots.get(parameter)?.get(slot)?.start ?? 0
   }
 
   /** A step of an optimizer that searches. */
@@ -128,7 +127,9 @@ export class Course {
       [...this.#slots].map(([parameter, slots]) => {
         const own = [...slots].map(([slot, { shape, dtype }]) => {
           const name = `${slot} ${parameter}`
-          return [slot, { shape, dtype, elements: read(name) ?? this.initial({ name, shape, dtype }) }] as const
+          const now = read(name) ?? this.initial(name)
+          const elements = typeof now === 'number' ? toElements({ shape, dtype: undefined, numbers: new Float64Array(numel(shape)).fill(now) }, dtype) : now
+          return [slot, { shape, dtype, elements }] as const
         })
         return [parameter, new Map(own)] as const
       }),

@@ -49,16 +49,23 @@ export class Runtime {
     for (const { address, dtype, values } of this.compiled.literals) writeNumbers(views, address, dtype, values)
   }
 
-  /** Fills a data or state buffer. The elements are in the buffer's dtype and count. */
-  write(slot: Slot, elements: Elements): void {
+  /** Fills a data or state buffer: with elements of the buffer's dtype and count, or all of a floating-point one with one number. */
+  write(slot: Slot, elements: Elements | number): void {
     const count = numel(slot.shape)
+    const at = slot.address / byteSize[slot.dtype]
+    if (typeof elements === 'number') {
+      viewOf(this.#viewed(), slot.dtype).fill(elements as never, at, at + count)
+      return
+    }
     invariant(elements.length === count, () => `${slot.name} takes ${count} elements, got ${elements.length}`)
-    writeElements(this.#viewed(), slot.address, slot.dtype, slot.turned === true ? transposed(elements, slot.shape) : elements)
+    if (slot.turned === true) transpose(elements, 0, viewOf(this.#viewed(), slot.dtype), at, slot.shape)
+    else writeElements(this.#viewed(), slot.address, slot.dtype, elements)
   }
 
   read(slot: Slot): Elements {
     const elements = readElements(this.#viewed(), slot.address, slot.dtype, numel(slot.shape))
-    return slot.turned === true ? transposed(elements, slot.shape.toReversed()) : elements
+    if (slot.turned === true) transpose(viewOf(this.#viewed(), slot.dtype), slot.address / byteSize[slot.dtype], elements, 0, slot.shape.toReversed())
+    return elements
   }
 
   /** The memory as numbers; anew when it has grown. */
@@ -228,12 +235,10 @@ function viewsOf({ buffer }: WebAssembly.Memory): Views {
   return { bytes: new Uint8Array(buffer), int32: new Int32Array(buffer), int64: new BigInt64Array(buffer), float32: new Float32Array(buffer), float64: new Float64Array(buffer) }
 }
 
-/** The elements of the transposed matrix, in order. */
-function transposed(elements: Elements, [rows, columns]: Shape): Elements {
-  const turned = elements.slice()
-  let at = 0
-  for (let j = 0; j < columns!; j++) for (let i = 0; i < rows!; i++) turned[at++] = elements[i * columns! + j]!
-  return turned
+/** Puts a matrix that lies at `start` of `from` transposed at `at` of `into`. */
+function transpose(from: Elements, start: number, into: Elements, at: number, [rows, columns]: Shape): void {
+  let next = at
+  for (let j = 0; j < columns!; j++) for (let i = 0; i < rows!; i++) into[next++] = from[start + i * columns! + j]! as never
 }
 
 function writeElements(views: Views, address: number, dtype: DType, elements: Elements): void {

@@ -19,8 +19,6 @@ import type { TrainSpec } from './spec.ts'
 import type { Looked, StepChoices, Variant } from './variants.ts'
 import { Variants, strayCondition, writeDraws } from './variants.ts'
 
-type Slot = Runtime['compiled']['state'][number]
-
 /** Minibatches that were done in one call. */
 export interface Ran {
   readonly variant: Variant
@@ -34,7 +32,7 @@ export class Stepper {
   readonly #model: Model
   readonly #data: readonly DataTensor[]
   readonly #generator: Mt19937
-  readonly #initial: (slot: Slot) => Elements
+  readonly #initial: (buffer: string) => Elements | number
   readonly #variants: Variants
   #memory: WebAssembly.Memory | undefined
   #bound = false
@@ -46,7 +44,7 @@ export class Stepper {
   #stretch = 1
 
   /** `initial` gives what the optimizer's tensors start as. */
-  constructor(spec: TrainSpec, engine: Engine, model: Model, data: readonly DataTensor[], generator: Mt19937, choices: StepChoices, initial: (slot: Slot) => Elements) {
+  constructor(spec: TrainSpec, engine: Engine, model: Model, data: readonly DataTensor[], generator: Mt19937, choices: StepChoices, initial: (buffer: string) => Elements | number) {
     this.#spec = spec
     this.#engine = engine
     this.#model = model
@@ -149,7 +147,7 @@ export class Stepper {
       bind(variant.runtime, this.#data, this.#model)
       for (const slot of variant.runtime.compiled.state) {
         if (slot.name.startsWith('parameter ')) this.#model.taken(slot.name.slice('parameter '.length), slot.shape)
-        else variant.runtime.write(slot, this.#initial(slot))
+        else variant.runtime.write(slot, this.#initial(slot.name))
       }
       this.#bound = true
     }

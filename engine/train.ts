@@ -119,7 +119,7 @@ export class Training {
     this.#stopping = spec.early_stopping && new EarlyStopping(spec.early_stopping)
     if (spec.checkpoint) this.#goOn(spec.checkpoint)
     outline.choices ??= this.#choose()
-    this.#stepper = new Stepper(spec, engine, this.model, this.data, this.#generator, outline.choices, (slot) => this.#course.initial(slot))
+    this.#stepper = new Stepper(spec, engine, this.model, this.data, this.#generator, outline.choices, (buffer) => this.#course.initial(buffer))
     this.#searcher = this.#course.optimizer.search && new Searcher(this.#stepper, this.#trained())
     this.first = this.#stepper.prepare(this.batches.sizes, () => this.batches.plan(this.#done, 1))
     const recorded = this.first.prepared.compiled.records.columns.filter(({ name }) => name.startsWith('gradient '))

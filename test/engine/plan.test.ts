@@ -20,6 +20,8 @@ import { schedule } from '../../engine/passes/schedule.ts'
 import { simplify } from '../../engine/passes/simplify.ts'
 import { disassemble } from '../../engine/wasm/disassemble.ts'
 import { defaultLimits } from '../../engine/spec.ts'
+import type { TrainRequest } from '../../src/spec.ts'
+import { validate } from '../../src/validate.ts'
 import { TestRandom } from './agree.ts'
 import { randomGraph, scalarOf } from './random-graph.ts'
 
@@ -291,4 +293,21 @@ describe('the cache of programs', () => {
     const fromCache = (power: number): boolean => new Training({ ...specs.notebook, loss: `(y_hat - y)**${power}` }, small, { gradients: true }).stats.fromCache
     expect([2, 3, 2, 4, 2, 3].map(fromCache)).toEqual([false, false, true, false, true, false])
   })
+})
+
+it('what an optimizer keeps of a large parameter, and a weight that lies turned, are written in their places: nothing is held twice', () => {
+  const size = 1000
+  const checked = validate('train', {
+    model: { layers: [{ type: 'Linear', in_features: size, out_features: size }] },
+    loss: { type: 'MSELoss' },
+    data: { x: [Array.from({ length: size }, () => 1)], y: [Array.from({ length: size }, () => 0)] },
+    optimizer: { type: 'Adam', lr: 0.01 },
+    steps: 1,
+  })
+  if (!checked.ok) throw new Error(checked.problem.detail)
+  const training = new Training(checked.value as TrainRequest, { cache: new ProgramCache(), limits: defaultLimits, compile: defaultCompileOptions }, { gradients: false })
+  expect(training.first.prepared.compiled.state.some(({ turned }) => turned)).toBe(true)
+  const before = process.memoryUsage().arrayBuffers
+  training.load()
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(4 * size * size)
 })
