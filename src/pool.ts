@@ -1,8 +1,9 @@
 /**
- * Worker threads with a bounded queue. One is started at once, others when those that there are have no pause. Small jobs
- * that come at once go to a worker together. A training that takes long lets others in between its steps, so that a few of
- * them do not hold up everything else. A job that is given up stops between two steps; one that does not within the grace
- * time is ended with its worker, which is replaced. Jobs that a lost worker had beside are done again elsewhere.
+ * Worker threads with a bounded queue. One is started at once, others when those that there are have no pause; when nothing
+ * is asked for a while, a new one takes the place of all. Small jobs that come at once go to a worker together. A training
+ * that takes long lets others in between its steps, so that a few of them do not hold up everything else. A job that is
+ * given up stops between two steps; one that does not within the grace time is ended with its worker, which is replaced.
+ * Jobs that a lost worker had beside are done again elsewhere.
  */
 import { randomUUID } from 'node:crypto'
 import type { Problem } from './errors.ts'
