@@ -13,7 +13,7 @@ import { verify } from './ir/verify.ts'
 import { listAttr, numberAttr, textAttr } from './ops/define.ts'
 import { indexOp } from './ops/indexing.ts'
 import { inputOp, literalOp } from './ops/source.ts'
-import { turnInputs, turnedName } from './orientation.ts'
+import { turnedLeaf, turnedName } from './orientation.ts'
 import type { KernelInfo } from './passes/describe.ts'
 import { kernelInfo, kernelNs, printKernels, printMemory } from './passes/describe.ts'
 import { fuse } from './passes/fuse.ts'
@@ -111,10 +111,10 @@ function named(graph: StepGraph): Output[] {
 export function compile(graph: StepGraph, options: CompileOptions = defaultCompileOptions): CompiledStep {
   const check = options.verify ? (outputs: readonly Output[]): void => verify(outputs.map((output) => output.value)) : (): void => {}
   const turned = new Set(graph.bindings.flatMap((binding) => (binding.turned === true ? [binding.name] : [])))
-  const traced = turnInputs(named(graph), turned)
+  const traced = named(graph)
   check(traced)
   options.onStage?.('traced graph', () => printGraph(traced))
-  const simplified = simplify(simplify(traced))
+  const simplified = simplify(simplify(traced, turned.size > 0 ? turnedLeaf(turned) : undefined))
   check(simplified)
   const outputs = legalize(simplified)
   check(outputs)

@@ -3,14 +3,13 @@
  * transposed weight: where nothing but such products reads a weight, as in a first layer, it and what the optimizer keeps
  * for it are stored transposed. Nobody outside sees that: buffers are turned when they are written and read.
  */
-import { mapped } from './ir/lists.ts'
-import type { Output } from './ir/print.ts'
-import type { Shape, Value } from './ir/value.ts'
-import { Graph, madeOf, reachable } from './ir/value.ts'
+import type { Graph, Shape, Value } from './ir/value.ts'
+import { reachable } from './ir/value.ts'
 import { matmulOp } from './ops/contract.ts'
 import { input, inputOp } from './ops/source.ts'
 import { textAttr } from './ops/define.ts'
 import { permuteOp, transposeLast } from './ops/view.ts'
+import type { Leaf } from './passes/simplify.ts'
 
 /** Those of the weights that products alone read, and always transposed as the second factor. */
 export function turnedWeights(outputs: readonly Value[], weights: readonly Value[]): Set<Value> {
@@ -43,17 +42,10 @@ export function turnedName(name: string): string {
   return `turned ${name}`
 }
 
-/** The same graph, in which the inputs of these names are views of what lies in memory. */
-export function turnInputs(outputs: readonly Output[], names: ReadonlySet<string>): readonly Output[] {
-  const first = outputs[0]
-  if (!first || names.size === 0) return outputs
-  const graph = new Graph(first.value.graph.limits)
-  const done: Value[] = []
-  for (const value of reachable(mapped(outputs, (output) => output.value))) {
-    const { op, attrs, shape, dtype } = value
-    graph.place = value.place
-    const turned = op === inputOp && names.has(textAttr(attrs, 'name'))
-    done[value.id] = turned ? transposeLast(turnedInput(graph, textAttr(attrs, 'name'), shape, dtype)) : graph.again(value, madeOf(value.inputs, done))
+/** In the place of the inputs of these names stand views of what lies in memory. */
+export function turnedLeaf(names: ReadonlySet<string>): Leaf {
+  return (graph, { op, attrs, shape, dtype }) => {
+    if (op !== inputOp || !names.has(textAttr(attrs, 'name'))) return undefined
+    return transposeLast(turnedInput(graph, textAttr(attrs, 'name'), shape, dtype))
   }
-  return mapped(outputs, ({ name, value }) => ({ name, value: done[value.id]! }))
 }

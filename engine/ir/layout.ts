@@ -4,6 +4,7 @@
  * Each axis of the view is a list of dims (outer to inner), so that a reshape of a permuted view can often
  * be said without a copy: element (i…) is at `offset + Σ stride · index`, counted in elements.
  */
+import { mapped } from './lists.ts'
 import type { Shape } from './types.ts'
 import { numel } from './types.ts'
 
@@ -17,16 +18,22 @@ export interface Layout {
   readonly offset: number
 }
 
+const none: readonly Dim[] = []
+
+function noDims(): readonly Dim[] {
+  return none
+}
+
 /** Row-major without gaps. */
 export function contiguous(shape: Shape): Layout {
-  const axes: Dim[][] = []
+  const axes = mapped(shape, noDims)
   let stride = 1
   for (let axis = shape.length - 1; axis >= 0; axis--) {
     const size = shape[axis]!
-    axes.push(size === 1 ? [] : [{ size, stride }])
+    if (size !== 1) axes[axis] = [{ size, stride }]
     stride *= size
   }
-  return { axes: axes.toReversed(), offset: 0 }
+  return { axes, offset: 0 }
 }
 
 /** Joins neighbours that one stride can walk. Dims of size 1 vanish. */
@@ -46,9 +53,21 @@ function merge(merged: Dim[], dim: Dim): void {
 
 /** All dims of a layout, outer to inner, merged. */
 export function flatDims(layout: Layout): Dim[] {
-  const merged: Dim[] = []
-  for (const dims of layout.axes) for (const dim of dims) merge(merged, dim)
-  return merged
+  let merged: Dim[] | undefined
+  for (const dims of layout.axes) {
+    for (const dim of dims) {
+      if (merged) merge(merged, dim)
+      else if (dim.size !== 1) merged = [dim]
+    }
+  }
+  return merged ?? []
+}
+
+/** How many elements a layout shows. */
+export function elementsOf({ axes }: Layout): number {
+  let count = 1
+  for (const dims of axes) for (const { size } of dims) count *= size
+  return count
 }
 
 /** Whether the layout is the whole of a buffer of `count` elements, in order. */

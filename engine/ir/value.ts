@@ -262,6 +262,12 @@ function isBound(op: Primitive, inputs: readonly Value[]): boolean {
 
 /** What a pass has made of `inputs`, by their numbers. */
 export function madeOf(inputs: readonly Value[], done: readonly Value[]): Value[] {
+  switch (inputs.length) {
+    case 1:
+      return [done[inputs[0]!.id]!]
+    case 2:
+      return [done[inputs[0]!.id]!, done[inputs[1]!.id]!]
+  }
   const made: Value[] = []
   for (const { id } of inputs) made.push(done[id]!)
   return made
@@ -276,20 +282,22 @@ let walks = 0
 
 /** Values that `roots` need, in topological order. All are of one graph. */
 export function reachable(roots: readonly Value[]): Value[] {
+  const graph = roots[0]?.graph
+  if (!graph) return []
   const walk = ++walks
   const stack = [...roots]
-  const ids: number[] = []
+  const met: Value[] = []
+  // Most walks meet most of a graph: its values are in order. Where one meets little of it, what it met is sorted.
+  const few = graph.values.length / 8
+  let count = 0
   for (let value = stack.pop(); value; value = stack.pop()) {
     if (value.walk === walk) continue
     value.walk = walk
-    ids.push(value.id)
+    if (++count <= few) met.push(value)
     for (const input of value.inputs) if (input.walk !== walk) stack.push(input)
   }
-  const graph = roots[0]?.graph
-  if (!graph) return []
-  // Most walks meet most of a graph. Where one meets little of it, its numbers are sorted.
-  if (ids.length * 8 <= graph.values.length) return Array.from(new Int32Array(ids).toSorted(), (id) => graph.values[id]!)
-  const met: Value[] = []
+  if (count <= few) return met.toSorted((a, b) => a.id - b.id)
+  met.length = 0
   for (const value of graph.values) if (value.walk === walk) met.push(value)
   return met
 }

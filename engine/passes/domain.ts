@@ -76,7 +76,7 @@ export function meet(a: Domain, b: Domain): Domain | null {
   return { sizes, reduced: a.split ? left : right, split: a.split || b.split }
 }
 
-function sameItems(a: readonly unknown[], b: readonly unknown[]): boolean {
+export function sameItems(a: readonly unknown[], b: readonly unknown[]): boolean {
   if (a.length !== b.length) return false
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
   return true

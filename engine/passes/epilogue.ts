@@ -15,7 +15,7 @@ export type Shared = (value: Value) => boolean
 /** What `value` is rewritten to; its inputs are already. */
 export function besideKernel(value: Value, inputs: readonly Value[], shared: Shared): Value | undefined {
   if (value.op === relu.op) return shared(value.inputs[0]!) ? undefined : rectifiedConvolution(inputs[0]!)
-  if (value.op === whereOp) return gatedPlacement(inputs, (i) => !shared(value.inputs[i]!))
+  if (value.op === whereOp) return gatedPlacement(value, inputs, shared)
   return value.op === sumOp ? summedPlacement(inputs[0]!, listAttr(value.attrs, 'axes')) : undefined
 }
 
@@ -25,10 +25,10 @@ function rectifiedConvolution(y: Value): Value | undefined {
 }
 
 /** where(f(x), place(g, x), 0) = place(where(f(pick(x, x)), g, 0), x), and so the other way round: a window has only one element to ask about. */
-function gatedPlacement([condition, ...branches]: readonly Value[], alone: (i: number) => boolean): Value | undefined {
+function gatedPlacement(value: Value, [condition, ...branches]: readonly Value[], shared: Shared): Value | undefined {
   const at = branches.findIndex(({ op }) => op === placeLargestOp)
   const placed = branches[at]
-  if (!placed || !alone(1 + at) || !Object.is(uniform(branches[1 - at]!), 0)) return undefined
+  if (!placed || shared(value.inputs[1 + at]!) || !Object.is(uniform(branches[1 - at]!), 0)) return undefined
   const [g, x] = placed.inputs as readonly [Value, Value]
   const asks = condition!.op.kind === 'map' && condition!.inputs.every((input) => input === x || (input.dtype === x.dtype && uniform(input) !== undefined))
   if (!asks) return undefined

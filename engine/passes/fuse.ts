@@ -8,15 +8,15 @@
  */
 import { invariant } from '../errors.ts'
 import type { Layout } from '../ir/layout.ts'
-import { flatDims, isWhole, stridesOn } from '../ir/layout.ts'
+import { elementsOf, flatDims, isWhole, stridesOn } from '../ir/layout.ts'
 import { mappedNumbers } from '../ir/lists.ts'
 import type { Value } from '../ir/value.ts'
 import { byteSize, isGiven, numel, reachable } from '../ir/value.ts'
 import { castOp } from '../ops/elementwise.ts'
 import { indexOp } from '../ops/indexing.ts'
 import type { Domain } from './domain.ts'
-import { fullCount, meet, meetKept, outerCount, outerStrides, plainDomain } from './domain.ts'
-import { Group, depend, distinct, lanesFit, lanesOf, raise, reaches } from './group.ts'
+import { fullCount, meet, meetKept, outerCount, outerStrides, plainDomain, sameItems } from './domain.ts'
+import { Group, depend, distinct, hasScatter, lanesFit, lanesOf, raise, reaches } from './group.ts'
 import { ownDomain } from './legalize.ts'
 import { endsProduct } from './product.ts'
 import { Layouts, uniform } from './simplify.ts'
@@ -86,7 +86,10 @@ class Fuser {
   }
 
   /** The kernels that hold a consumer. */
-  #readersOf(uses: readonly Use[]): Group[] {
+  #readersOf(uses: readonly Use[]): readonly Group[] {
+    const [first] = uses
+    const groups = first ? this.#in(first.consumer) : none
+    if (uses.length <= 1 && groups.length <= 1) return groups
     const found: Group[] = []
     for (const { consumer } of uses) for (const group of this.#in(consumer)) found.push(group)
     return found.length > 1 ? distinct(found) : found
@@ -113,6 +116,16 @@ class Fuser {
   place(value: Value): void {
     const uses = this.#usesOf(value)
     const consumers = this.#readersOf(uses)
+    if (consumers.length === 1) {
+      const domain = this.#joined(value, consumers[0]!, uses)
+      if (domain) this.#join(value, consumers[0]!, domain)
+      else this.#open(value)
+      return
+    }
+    this.#placeForSeveral(value, uses, consumers)
+  }
+
+  #placeForSeveral(value: Value, uses: readonly Use[], consumers: readonly Group[]): void {
     const candidates: { readonly group: Group; readonly domain: Domain }[] = []
     for (const group of consumers) {
       const domain = this.#joined(value, group, uses)
@@ -177,7 +190,7 @@ class Fuser {
     for (const input of inputs) {
       if (input.op.kind !== 'view') continue
       const { base, layout } = this.layouts.of(input)
-      if (!isWhole(layout, countOf(layout)) && uniform(base) === undefined) found.push(mappedNumbers(flatDims(layout), (dim) => dim.size))
+      if (!isWhole(layout, elementsOf(layout)) && uniform(base) === undefined) found.push(mappedNumbers(flatDims(layout), (dim) => dim.size))
     }
     return found.length > 0 ? found : none
   }
@@ -362,7 +375,7 @@ export function handsOver(value: Value, use: Use, domain: Domain): boolean {
   if (wants === count) return isWhole(use.layout, count)
   if (!domain.split || count !== outerCount(domain) || wants !== fullCount(domain)) return false
   const strides = stridesOn(flatDims(use.layout), domain.sizes)
-  return use.layout.offset === 0 && strides !== null && String(strides) === String(outerStrides(domain))
+  return use.layout.offset === 0 && strides !== null && sameItems(strides, outerStrides(domain))
 }
 
 function meetGroups(a: Domain, b: Domain): Domain | null {
@@ -380,14 +393,4 @@ function promote(reduction: Domain, outer: Domain): Domain | null {
   return meetKept(reduction, outer.sizes)
 }
 
-function hasScatter(group: Group): boolean {
-  return [...group.members].some((member) => member.op.kind === 'scatter')
-}
-
 const none: readonly never[] = []
-
-function countOf({ axes }: Layout): number {
-  let count = 1
-  for (const dims of axes) for (const { size } of dims) count *= size
-  return count
-}

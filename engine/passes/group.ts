@@ -47,6 +47,11 @@ export function raise(group: Group, level: number): void {
   }
 }
 
+export function hasScatter({ members }: Group): boolean {
+  for (const { op } of members) if (op.kind === 'scatter') return true
+  return false
+}
+
 let searches = 0
 
 /** The groups without repetition, in the order in which they are met. */

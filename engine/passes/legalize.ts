@@ -50,19 +50,41 @@ export function legalize(outputs: readonly Output[]): Output[] {
 
 function legalInputs(value: Value, inputs: readonly Value[], layouts: Layouts): readonly Value[] {
   const { op } = value
-  if ((op.kind === 'map' || op.kind === 'reduce') && inputs.every((input) => input.op.kind !== 'view')) return inputs
-  if (op.kind === 'concat') {
-    const axis = numberAttr(value.attrs, 'axis')
-    return mapped(inputs, (part, i) => part.graph.add(placeOp, [part], { target: value.id, part: i, axis }))
+  switch (op.kind) {
+    case 'map':
+    case 'reduce':
+      return hasView(inputs) ? nestedInputs(value, inputs, layouts) : inputs
+    case 'gather':
+    case 'scatter':
+      return nestedInputs(value, inputs, layouts)
+    case 'concat':
+      return placedInputs(value, inputs)
+    case 'routine':
+      return wholeInputs(inputs, layouts)
+    default:
+      return inputs
   }
-  if (op.kind === 'routine') {
-    return mapped(inputs, (input) => {
-      const { base, layout } = layouts.of(input)
-      return base.op !== rowsOp && isWhole(layout, numel(input.shape)) ? inMemory(input, layouts) : copy(input)
-    })
-  }
-  const loops = op.kind === 'map' || op.kind === 'reduce' || op.kind === 'gather' || op.kind === 'scatter'
-  if (!loops) return inputs
+}
+
+function hasView(inputs: readonly Value[]): boolean {
+  for (const { op } of inputs) if (op.kind === 'view') return true
+  return false
+}
+
+function placedInputs({ id: target, attrs }: Value, inputs: readonly Value[]): readonly Value[] {
+  const axis = numberAttr(attrs, 'axis')
+  return mapped(inputs, (part, i) => part.graph.add(placeOp, [part], { target, part: i, axis }))
+}
+
+function wholeInputs(inputs: readonly Value[], layouts: Layouts): readonly Value[] {
+  return mapped(inputs, (input) => {
+    const { base, layout } = layouts.of(input)
+    return base.op !== rowsOp && isWhole(layout, numel(input.shape)) ? inMemory(input, layouts) : copy(input)
+  })
+}
+
+function nestedInputs(value: Value, inputs: readonly Value[], layouts: Layouts): readonly Value[] {
+  const { op } = value
   let domain: Domain | undefined
   return mapped(inputs, (given, i) => {
     const isElement = op.kind === 'map' || op.kind === 'reduce' || (op.kind === 'scatter' && i === 0)

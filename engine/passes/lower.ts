@@ -5,7 +5,7 @@
  * A kernel over a split domain runs, for every outer index, a sequence of phases. A phase walks the folded sizes
  * once; the reductions that it feeds are known after it, so what depends on them belongs to a later phase.
  */
-import { invariant } from '../errors.ts'
+import { EngineFault, invariant } from '../errors.ts'
 import type { Layout } from '../ir/layout.ts'
 import { contiguous, flatDims, isWhole, stridesOn } from '../ir/layout.ts'
 import { mapped, repeated } from '../ir/lists.ts'
@@ -181,15 +181,18 @@ class Lowering {
     const key = value.id * maxPhases + (full && !this.straight ? 1 + phase : 0)
     const known = this.#known.get(key)
     if (known) return known
-    const at = full && !this.straight ? phase : this.#phase(value)
+    const step = this.#makeStep(value, full, full && !this.straight ? phase : this.#phase(value))
+    this.#known.set(key, step)
+    return step
+  }
+
+  #makeStep(value: Value, full: boolean, at: number): Step {
     // A reduction folds a full value of the phase before its result is known.
     const argsFull = value.op.kind === 'reduce' ? true : full
     const argsPhase = value.op.kind === 'reduce' ? at - 1 : at
-    const args: Operand[] = []
-    for (const input of elementInputs(value)) args.push(this.#operand(value, input, args.length, argsFull, argsPhase))
+    const args = mapped(elementInputs(value), (input, position) => this.#operand(value, input, position, argsFull, argsPhase))
     const indexed = this.#indexed(value, full, at)
     const step: Step = { index: this.steps.length, value, full, phase: at, args, indexed, stores: [] }
-    this.#known.set(key, step)
     this.steps.push(step)
     return step
   }
@@ -201,7 +204,7 @@ class Lowering {
     if (base.op === constantOp) return { kind: 'constant', number: numberAttr(base.attrs, 'value'), dtype: base.dtype }
     if (base.op === iotaOp) return { kind: 'count', access: this.#access(base, layout, full), full, phase }
     if (!this.group.members.has(base)) return this.#load(base, layout, full, phase)
-    invariant(handsOver(base, { consumer, layout }, this.domain), () => `%${base.id} reaches operand ${position} of %${consumer.id} in a register`)
+    if (!handsOver(base, { consumer, layout }, this.domain)) throw new EngineFault(`%${base.id} does not reach operand ${position} of %${consumer.id} in a register`)
     const native = this.#phase(base)
     if (!this.#isFull(base) || this.straight || native === phase) return { kind: 'step', step: this.#step(base, native) }
     return this.#earlier(base, native, phase)
@@ -256,7 +259,7 @@ class Lowering {
   #access(base: Value, layout: Layout, full: boolean): Access {
     const dims = flatDims(layout)
     const strides = full ? stridesOn(dims, this.domain.sizes) : keptStrides(this.domain, dims)
-    invariant(strides, () => `the layout of %${base.id} fits the loops`)
+    if (!strides) throw new EngineFault(`the layout of %${base.id} does not fit the loops`)
     return this.#remember({ base, offset: layout.offset, strides })
   }
 

@@ -23,9 +23,15 @@ class Ranges {
     const joinsBehind = end % 2 === 1
     if (joinsBefore && joinsBehind) {
       if (end > first) this.#bounds.splice(first, end - first)
-    } else if (joinsBefore) this.#bounds.splice(first, end - first, to)
-    else if (joinsBehind) this.#bounds.splice(first, end - first, from)
+    } else if (joinsBefore) this.#replace(first, end, to)
+    else if (joinsBehind) this.#replace(first, end, from)
+    else if (first === this.#bounds.length) this.#bounds.push(from, to)
     else this.#bounds.splice(first, end - first, from, to)
+  }
+
+  #replace(first: number, end: number, bound: number): void {
+    if (end === first + 1) this.#bounds[first] = bound
+    else this.#bounds.splice(first, end - first, bound)
   }
 
   /** The end of the last range that begins before `to`, where it lies behind `from`; else `from`. */
@@ -54,13 +60,7 @@ export class Occupancy {
   /** The lowest address from `start` on from which on so many bytes are free from time `first` to `last`. */
   lowest(start: number, bytes: number, first: number, last: number): number {
     const taken: Ranges[] = []
-    const collect = (node: number, begin: number, length: number): void => {
-      const whole = first <= begin && begin + length - 1 <= last
-      const ranges = whole ? this.#ever[node] : this.#always[node]
-      if (ranges) taken.push(ranges)
-      if (!whole) this.#halves(node, begin, length, first, last, collect)
-    }
-    collect(1, 0, this.#times)
+    this.#collect(1, 0, this.#times, first, last, taken)
     let from = start
     for (let moved = true; moved; ) {
       const before = from
@@ -72,19 +72,28 @@ export class Occupancy {
 
   /** Takes addresses from time `first` to `last`. */
   take(from: number, to: number, first: number, last: number): void {
-    const enter = (node: number, begin: number, length: number): void => {
-      const whole = first <= begin && begin + length - 1 <= last
-      ;(this.#ever[node] ??= new Ranges()).add(from, to)
-      if (whole) (this.#always[node] ??= new Ranges()).add(from, to)
-      else this.#halves(node, begin, length, first, last, enter)
-    }
-    enter(1, 0, this.#times)
+    this.#enter(1, 0, this.#times, first, last, from, to)
   }
 
-  /** Visits those halves of a node that have times from `first` to `last`. */
-  #halves(node: number, begin: number, length: number, first: number, last: number, visit: (node: number, begin: number, length: number) => void): void {
+  /** What is taken at times from `first` to `last` that belong to a node. */
+  #collect(node: number, begin: number, length: number, first: number, last: number, taken: Ranges[]): void {
+    const whole = first <= begin && begin + length - 1 <= last
+    const ranges = whole ? this.#ever[node] : this.#always[node]
+    if (ranges) taken.push(ranges)
+    if (whole) return
     const half = length / 2
-    if (first < begin + half) visit(2 * node, begin, half)
-    if (last >= begin + half) visit(2 * node + 1, begin + half, half)
+    if (first < begin + half) this.#collect(2 * node, begin, half, first, last, taken)
+    if (last >= begin + half) this.#collect(2 * node + 1, begin + half, half, first, last, taken)
+  }
+
+  #enter(node: number, begin: number, length: number, first: number, last: number, from: number, to: number): void {
+    ;(this.#ever[node] ??= new Ranges()).add(from, to)
+    if (first <= begin && begin + length - 1 <= last) {
+      ;(this.#always[node] ??= new Ranges()).add(from, to)
+      return
+    }
+    const half = length / 2
+    if (first < begin + half) this.#enter(2 * node, begin, half, first, last, from, to)
+    if (last >= begin + half) this.#enter(2 * node + 1, begin + half, half, first, last, from, to)
   }
 }

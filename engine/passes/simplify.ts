@@ -26,7 +26,10 @@ import { uniform } from './uniform.ts'
 
 export { uniform } from './uniform.ts'
 
-export function simplify(outputs: readonly Output[]): Output[] {
+/** What stands for a leaf in the new graph; undefined: the same leaf. */
+export type Leaf = (graph: Graph, value: Value) => Value | undefined
+
+export function simplify(outputs: readonly Output[], leaf?: Leaf): Output[] {
   const first = outputs[0]
   if (!first) return []
   const graph = new Graph(first.value.graph.limits)
@@ -39,7 +42,7 @@ export function simplify(outputs: readonly Output[]): Output[] {
   for (const value of order) {
     const inputs = madeOf(value.inputs, done)
     graph.place = value.place
-    done[value.id] = turnedProduct(value, inputs, shared, layouts) ?? besideKernel(value, inputs, shared) ?? rebuild(graph, value, inputs, layouts)
+    done[value.id] = leaf?.(graph, value) ?? turnedProduct(value, inputs, shared, layouts) ?? besideKernel(value, inputs, shared) ?? rebuild(graph, value, inputs, layouts)
   }
   graph.place = undefined
   return mapped(outputs, ({ name, value }) => ({ name, value: ownBuffer(done[value.id]!) }))

@@ -2,7 +2,6 @@
  * The accumulators of reductions: one vector for each vector of a block, combined at the end, lane by lane where the
  * reduction runs along the vectors. Long float sums are gathered in blocks, so that they stay accurate.
  */
-import { mapped } from '../ir/lists.ts'
 import type { Reduction } from './body.ts'
 import type { KernelContext } from './context.ts'
 import type { FunctionBody, Local } from './encode.ts'
@@ -90,10 +89,8 @@ export class Accumulators {
       for (let i = 0; i < Math.floor(n / 2); i++) this.#combine(reduction, partial[i]!, partial[i]!, partial[n - 1 - i]!)
     }
     const first = partial[0]!
-    for (const bytes of lanes === 4 ? [swapHalves, swapNeighbours] : [swapHalves]) {
-      this.#formula(reduction, [first], first, (builder, [x]) =>
-        reduction.op.combine(new VectorCode(builder, reduction.type), x!, builder.shuffle(reduction.type, bytes, x!, x!)))
-    }
+    this.#formula(formulaOf(reduction, 'halves'), [first], first)
+    if (lanes === 4) this.#formula(formulaOf(reduction, 'neighbours'), [first], first)
     return first
   }
 
@@ -111,18 +108,15 @@ export class Accumulators {
 
   /** target = op(a, b) on whole vectors. */
   #combine(reduction: Reduction, target: Local, a: Local, b: Local): void {
-    this.#formula(reduction, [a, b], target, (builder, [x, y]) => reduction.op.combine(new VectorCode(builder, reduction.type), x!, y!))
+    this.#formula(formulaOf(reduction, 'pair'), [a, b], target)
   }
 
-  /** Emits a small formula over locals. */
-  #formula(reduction: Reduction, inputs: readonly Local[], target: Local, formula: (builder: VectorBuilder, inputs: Reg[]) => Reg): void {
-    const builder = new VectorBuilder()
-    const regs = mapped(inputs, (_, id) => builder.emit(reduction.type, { kind: 'extern', id }, []))
-    const result = formula(builder, regs)
+  #formula({ regs, result }: Formula, inputs: readonly Local[], target: Local): void {
     /** By the number of the register; the inputs are the first ones. */
     const locals = [...inputs]
     const temporary: Local[] = []
-    for (const reg of builder.regs.slice(inputs.length)) {
+    for (let i = inputs.length; i < regs.length; i++) {
+      const reg = regs[i]!
       for (const arg of reg.args) this.#f.get(locals[arg.id]!)
       emitInstruction(this.#f, reg)
       const local = reg === result ? target : this.#pool.take()
@@ -172,6 +166,29 @@ export class Accumulators {
       }
     }
   }
+}
+
+/** What a reduction makes of two vectors, or of one and the same with its halves or its neighbours swapped. */
+interface Formula {
+  /** The inputs, then what is computed of them. */
+  readonly regs: readonly Reg[]
+  readonly result: Reg
+}
+
+/** By what is combined, the operation and the type of the lanes. */
+const formulas = new Map<string, Formula>()
+
+function formulaOf({ op, type }: Reduction, what: 'pair' | 'halves' | 'neighbours'): Formula {
+  const key = `${what} ${op.name} ${type}`
+  let formula = formulas.get(key)
+  if (!formula) {
+    const builder = new VectorBuilder()
+    const x = builder.emit(type, { kind: 'extern', id: 0 }, [])
+    const y = what === 'pair' ? builder.emit(type, { kind: 'extern', id: 1 }, []) : builder.shuffle(type, what === 'halves' ? swapHalves : swapNeighbours, x, x)
+    formula = { result: op.combine(new VectorCode(builder, type), x, y), regs: builder.regs }
+    formulas.set(key, formula)
+  }
+  return formula
 }
 
 /** The reduction's identity in every lane. */

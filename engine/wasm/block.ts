@@ -1,5 +1,5 @@
 /** The code of one block of a loop kernel: what its sections compute, load and store, vector by vector. */
-import { invariant } from '../errors.ts'
+import { EngineFault, invariant } from '../errors.ts'
 import type { Accumulators } from './accumulate.ts'
 import { identityBytes } from './accumulate.ts'
 import type { Effect, Extern, KernelBody, Reduction } from './body.ts'
@@ -77,22 +77,35 @@ export class BlockCode {
       this.#release(reg)
       return
     }
-    const locals: Local[] = []
-    for (let h = 0; h < vectors; h++) {
-      const tail = h === block.vectors - 1 ? block.tail : 0
-      if (reg.instruction.kind === 'lanes') this.#lanes(reg, h)
-      else if (reg.instruction.kind === 'extern') this.#extern(this.#body.externs[reg.instruction.id]!, reg, h, tail)
-      else {
-        for (const arg of reg.args) this.#use(arg, h)
-        emitInstruction(this.#f, reg)
-      }
-      // Operands that end here may share the local of the result of the same vector only after all vectors.
-      const local = this.#pool.take()
-      this.#f.set(local)
-      locals.push(local)
-    }
-    this.define(reg, locals)
+    // Operands that end here may share the local of the result of the same vector only after all vectors.
+    this.define(reg, this.#vectors(reg, vectors, block))
     this.#release(reg)
+  }
+
+  /** The first vectors of an instruction, each in a new local. */
+  #vectors(reg: Reg, count: number, block: Block): Local[] {
+    const first = this.#vector(reg, 0, block)
+    if (count === 1) return [first]
+    const second = this.#vector(reg, 1, block)
+    if (count === 2) return [first, second]
+    const third = this.#vector(reg, 2, block)
+    if (count === 3) return [first, second, third]
+    const locals = [first, second, third, this.#vector(reg, 3, block)]
+    for (let h = 4; h < count; h++) locals.push(this.#vector(reg, h, block))
+    return locals
+  }
+
+  #vector(reg: Reg, h: number, block: Block): Local {
+    const { instruction, args } = reg
+    if (instruction.kind === 'lanes') this.#lanes(reg, h)
+    else if (instruction.kind === 'extern') this.#extern(this.#body.externs[instruction.id]!, reg, h, h === block.vectors - 1 ? block.tail : 0)
+    else {
+      for (const arg of args) this.#use(arg, h)
+      emitInstruction(this.#f, reg)
+    }
+    const local = this.#pool.take()
+    this.#f.set(local)
+    return local
   }
 
   /** Frees the locals of operands that are not used after `reg`. */
@@ -108,7 +121,7 @@ export class BlockCode {
 
   #use(reg: Reg, h: number): void {
     const locals = this.#locals[reg.id]
-    invariant(locals, () => `register ${reg.id} is defined before its use`)
+    if (!locals) throw new EngineFault(`register ${reg.id} is not defined before its use`)
     this.#f.get(locals[reg.uniform ? 0 : h]!)
   }
 

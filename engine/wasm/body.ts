@@ -98,8 +98,7 @@ export class KernelBody {
     const { op } = value
     if (op.kind === 'map') {
       const from = mapped(value.inputs, (input) => input.dtype)
-      const args: Reg[] = []
-      for (const arg of step.args) args.push(this.#operand(arg))
+      const args = mapped(step.args, this.#operand)
       return op.lower(this.#code(laneType(from[0]!, this.kernel.lanes)), args, value.attrs, from)
     }
     if (op.kind === 'reduce') return this.#reduce(step, value, op)
@@ -141,7 +140,7 @@ export class KernelBody {
     return this.builder.emit(laneType(value.dtype, this.kernel.lanes), extern, [], { section, uniform })
   }
 
-  #operand(operand: Operand): Reg {
+  readonly #operand = (operand: Operand): Reg => {
     const { lanes } = this.kernel
     switch (operand.kind) {
       case 'step': {
