@@ -4,7 +4,7 @@
  * Each axis of the view is a list of dims (outer to inner), so that a reshape of a permuted view can often
  * be said without a copy: element (i…) is at `offset + Σ stride · index`, counted in elements.
  */
-import { mapped } from './lists.ts'
+import { mapped, repeated } from './lists.ts'
 import type { Shape } from './types.ts'
 import { numel } from './types.ts'
 
@@ -93,27 +93,23 @@ export function reshapeLayout(layout: Layout, shape: Shape): Layout | null {
   const dims = flatDims(layout)
   /** What comes next, of which parts may have been taken. */
   let next = 0
-  const axes: Dim[][] = []
-  for (const size of shape) {
-    let need = size
-    const axis: Dim[] = []
+  const axes = mapped(shape, noDims)
+  for (let i = 0; i < shape.length; i++) {
+    let need = shape[i]!
+    let axis: Dim[] | undefined
     while (need > 1) {
-      const dim = dims[next]
+      let dim = dims[next]
       if (!dim) return null
-      if (need % dim.size === 0) {
-        axis.push(dim)
-        need /= dim.size
-        next++
-      } else if (dim.size % need === 0) {
+      if (need % dim.size === 0) next++
+      else if (dim.size % need === 0) {
         const inner = dim.size / need
-        axis.push({ size: need, stride: dim.stride * inner })
         dims[next] = { size: inner, stride: dim.stride }
-        need = 1
-      } else {
-        return null
-      }
+        dim = { size: need, stride: dim.stride * inner }
+      } else return null
+      need /= dim.size
+      if (axis) axis.push(dim)
+      else axes[i] = axis = [dim]
     }
-    axes.push(axis)
   }
   return { axes, offset: layout.offset }
 }
@@ -144,23 +140,19 @@ export function refine(a: readonly number[], b: readonly number[]): number[] | n
 
 /** Strides of `dims` on the finer `sizes`; null when `sizes` does not refine them. */
 export function stridesOn(dims: readonly Dim[], sizes: readonly number[]): number[] | null {
-  /** From the innermost size out. */
-  const strides: number[] = []
+  const strides = repeated(0, sizes.length)
   let next = dims.length - 1
   /** What is left of the dim in front of `next`. */
   let [left, stride] = [1, 0]
   for (let i = sizes.length - 1; i >= 0; i--) {
     const size = sizes[i]!
-    if (size === 1) {
-      strides.push(0)
-      continue
-    }
+    if (size === 1) continue
     for (; left === 1 && next >= 0; next--) ({ size: left, stride } = dims[next]!)
     if (left === 1 || left % size !== 0) return null
-    strides.push(stride)
+    strides[i] = stride
     left /= size
     stride *= size
   }
   for (; left === 1 && next >= 0; next--) left = dims[next]!.size
-  return left === 1 ? strides.toReversed() : null
+  return left === 1 ? strides : null
 }

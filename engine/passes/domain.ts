@@ -70,10 +70,10 @@ export function meet(a: Domain, b: Domain): Domain | null {
   }
   const sizes = refine(a.sizes, b.sizes)
   if (!sizes) return null
-  const left = flagsOn(a, sizes)
-  const right = flagsOn(b, sizes)
-  if (a.split && b.split && !sameItems(left, right)) return null
-  return { sizes, reduced: a.split ? left : right, split: a.split || b.split }
+  const decided = a.split ? a : b
+  const reduced = flagsOn(decided, sizes)
+  if (a.split && b.split && !sameItems(reduced, flagsOn(b, sizes))) return null
+  return { sizes, reduced, split: decided.split }
 }
 
 export function sameItems(a: readonly unknown[], b: readonly unknown[]): boolean {
@@ -120,7 +120,8 @@ export function cutFolded(domain: Domain, inner: number): Domain {
   return domain
 }
 
-function flagsOn(domain: Domain, sizes: readonly number[]): boolean[] {
+function flagsOn(domain: Domain, sizes: readonly number[]): readonly boolean[] {
+  if (sameItems(domain.sizes, sizes)) return domain.reduced
   const flags: boolean[] = []
   let at = 0
   for (let i = 0; i < domain.sizes.length; i++) {

@@ -64,6 +64,7 @@ class Fuser {
   /** By the number of the value. */
   readonly #uses: Use[][] = []
   readonly #groupsOf: Group[][] = []
+  readonly #domains: Domain[] = []
   readonly #external: (readonly (readonly number[])[])[] = []
   readonly groups = new Set<Group>()
   readonly stored = new Set<Value>()
@@ -116,16 +117,14 @@ class Fuser {
   place(value: Value): void {
     const uses = this.#usesOf(value)
     const consumers = this.#readersOf(uses)
-    if (consumers.length === 1) {
-      const domain = this.#joined(value, consumers[0]!, uses)
-      if (domain) this.#join(value, consumers[0]!, domain)
-      else this.#open(value)
-      return
-    }
-    this.#placeForSeveral(value, uses, consumers)
+    const [only] = consumers
+    if (!only || consumers.length > 1) return this.#placeForAll(value, uses, consumers)
+    const domain = this.#joined(value, only, uses)
+    if (domain) this.#join(value, only, domain)
+    else this.#open(value)
   }
 
-  #placeForSeveral(value: Value, uses: readonly Use[], consumers: readonly Group[]): void {
+  #placeForAll(value: Value, uses: readonly Use[], consumers: readonly Group[]): void {
     const candidates: { readonly group: Group; readonly domain: Domain }[] = []
     for (const group of consumers) {
       const domain = this.#joined(value, group, uses)
@@ -153,8 +152,7 @@ class Fuser {
   #open(value: Value): void {
     const group = new Group()
     if (isLoopMember(value)) {
-      const inputs = value.inputs
-      let domain: Domain | null = ownDomain(value, inputs, this.layouts)
+      let domain: Domain | null = this.#own(value)
       for (const sizes of this.#externalSizes(value)) domain = domain && meet(domain, plainDomain(sizes))
       invariant(domain, () => `the layouts of the inputs of %${value.id} nest`)
       group.domain = domain
@@ -177,6 +175,10 @@ class Fuser {
   #join(value: Value, group: Group, domain: Domain): void {
     group.domain = domain
     this.#insert(value, group)
+  }
+
+  #own(value: Value): Domain {
+    return (this.#domains[value.id] ??= ownDomain(value, value.inputs, this.layouts))
   }
 
   /** Sizes of the layouts through which a member would read memory in loops other than plain row-major order. */
@@ -214,7 +216,7 @@ class Fuser {
   }
 
   #domainWith(value: Value, before: Domain, group: Group): Domain | null {
-    const own = ownDomain(value, value.inputs, this.layouts)
+    const own = this.#own(value)
     const external = this.#externalSizes(value)
     const count = numel(value.shape)
     if (value.op.kind === 'reduce') {
@@ -234,7 +236,7 @@ class Fuser {
     if (!before.split) {
       const reduction = this.#reductionBehind(value, fullCount(before))
       if (!reduction) return null
-      domain = meet(before, ownDomain(reduction, reduction.inputs, this.layouts))
+      domain = meet(before, this.#own(reduction))
     }
     if (!domain || count !== outerCount(domain)) return null
     domain = meetKept(domain, own.sizes)

@@ -71,10 +71,9 @@ export class Pointers {
     const parameter = move && this.#firstParameter + move.parameter
     let found = this.#classes.find((known) => known.own === own && known.parameter === parameter && isMultiple(known.strides, access.strides, bytes))
     if (!found) {
-      found = { strides: mappedNumbers(access.strides, (stride) => stride * bytes), own, parameter, sections: [], locals: [] }
+      found = { strides: mappedNumbers(access.strides, (stride) => stride * bytes), own, parameter, sections: [section], locals: [] }
       this.#classes.push(found)
-    }
-    if (!found.sections.includes(section)) found.sections.push(section)
+    } else if (!found.sections.includes(section)) found.sections.push(section)
     this.#byAccess.set(access, found)
   }
 

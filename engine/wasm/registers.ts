@@ -36,8 +36,9 @@ export interface Reg {
   readonly section: number
   /** Whether all lanes of all vectors of an iteration are equal. */
   readonly uniform: boolean
-  /** Another one with the same hash. */
-  readonly next: Reg | undefined
+  readonly hash: number
+  /** Another one of the same bucket. */
+  next: Reg | undefined
 }
 
 export function laneType(dtype: DType, lanes: 2 | 4): LaneType {
@@ -57,8 +58,8 @@ export function laneType(dtype: DType, lanes: 2 | 4): LaneType {
 
 export class VectorBuilder {
   readonly regs: Reg[] = []
-  /** The last register of each hash of what is computed. */
-  readonly #known = new Map<number, Reg>()
+  /** The last register of each bucket of hashes: a power of two. */
+  #buckets = emptyBuckets(64)
 
   /** Adds an instruction, or finds the equal one of its section. */
   emit(type: LaneType, instruction: Instruction, args: readonly Reg[], place?: { section: number; uniform: boolean }): Reg {
@@ -72,14 +73,24 @@ export class VectorBuilder {
       hash ^= hash >>> 15
     }
     hash = (hash + section) | 0
-    const next = this.#known.get(hash)
+    const bucket = hash & (this.#buckets.length - 1)
+    const next = this.#buckets[bucket]
     for (let known = next; known; known = known.next) {
-      if (known.section === section && known.type === type && sameArgs(known.args, args) && sameInstruction(known.instruction, instruction)) return known
+      if (known.hash === hash && known.section === section && known.type === type && sameArgs(known.args, args) && sameInstruction(known.instruction, instruction)) return known
     }
-    const reg: Reg = { id: this.regs.length, type, instruction, args, section, uniform, next }
-    this.regs.push(reg)
-    this.#known.set(hash, reg)
+    const reg: Reg = { id: this.regs.length, type, instruction, args, section, uniform, hash, next }
+    this.#buckets[bucket] = reg
+    if (this.regs.push(reg) > 4 * this.#buckets.length) this.#grow()
     return reg
+  }
+
+  #grow(): void {
+    this.#buckets = emptyBuckets(4 * this.#buckets.length)
+    for (const reg of this.regs) {
+      const bucket = reg.hash & (this.#buckets.length - 1)
+      reg.next = this.#buckets[bucket]
+      this.#buckets[bucket] = reg
+    }
   }
 
   op(type: LaneType, op: SimdOp, ...args: Reg[]): Reg {
@@ -107,6 +118,10 @@ export class VectorBuilder {
   bits64(type: 'f64' | 'i64' | 'm64', word: bigint): Reg {
     return this.emit(type, constantFor('bits', word, () => constantOf(new Uint8Array(BigInt64Array.of(BigInt.asIntN(64, word), BigInt.asIntN(64, word)).buffer))), [])
   }
+}
+
+function emptyBuckets(count: number): (Reg | undefined)[] {
+  return Array.from({ length: count })
 }
 
 function sameArgs(a: readonly Reg[], b: readonly Reg[]): boolean {
