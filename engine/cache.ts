@@ -4,9 +4,10 @@
  */
 import { hash } from 'node:crypto'
 import type { CompileOptions, CompiledStep, StepGraph } from './compile.ts'
-import { compile, structureOf } from './compile.ts'
+import { compile } from './compile.ts'
 import type { Draw } from './random/program.ts'
 import { Runtime } from './runtime.ts'
+import { structureBytes } from './structure-bytes.ts'
 
 /** What conditions on tensors were taken for, in the order of the program, and the key of the program that computes whether they are. */
 export interface Path {
@@ -130,7 +131,7 @@ export class ProgramCache {
   }
 
   prepare(graph: StepGraph, options: CompileOptions): Prepared {
-    const key = hash('sha256', `${options.wide} ${options.maxChunk} ${options.threads} ${options.alwaysShared}\n${structureOf(graph)}`)
+    const key = hash('sha256', structureBytes(graph, options))
     const known = this.#programs.get(key)
     const program = known ?? { key, compiled: compile(graph, options), texts: new Map(), runtime: undefined, used: 0 }
     this.#use(program)

@@ -3,10 +3,10 @@
  *
  *   simplify → legalize → fuse → lower and schedule → plan memory → emit
  */
-import { SpecError, invariant, showShape } from './errors.ts'
+import { SpecError, invariant } from './errors.ts'
 import { mapped } from './ir/lists.ts'
 import type { Output } from './ir/print.ts'
-import { graphText, numberValues, printGraph } from './ir/print.ts'
+import { numberValues, printGraph } from './ir/print.ts'
 import type { DType, Shape, Value } from './ir/value.ts'
 import { byteSize, numel, reachable } from './ir/value.ts'
 import { verify } from './ir/verify.ts'
@@ -92,12 +92,6 @@ export interface CompiledStep {
   readonly kernels: number
   /** What each kernel does, where they are exported. */
   readonly kernelInfos: readonly KernelInfo[]
-}
-
-/** The structure that a compiled step depends on, as text: the key of the cache. */
-export function structureOf(graph: StepGraph): string {
-  const bindings = graph.bindings.map(({ name, dtype, shape, role, turned }) => `${role}${turned === true ? ' turned' : ''} ${JSON.stringify(name)} ${dtype}${showShape(shape)}`)
-  return [...bindings, graphText(named(graph)), `stop ${graph.stopOn ?? ''}`].join('\n')
 }
 
 /** Records and updates under names that cannot clash. */

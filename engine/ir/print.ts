@@ -20,23 +20,6 @@ export function printValue(value: Value, numbers: ReadonlyMap<Value, number>): s
   return `%${numbers.get(value)!} = ${value.op.name}(${[...inputs, ...attrs].join(', ')}) : ${value.dtype}[${value.shape.join(', ')}]`
 }
 
-/** The same without the types of results, which follow from the rest: what tells one graph from another. */
-export function graphText(outputs: readonly Output[]): string {
-  const values = reachable(mapped(outputs, (output) => output.value))
-  const numbers = new Int32Array((values.at(-1)?.id ?? 0) + 1)
-  let text = ''
-  for (let i = 0; i < values.length; i++) {
-    const { id, op, inputs, attrs } = values[i]!
-    numbers[id] = i
-    text += op.name
-    for (const input of inputs) text += ` ${numbers[input.id]!}`
-    for (const name in attrs) text += ` ${name}=${attrText(attrs[name]!)}`
-    text += '\n'
-  }
-  for (const { name, value } of outputs) text += `${JSON.stringify(name)} ${numbers[value.id]!}\n`
-  return text
-}
-
 /** A line for every value that the outputs need, then the outputs by name. */
 export function printGraph(outputs: readonly Output[]): string {
   const numbers = numberValues(outputs)
