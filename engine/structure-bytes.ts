@@ -25,13 +25,17 @@ export function structureBytes({ bindings, records, updates, stopOn }: StepGraph
 /** What comes before an attribute, by what it is; `end` after the last one. */
 const tags = { end: 0, number: 1, text: 2, list: 3, null: 4, false: 5, true: 6 } as const
 
+/** Room that the next structure finds: most need less, and what a large one has taken does not stay. */
+const room = 2 ** 16
+
 class Writer {
-  #data = new Uint8Array(2 ** 16)
+  #data = new Uint8Array(room)
   #view = new DataView(this.#data.buffer)
   #length = 0
 
   begin(): void {
     this.#length = 0
+    if (this.#data.length > room) this.#resize(room)
   }
 
   get bytes(): Uint8Array {
@@ -97,9 +101,12 @@ class Writer {
   }
 
   #reserve(count: number): void {
-    if (this.#length + count <= this.#data.length) return
-    const data = new Uint8Array(this.#data.length * 2)
-    data.set(this.#data)
+    if (this.#length + count > this.#data.length) this.#resize(this.#data.length * 2)
+  }
+
+  #resize(size: number): void {
+    const data = new Uint8Array(size)
+    data.set(this.#data.subarray(0, this.#length))
     this.#data = data
     this.#view = new DataView(data.buffer)
   }

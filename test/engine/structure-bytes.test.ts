@@ -48,6 +48,18 @@ describe('the bytes of a structure', () => {
     expect(first).toBe(second)
   })
 
+  it('of a large graph do not change those of the next one', () => {
+    const graph = new Graph()
+    const small = recording([sum(input(graph, 'x', [3], 'float32'), [0])])
+    const before = textOf(small)
+    let value = input(graph, 'x', [], 'float32')
+    for (let i = 0; i < 10_000; i++) value = add(value, constant(graph, i, 'float32'))
+    const large = textOf(recording([value]))
+    expect(large.length).toBeGreaterThan(2 ** 18)
+    expect(textOf(small)).toBe(before)
+    expect(textOf(recording([value]))).toBe(large)
+  })
+
   it('tell numbers, names, roles and options apart', () => {
     const graph = new Graph()
     const x = input(graph, 'x', [2, 3], 'float32')
