@@ -80,7 +80,7 @@ export async function benchHttp(rounds: number, seconds: number): Promise<Measur
   }
   await fastapi?.close()
   const urls = [service.url, echo.url]
-  // Shorter rounds, and many more of them: a shared machine stands still for tens of milliseconds in every third second or so.
+  // Shorter rounds, and many more of them: in one of four or so a shared machine is too slow for some tenths of a second.
   const half = await latencies(urls, { ...notebook, steps: 1 }, { rounds: 10 * rounds, seconds: seconds / 3, perSecond: Math.round(highest / 2) })
   const beside = await besideTraining(urls, { ...notebook, steps: 1 }, { rounds, seconds, perSecond: 200 })
   await service.close()

@@ -24,16 +24,8 @@ export function mapped<T, R>(items: readonly T[], make: (item: T, index: number)
 
 /** The same of numbers: lists of them are of a kind of their own. */
 export function mappedNumbers<T>(items: readonly T[], make: (item: T, index: number) => number): number[] {
-  switch (items.length) {
-    case 1:
-      return [make(items[0]!, 0)]
-    case 2:
-      return [make(items[0]!, 0), make(items[1]!, 1)]
-    case 3:
-      return [make(items[0]!, 0), make(items[1]!, 1), make(items[2]!, 2)]
-  }
-  const made: number[] = []
-  for (let i = 0; i < items.length; i++) made.push(make(items[i]!, i))
+  const made = repeated(0, items.length)
+  for (let i = 0; i < items.length; i++) made[i] = make(items[i]!, i)
   return made
 }
 

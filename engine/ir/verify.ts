@@ -1,7 +1,6 @@
 /** What a legal graph is. Run between passes in tests and in CI. */
 import { EngineFault } from '../errors.ts'
-import { flatDims } from './layout.ts'
-import { contiguous } from './layout.ts'
+import { contiguous, elementsOf } from './layout.ts'
 import type { Value } from './value.ts'
 import { numel, reachable, sameShape } from './value.ts'
 
@@ -27,7 +26,7 @@ export function verify(roots: readonly Value[]): void {
     if (value.op.kind === 'source' && value.inputs.length > 0) fail('a source has inputs')
     if (value.op.kind === 'view') {
       const layout = value.op.layout(contiguous(value.inputs[0]!.shape), value.attrs, value.shape)
-      if (layout && numel(flatDims(layout).map((dim) => dim.size)) !== numel(value.shape)) fail('the layout does not cover the result')
+      if (layout && elementsOf(layout) !== numel(value.shape)) fail('the layout does not cover the result')
     }
   }
 }

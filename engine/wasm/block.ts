@@ -86,12 +86,8 @@ export class BlockCode {
   #vectors(reg: Reg, count: number, block: Block): Local[] {
     const first = this.#vector(reg, 0, block)
     if (count === 1) return [first]
-    const second = this.#vector(reg, 1, block)
-    if (count === 2) return [first, second]
-    const third = this.#vector(reg, 2, block)
-    if (count === 3) return [first, second, third]
-    const locals = [first, second, third, this.#vector(reg, 3, block)]
-    for (let h = 4; h < count; h++) locals.push(this.#vector(reg, h, block))
+    const locals = [first, this.#vector(reg, 1, block)]
+    for (let h = 2; h < count; h++) locals.push(this.#vector(reg, h, block))
     return locals
   }
 

@@ -96,6 +96,13 @@ export class Bytes {
     }
   }
 
+  /** A float64, its lowest byte first. */
+  f64(value: number): void {
+    this.#reserve(8)
+    float[0] = value
+    for (let i = 0; i < 8; i++) this.#data[this.length++] = bytesOfFloat[i]!
+  }
+
   text(value: string): void {
     const bytes = new TextEncoder().encode(value)
     this.u32(bytes.length)
@@ -127,3 +134,5 @@ export class Bytes {
 }
 
 const nothing = new Uint8Array(0)
+const float = new Float64Array(1)
+const bytesOfFloat = new Uint8Array(float.buffer)

@@ -66,7 +66,7 @@ export class FunctionBody {
 
   f64(value: number): void {
     this.code.u8(0x44)
-    this.code.append(new Uint8Array(Float64Array.of(value).buffer))
+    this.code.f64(value)
   }
 
   /** A 128-bit constant from its 16 bytes. */
