@@ -52,17 +52,18 @@ function bytesOf(kernel: Kernel): number {
 /** The different parts of buffers that a loop kernel reads or writes. */
 function partsRead({ steps, sizes }: LoopKernel): Iterable<{ readonly base: Value; readonly elements: number }> {
   const parts = new Map<string, { base: Value; elements: number }>()
-  const see = ({ base, offset, strides }: Access, indexed = false): void => {
+  const see = ({ base, offset, strides }: Access, most?: number): void => {
     if ('scratch' in base) return
-    const elements = indexed ? numel(base.shape) : sizes.reduce((n, size, i) => (strides[i] === 0 ? n : n * size), 1)
+    const elements = most ?? sizes.reduce((n, size, i) => (strides[i] === 0 ? n : n * size), 1)
     parts.set(`${base.id} ${offset} ${strides.join()}`, { base, elements })
   }
-  for (const { args, indexed, stores } of steps) {
+  for (const { value, args, indexed, stores } of steps) {
     for (const arg of args) if (arg.kind === 'load') see(arg.access)
     for (const access of stores) see(access)
     if (!indexed) continue
     see(indexed.index)
-    see(indexed.target, true)
+    // What is added to is also set to zero first; of what is gathered from, only what is taken is read.
+    see(indexed.target, numel(value.shape))
   }
   return parts.values()
 }

@@ -11,6 +11,7 @@ import { contiguous, flatDims, refine, stridesOn } from '../../engine/ir/layout.
 import { ProgramCache, Training, backward } from '../../engine/index.ts'
 import { matmul } from '../../engine/ops/contract.ts'
 import * as ew from '../../engine/ops/elementwise.ts'
+import { checkIndex, gather } from '../../engine/ops/indexing.ts'
 import { input } from '../../engine/ops/source.ts'
 import { expand, permute, reshape, slice } from '../../engine/ops/view.ts'
 import { fuse } from '../../engine/passes/fuse.ts'
@@ -310,4 +311,18 @@ it('what an optimizer keeps of a large parameter, and a weight that lies turned,
   const before = process.memoryUsage().arrayBuffers
   training.load()
   expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(4 * size * size)
+})
+
+it('what a kernel is said to read of what it gathers from is what it takes, which decides whether threads share it', () => {
+  const graph = new Graph()
+  const index = checkIndex(input(graph, 'rows', [8, 1], 'int64'), 5000, 'index')
+  const taken = gather(input(graph, 'x', [5000, 100], 'float32'), expand(index, [8, 100]), 0)
+  const bindings: Binding[] = [
+    { name: 'x', shape: [5000, 100], dtype: 'float32', role: 'data' },
+    { name: 'rows', shape: [8, 1], dtype: 'int64', role: 'data' },
+  ]
+  const compiled = compile({ bindings, records: [{ name: 'taken', value: taken }], updates: [] }, { ...defaultCompileOptions, exportKernels: true, threads: 2 })
+  const gathering = compiled.kernelInfos.find(({ title }) => title.includes('gather'))!
+  expect(gathering.bytes).toBeLessThan(3 * 8 * 100 * 4)
+  expect(compiled.ownBytes).toBeUndefined()
 })
