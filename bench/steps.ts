@@ -150,7 +150,7 @@ export async function benchSteps(effort: Effort, only?: string): Promise<Measure
 
 interface Aim {
   readonly workload: Workload
-  readonly target: number
+  readonly target: number | undefined
 }
 
 async function rowsOf(aims: readonly Aim[], threads: number, effort: Effort, about: Set<string>, faults: string[]): Promise<{ head: string[]; rows: string[][] }> {
@@ -162,11 +162,12 @@ async function rowsOf(aims: readonly Aim[], threads: number, effort: Effort, abo
     const cells = others.map(({ name }) => {
       const theirs = rates.get(name)
       if (!theirs) return 'cannot'
-      const fault = missed(ratios(ours, theirs), name === 'PyTorch' ? target : targetOfPeers)
+      const aim = name === 'PyTorch' ? target : targetOfPeers
+      const fault = aim === undefined ? undefined : missed(ratios(ours, theirs), aim)
       if (fault !== undefined) faults.push(`${workload.name}, ${threads === 1 ? 'one thread' : `${threads} threads`}, beside ${name}: ${fault}`)
       return ratio(ours, theirs)
     })
-    rows.push([workload.name, rate(ours), ...(rates.has('PyTorch') ? [rate(rates.get('PyTorch')!)] : []), ...cells, String(target)])
+    rows.push([workload.name, rate(ours), ...(rates.has('PyTorch') ? [rate(rates.get('PyTorch')!)] : []), ...cells, String(target ?? '')])
     process.stderr.write(`${rows.at(-1)!.join('  ')}\n`)
   }
   return { head: ['chainrule', ...others.slice(0, 1).map(({ name }) => name), ...others.map(({ name }) => `beside ${name}`), 'target'], rows }

@@ -41,20 +41,22 @@ export class Known<T> {
   }
 }
 
+type Kind = Pick<DataKind, 'shape' | 'dtype'> & Partial<Pick<DataKind, 'sparse'>>
+
 /** Names, and which parameters are trained, follow from the origin and the dtypes. */
-function alike(a: readonly DataKind[], b: readonly DataKind[]): boolean {
+function alike(a: readonly Kind[], b: readonly Kind[]): boolean {
   if (a.length !== b.length) return false
   for (let i = 0; i < a.length; i++) {
-    const { shape, dtype } = a[i]!
+    const { shape, dtype, sparse } = a[i]!
     const other = b[i]!
-    if (dtype !== other.dtype || shape.length !== other.shape.length) return false
+    if (dtype !== other.dtype || sparse !== other.sparse || shape.length !== other.shape.length) return false
     for (let axis = 0; axis < shape.length; axis++) if (shape[axis] !== other.shape[axis]) return false
   }
   return true
 }
 
-function kindOfData({ name, shape, dtype }: DataKind): DataKind {
-  return { name, shape, dtype }
+function kindOfData({ name, shape, dtype, sparse }: DataKind): DataKind {
+  return { name, shape, dtype, sparse }
 }
 
 /** A parameter without its numbers. */

@@ -60,7 +60,7 @@ export function layerPlanner(spec: LayeredSpec, engine: Engine): (input: TensorK
   const tensors = new Map(placedIn(layers).map((placed) => [placed.prefix, tensorsOf(placed, model)]))
   return (input) => {
     const shapes = new Map<string, { readonly input: TensorKind; readonly output: TensorKind }>()
-    const { scope } = buildNetwork(full, model, [{ name: 'x', ...input }], engine.limits, { training: false, recorder: shapeRecorder(shapes) })
+    const { scope } = buildNetwork(full, model, [{ name: 'x', ...input, sparse: false }], engine.limits, { training: false, recorder: shapeRecorder(shapes) })
     const output = scope.get('y_hat')
     invariant(output instanceof Tensor, 'layers give y_hat')
     const planned = ({ parts }: Chain): Planned[] =>

@@ -20,6 +20,7 @@ import type { Draw } from './random/program.ts'
 import type { EngineLimits, ForwardSpec, ProgramText, TracedSpec, TypedOptions } from './spec.ts'
 import { programText } from './spec.ts'
 import type { Elements } from './runtime.ts'
+import { isSparse } from './sparsity.ts'
 import { readTensor, toElements } from './tensor.ts'
 
 /** A named tensor of the request. */
@@ -27,6 +28,7 @@ export interface DataTensor {
   readonly name: string
   readonly shape: Shape
   readonly dtype: DType
+  readonly sparse: boolean
   readonly elements: Elements
 }
 
@@ -40,7 +42,8 @@ export function readData(spec: ForwardSpec, maxElements: number): DataTensor[] {
   return Object.entries(spec.data).map(([name, json]) => {
     const tensor = readTensor(json, `/data/${escape(name)}`, maxElements)
     const dtype = tensor.dtype ?? spec.dtype
-    return { name, shape: tensor.shape, dtype, elements: toElements(tensor, dtype) }
+    const elements = toElements(tensor, dtype)
+    return { name, shape: tensor.shape, dtype, sparse: isSparse(elements, tensor.shape, dtype), elements }
   })
 }
 
@@ -90,8 +93,8 @@ export function buildNetwork(spec: TracedSpec, model: ModelStructure, data: read
   const scope: Scope = new Map()
   const numbers = batch && input(graph, batchRows, batchShape(batch), 'int32')
   const marked = new Set(spec.retain_grad ?? [])
-  for (const { name, shape, dtype } of data) {
-    const whole = input(graph, `data ${name}`, shape, dtype)
+  for (const { name, shape, dtype, sparse } of data) {
+    const whole = input(graph, `data ${name}`, shape, dtype, sparse)
     const value = batch && shape.length > 0 ? takeRows(whole, numbers!, batch) : whole
     const tensor = new Tensor(marked.has(name) && isFloat(dtype) ? mark(value, name) : value, null, false)
     scope.set(name, tensor)

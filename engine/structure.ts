@@ -19,7 +19,7 @@ export interface Traced {
 export function structureText({ spec, model, data, limits }: Traced, more: unknown): string {
   const { loss, training, dtype, retain_grad: retained, model: { layers, modules, forward } } = spec
   let text = `${exactText([loss, training, dtype, retained, layers, modules, forward, more])} ${textOfLimits(limits)}\n`
-  for (const tensor of data) text += `${JSON.stringify(tensor.name)} ${tensor.dtype} ${String(tensor.shape)}\n`
+  for (const tensor of data) text += `${JSON.stringify(tensor.name)} ${tensor.dtype} ${String(tensor.shape)}${tensor.sparse ? ' sparse' : ''}\n`
   for (const { name, dtype: own, shape, requiresGrad, buffer, pointer } of model.parameters) {
     text += `${JSON.stringify(name)} ${own} ${String(shape)} ${requiresGrad} ${buffer} ${JSON.stringify(pointer)}\n`
   }

@@ -65,6 +65,8 @@ const losses = {
   small: mlp(np.tanh, '0', '2', '4'),
   'digits-sgd': mlp(nn.relu, '0', '2'),
   'digits-adam': mlp(nn.relu, '0', '2'),
+  'dense-sgd': mlp(nn.relu, '0', '2'),
+  'dense-adam': mlp(nn.relu, '0', '2'),
   large: mlp(nn.relu, '0', '2', '4'),
   convolutions: (p, { x, y }) => {
     const block = (h, name) => {

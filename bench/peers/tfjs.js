@@ -56,6 +56,8 @@ const losses = {
   small: mlp(tf.tanh, '0', '2', '4'),
   'digits-sgd': mlp(tf.relu, '0', '2'),
   'digits-adam': mlp(tf.relu, '0', '2'),
+  'dense-sgd': mlp(tf.relu, '0', '2'),
+  'dense-adam': mlp(tf.relu, '0', '2'),
   large: mlp(tf.relu, '0', '2', '4'),
   transformer: (p, { x, y, mask }) => {
     const [batch, length] = x.shape

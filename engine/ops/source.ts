@@ -3,15 +3,15 @@ import type { DType, Graph, Shape, SourceOp, Value } from '../ir/value.ts'
 import { numel } from '../ir/value.ts'
 import { listAttr, numberAttr, register, textAttr } from './define.ts'
 
-/** A named buffer that the runtime fills: data, a parameter, optimizer state, a number that changes with the step. */
+/** A named buffer that the runtime fills: data, a parameter, optimizer state, a number that changes with the step. `sparse`: see isSparse. */
 export const inputOp: SourceOp = register({
   kind: 'source',
   name: 'input',
   infer: (_inputs, attrs) => ({ shape: listAttr(attrs, 'shape'), dtype: textAttr(attrs, 'dtype') as DType }),
 })
 
-export function input(graph: Graph, name: string, shape: Shape, dtype: DType): Value {
-  return graph.add(inputOp, [], { name, shape, dtype })
+export function input(graph: Graph, name: string, shape: Shape, dtype: DType, sparse = false): Value {
+  return graph.add(inputOp, [], sparse ? { name, shape, dtype, sparse } : { name, shape, dtype })
 }
 
 /** One number. Larger constants are this one, expanded. */

@@ -18,10 +18,10 @@ export interface KernelInfo {
 export function kernelInfo(kernel: Kernel): KernelInfo {
   const bytes = bytesOf(kernel)
   if (kernel.kind === 'matmul') {
-    const { m, n, k, product, ending } = kernel
+    const { m, n, k, product, skips, ending } = kernel
     const steps = ending?.steps ?? []
     const then = steps.length === 0 ? '' : `, then ${summary(steps)}`
-    return { title: `product ${m}x${k} @ ${k}x${n}${batchOf(product)}${then}`, operations: (2 * k + steps.length) * numel(product.shape), bytes }
+    return { title: `product ${m}x${k} @ ${k}x${n}${batchOf(product)}${skips ? ', skipping zeros' : ''}${then}`, operations: (2 * k + steps.length) * numel(product.shape), bytes }
   }
   if (kernel.kind === 'routine') {
     return { title: `${kernel.value.op.name} ${kernel.value.inputs.map(({ shape }) => showShape(shape)).join(', ')}`, operations: kernel.op.operations(kernel.value.inputs, kernel.value.attrs), bytes }

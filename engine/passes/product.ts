@@ -2,6 +2,8 @@
 import { flatDims, isWhole, stridesOn } from '../ir/layout.ts'
 import type { Attrs, DType, MapOp, Source, Value } from '../ir/value.ts'
 import { attrText, numel } from '../ir/value.ts'
+import { gatherOp, rowsOp } from '../ops/indexing.ts'
+import { inputOp } from '../ops/source.ts'
 import type { Group } from './group.ts'
 import type { Layouts } from './simplify.ts'
 import { uniform } from './uniform.ts'
@@ -43,6 +45,8 @@ export interface MatmulKernel {
   readonly b: MatrixOperand
   /** Sizes of the batch axes, with the operands' strides over them. */
   readonly batch: readonly { readonly size: number; readonly a: number; readonly b: number }[]
+  /** Whether zeros of A are skipped. */
+  readonly skips: boolean
   /** What is computed: the product, then the steps of its ending. */
   readonly members: readonly Value[]
   readonly ending: Ending | undefined
@@ -61,23 +65,36 @@ export function lowerProduct(group: Group, layouts: Layouts): MatmulKernel {
   const b = layouts.of(right)
   const members = [...group.members].toSorted((x, y) => x.id - y.id)
   const ending = group.ending && endingOf(members, layouts)
+  const [m, n, k] = [left.shape[rank - 2]!, right.shape[rank - 1]!, left.shape[rank - 1]!]
+  const batch = left.shape.slice(0, -2).flatMap((size, axis) => batchDims(size, a.layout.axes[axis]!, b.layout.axes[axis]!))
   return {
     kind: 'matmul',
     product,
     value,
     members,
     dtype: product.dtype,
-    m: left.shape[rank - 2]!,
-    n: right.shape[rank - 1]!,
-    k: left.shape[rank - 1]!,
+    m,
+    n,
+    k,
     a: matrix(a, rank),
     b: matrix(b, rank),
-    batch: left.shape.slice(0, -2).flatMap((size, axis) => batchDims(size, a.layout.axes[axis]!, b.layout.axes[axis]!)),
+    batch,
+    skips: batch.length === 0 && n >= fewestColumns && m * n * k >= fewestProducts && isSparse(a.base, layouts),
     ending: ending?.ending,
     rows: ending?.rows ?? [],
     reads: new Map([a.base, b.base, ...(ending?.rows.map(({ base }) => base) ?? [])].map((base) => [base, 0])),
     writes: [value],
   }
+}
+
+/** What a product has, at least, that skips zeros: finding them takes as long as one or two panels of columns. */
+const fewestColumns = 64
+const fewestProducts = 2 ** 18
+
+/** Whether `value` is data of many zeros, or rows of it. */
+function isSparse({ op, attrs, inputs }: Value, layouts: Layouts): boolean {
+  if (op === inputOp) return attrs['sparse'] === true
+  return (op === rowsOp || op === gatherOp) && isSparse(layouts.of(inputs[0]!).base, layouts)
 }
 
 /** More would take registers from the sums. */

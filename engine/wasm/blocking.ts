@@ -1,6 +1,7 @@
 /** How a product of matrices is cut, so that what is read again and again stays in the caches. */
 import type { DType } from '../ir/value.ts'
 import { byteSize } from '../ir/value.ts'
+import { listBytes } from './zeros.ts'
 
 /** Sizes, and the strides of the operands in elements. */
 export interface ProductShape {
@@ -10,6 +11,8 @@ export interface ProductShape {
   readonly k: number
   readonly a: { readonly row: number; readonly column: number }
   readonly b: { readonly row: number; readonly column: number }
+  /** Whether zeros of A are skipped: see zeros.ts. */
+  readonly skips: boolean
 }
 
 export interface Blocking {
@@ -58,13 +61,15 @@ const manyReads = 40
 /** Where threads share blocks of rows: how many there are, unless they would be lower than this. */
 const sharedBlocks = 8
 const sharedRows = 96
+/** The same where zeros are skipped: each thread lists those of its own rows. */
+const sharedSparseRows = 36
 
 /** Columns of a panel. */
 export function panelColumns(dtype: DType, wide: boolean): number {
   return (wide ? 4 : 2) * (16 / byteSize[dtype])
 }
 
-export function blockingOf({ dtype, m, n, k, a, b }: ProductShape, wide: boolean, workers: Workers): Blocking {
+export function blockingOf({ dtype, m, n, k, a, b, skips }: ProductShape, wide: boolean, workers: Workers): Blocking {
   const bytes = byteSize[dtype]
   const columns = panelColumns(dtype, wide)
   const shared = workers === 'shared'
@@ -77,13 +82,13 @@ export function blockingOf({ dtype, m, n, k, a, b }: ProductShape, wide: boolean
   const badly = b.row !== columns && (b.row * bytes >= farBytes || !stays(depth, b.row * bytes))
   const packsB = b.column !== 1 || (badly && reads >= (sharing(b.row * bytes) > 8 ? 4 : manyReads))
   const readsBadly = a.column !== 1 && a.row === 1 && n >= panelsForCopy(a.column * bytes) * columns && !stays(depth, a.column * bytes)
-  const packsA = readsBadly && (!shared || m >= 2 * sharedRows)
-  if (shared && packsA) return { depth, rows: Math.min(most, Math.max(sharedRows, tileRows * Math.ceil(m / sharedBlocks / tileRows))), packsA, packsB, packsSlab: false, spread: 0 }
+  const packsA = !skips && readsBadly && (!shared || m >= 2 * sharedRows)
+  if (shared && (packsA || skips)) return { depth, rows: Math.min(most, Math.max(skips ? sharedSparseRows : sharedRows, tileRows * Math.ceil(m / sharedBlocks / tileRows))), packsA, packsB, packsSlab: false, spread: 0 }
   // Blocks of one size.
   const blocks = m <= 1.5 * most ? 1 : Math.ceil(m / most)
   const packsSlab = packsB && blocks > 1 && workers === 'alone' && depth * columns * Math.ceil(n / columns) * bytes <= slabBytes
   const crowded = a.column === 1 && (a.row * bytes) % line === 0 && sharing(a.row * bytes) === sets
-  const spread = crowded && !shared && blocks > 1 && n >= 8 * columns ? depth + line / bytes : 0
+  const spread = crowded && !shared && !skips && blocks > 1 && n >= 8 * columns ? depth + line / bytes : 0
   return { depth, rows: blocks === 1 ? m : tileRows * Math.ceil(m / blocks / tileRows), packsA, packsB, packsSlab, spread }
 }
 
@@ -112,11 +117,17 @@ export function packedBytes({ dtype, n }: ProductShape, wide: boolean, { depth, 
   return packsB ? depth * columns * byteSize[dtype] * (packsSlab ? Math.ceil(n / columns) : 1) : 0
 }
 
+/** Bytes for the lists of what is not zero in a block of A. */
+function listsBytes(shape: ProductShape, { depth, rows }: Blocking): number {
+  return rowTiles(rows, isSmall(shape)).reduce((bytes, [height, count]) => bytes + count * listBytes(height, depth, byteSize[shape.dtype]), line)
+}
+
 /** Bytes for what a thread packs: of B, then a block of A. `alone`: whether there are no other threads. */
 export function workspaceBytes(shape: ProductShape, wide: boolean, alone: boolean): number {
   const possible: readonly Workers[] = alone ? ['alone'] : ['one', 'shared']
   return Math.max(...possible.map((workers) => {
     const blocking = blockingOf(shape, wide, workers)
+    if (shape.skips) return packedBytes(shape, wide, blocking) + listsBytes(shape, blocking)
     const ofA = blocking.packsA || blocking.spread > 0 ? Math.max(blocking.depth, blocking.spread) * blocking.rows * byteSize[shape.dtype] + line : 0
     return packedBytes(shape, wide, blocking) + ofA
   }))

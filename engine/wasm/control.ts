@@ -35,6 +35,14 @@ function countDown(f: FunctionBody, counter: Local, body: () => void): void {
   f.op('end')
 }
 
+/** A new local with the number that `local` holds. */
+export function copied(f: FunctionBody, local: Local): Local {
+  const copy = f.local('i32')
+  f.get(local)
+  f.set(copy)
+  return copy
+}
+
 export function increment(f: FunctionBody, local: Local, bytes: number): void {
   if (bytes === 0) return
   f.get(local)

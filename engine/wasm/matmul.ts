@@ -14,9 +14,10 @@ import { blockingOf, isSmall, packedBytes, panelColumns, rowTiles } from './bloc
 import type { KernelCode } from './context.ts'
 import type { Local, ModuleBuilder } from './encode.ts'
 import { FunctionBody } from './encode.ts'
-import { advance, increment, repeat, repeatRange } from './control.ts'
+import { advance, copied, increment, repeat, repeatRange } from './control.ts'
 import { packPanel, packRows } from './packing.ts'
 import { tileBody } from './tile.ts'
+import { finitePanel, listBytes, listNonzeros } from './zeros.ts'
 
 export interface MatmulPlan extends ProductShape {
   /** Sizes of the batch axes, with the operands' strides over them. C is row-major. */
@@ -32,7 +33,7 @@ export interface MatmulPlan extends ProductShape {
 /**
  * Adds the functions of the product to `module`; gives the one that computes it, whose last parameters are the addresses
  * of A, B and C, and of the rows that the ending reads. With `ranged` its units of work are the rounds of the outermost batch axis, blocks of rows where A is
- * packed, or else the panels of columns.
+ * packed or its zeros are skipped, or else the panels of columns.
  */
 export function emitMatmul(module: ModuleBuilder, plan: MatmulPlan, ranged: boolean): KernelCode {
   return new MatmulEmitter(module, plan, ranged).emit()
@@ -79,7 +80,7 @@ class MatmulEmitter {
       this.#batches(f, places)
       return { body: f, units: ranged ? outermost.size : 0 }
     }
-    if (ranged && this.blocking.packsA) return { body: f, units: this.#rangeOfBlocks(f, places) }
+    if (ranged && (this.blocking.packsA || plan.skips)) return { body: f, units: this.#rangeOfBlocks(f, places) }
     this.#product(f, places, plan.m, ranged)
     return { body: f, units: ranged ? Math.ceil(plan.n / this.columns) : 0 }
   }
@@ -221,7 +222,11 @@ class MatmulEmitter {
   #panels(f: FunctionBody, [a, ...from]: Places, rows: number, slab: Slab, ranged: boolean): void {
     const { plan, bytes, columns } = this
     const { packsA, spread } = this.blocking
-    if (packsA || spread > 0) {
+    if (plan.skips) {
+      f.get(a)
+      this.#pushOwn(f, this.packedA)
+      f.call(this.#lister(rows, slab.depth))
+    } else if (packsA || spread > 0) {
       f.get(a)
       this.#pushOwn(f, this.packedA)
       f.call(packsA ? this.#rowPacker(rows, slab.depth) : this.#rowCopier(rows, slab.depth))
@@ -257,19 +262,35 @@ class MatmulEmitter {
       this.#pushOwn(f, plan.workspace)
       f.call(this.#panelPacker(columns, slab.depth))
     }
+    const pushB = (): void => (packs ? this.#pushOwn(f, plan.workspace) : f.get(panelOfB))
     const [a, c] = [copied(f, fromA), copied(f, fromC)]
-    for (const [height, count] of this.#tiles(rows)) {
-      repeat(f, count, () => {
-        f.get(a)
-        if (packs) this.#pushOwn(f, plan.workspace)
-        else f.get(panelOfB)
-        f.get(c)
-        if (slab.ends) for (const local of rest) f.get(local)
-        f.call(this.#tile(height, columns, slab))
-        increment(f, a, height * (packsA ? slab.depth : spread || plan.a.row) * bytes)
-        increment(f, c, height * plan.n * bytes)
-      })
+    const tiles = (skips: boolean, bytesOf: (height: number) => number): void => {
+      for (const [height, count] of this.#tiles(rows)) {
+        repeat(f, count, () => {
+          f.get(a)
+          pushB()
+          f.get(c)
+          if (slab.ends) for (const local of rest) f.get(local)
+          f.call(this.#tile(height, columns, slab, skips))
+          increment(f, a, bytesOf(height))
+          increment(f, c, height * plan.n * bytes)
+        })
+      }
     }
+    const dense = (): void => tiles(false, (height) => height * (packsA ? slab.depth : spread || plan.a.row) * bytes)
+    if (!plan.skips) {
+      dense()
+      return
+    }
+    pushB()
+    f.call(this.#finite(columns, slab.depth))
+    f.if()
+    this.#pushOwn(f, this.packedA)
+    f.set(a)
+    tiles(true, (height) => listBytes(height, slab.depth, bytes))
+    f.op('else')
+    dense()
+    f.op('end')
   }
 
   #tiles(rows: number): [height: number, count: number][] {
@@ -302,17 +323,35 @@ class MatmulEmitter {
     return index
   }
 
-  #tile(height: number, columns: number, { depth, continues, ends }: Slab): number {
+  #tile(height: number, columns: number, { depth, continues, ends }: Slab, skips: boolean): number {
     const { plan } = this
     const ending = ends ? plan.ending : undefined
-    const { packsA, packsB, spread } = this.blocking
+    const { packsA, spread } = this.blocking
     const a = packsA ? { row: 1, column: height } : { row: spread || plan.a.row, column: plan.a.column }
-    const bRow = packsB ? this.columns : plan.b.row
     // Operands come as addresses, so products of one form share their tiles.
     // Two steps at a time gain 2 %.
     const unroll = isSmall(plan) ? 1 : 2
-    const tile = { dtype: plan.dtype, height, columns, depth, unroll, a, bRow, cRow: plan.n, continues }
+    const tile = { dtype: plan.dtype, height, columns, depth, unroll, a, bRow: this.#bRow, cRow: plan.n, skips, continues }
     return this.module.once(`tile ${JSON.stringify(tile)} ${ending?.text ?? ''}`, () => tileBody({ ...tile, ending }))
+  }
+
+  /** From row to row of a panel of B, in elements. */
+  get #bRow(): number {
+    return this.blocking.packsB ? this.columns : this.plan.b.row
+  }
+
+  /** A function of the address of a block of rows of A and the address of lists of what is not zero in it. */
+  #lister(rows: number, depth: number): number {
+    const { plan, bytes } = this
+    const block = { depth, ...plan.a, bRow: this.#bRow, tiles: this.#tiles(rows), bytes }
+    return this.module.once(`nonzeros ${JSON.stringify(block)}`, () => listNonzeros(block))
+  }
+
+  /** A function that tells whether a panel of B is finite. */
+  #finite(columns: number, depth: number): number {
+    const { bytes } = this
+    const vectors = Math.ceil((columns * bytes) / 16)
+    return this.module.once(`finite ${depth} ${this.#bRow} ${vectors} ${bytes}`, () => finitePanel(depth, this.#bRow, vectors, bytes))
   }
 
   /** A function of the address of a block of rows of A and the address to copy it to, row by row. */
@@ -346,14 +385,6 @@ class MatmulEmitter {
     const packed = { depth, stride: plan.a.column, tiles: this.#tiles(rows), bytes }
     return this.module.once(`rows ${JSON.stringify(packed)}`, () => packRows(packed))
   }
-}
-
-/** A new local with what `local` holds. */
-function copied(f: FunctionBody, local: Local): Local {
-  const copy = f.local('i32')
-  f.get(local)
-  f.set(copy)
-  return copy
 }
 
 /** Emits `body` for where the range of a function with parameters from and to ends behind unit `last`. */

@@ -148,10 +148,10 @@ class KernelFunctions {
     return { ...code, arguments: form?.distances.get(kernel) ?? [] }
   }
 
-  #product({ value, a, b, rows, ending, dtype, m, n, k, batch }: MatmulKernel, ranged: boolean): KernelCall {
+  #product({ value, a, b, rows, ending, dtype, m, n, k, batch, skips }: MatmulKernel, ranged: boolean): KernelCall {
     const place = ({ base, offset }: MatmulKernel['rows'][number]): Argument => ({ bytes: this.#context.address(base) + offset * byteSize[dtype], rows: this.#context.rows(base) })
     const strides = ({ row, column }: MatrixOperand): MatmulPlan['a'] => ({ row, column })
-    const plan = { dtype, m, n, k, batch, a: strides(a), b: strides(b) }
+    const plan = { dtype, m, n, k, batch, skips, a: strides(a), b: strides(b) }
     const { memory, wide } = this.#step
     const code = this.#once(JSON.stringify([ranged, plan, ending?.text]), () => emitMatmul(this.#module, { ...plan, ending, workspace: memory.workspace, own: this.#context.own, wide }, ranged))
     return { ...code, arguments: [a, b, { base: value, offset: 0 }, ...rows].map(place) }

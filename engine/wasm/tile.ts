@@ -6,6 +6,7 @@ import type { Local } from './encode.ts'
 import { FunctionBody } from './encode.ts'
 import { EndingCode } from './ending.ts'
 import type { SimdMemoryOp, SimdOp } from './opcodes.ts'
+import { forEachEntry } from './zeros.ts'
 
 /** Strides in elements. */
 export interface Tile {
@@ -18,6 +19,8 @@ export interface Tile {
   readonly a: { readonly row: number; readonly column: number }
   readonly bRow: number
   readonly cRow: number
+  /** Whether A is given as a list of what is not zero. */
+  readonly skips: boolean
   /** Whether C holds the sums of earlier steps of k. */
   readonly continues: boolean
   /** What is computed of the sums before they are stored. */
@@ -37,8 +40,8 @@ const kinds: Record<'float32' | 'float64', Kinds> = {
   float64: { bytes: 8, lanes: 2, splat: 'v128.load64_splat', madd: 'f64x2.relaxed_madd' },
 }
 
-/** A function of the addresses of the tile's rows of A, the panel of B, the corner of C, and of the ending's rows there. */
-export function tileBody({ dtype, height, columns, depth, unroll, a, bRow, cRow, continues, ending }: Tile): FunctionBody {
+/** A function of the addresses of the tile's rows of A or of the list of them, the panel of B, the corner of C, and of the ending's rows there. */
+export function tileBody({ dtype, height, columns, depth, unroll, a, bRow, cRow, skips, continues, ending }: Tile): FunctionBody {
   const kind = kinds[dtype as 'float32' | 'float64']
   const { bytes, lanes } = kind
   const vectors = Math.ceil(columns / lanes)
@@ -54,16 +57,16 @@ export function tileBody({ dtype, height, columns, depth, unroll, a, bRow, cRow,
       }
     }
   }
-  const step = (u: number): void => {
+  const step = (b: Local, u: number, offsetOf: (i: number) => number): void => {
     for (let j = 0; j < vectors; j++) {
-      f.get(1)
+      f.get(b)
       f.memory('v128.load', u * bRow * bytes + j * 16)
       f.set(row[j]!)
     }
     for (let i = 0; i < height; i++) {
       for (let j = 0; j < vectors; j++) {
         f.get(0)
-        f.memory(kind.splat, (i * a.row + u * a.column) * bytes)
+        f.memory(kind.splat, offsetOf(i))
         f.get(row[j]!)
         f.get(sums[i]![j]!)
         f.simd(kind.madd)
@@ -71,15 +74,21 @@ export function tileBody({ dtype, height, columns, depth, unroll, a, bRow, cRow,
       }
     }
   }
-  const loops = Math.floor(depth / unroll)
-  if (loops > 0) {
-    repeat(f, loops, () => {
-      for (let u = 0; u < unroll; u++) step(u)
-      increment(f, 0, unroll * a.column * bytes)
-      increment(f, 1, unroll * bRow * bytes)
-    })
+  if (skips) {
+    const b = f.local('i32')
+    forEachEntry(f, { list: 0, panel: 1, b, height, bytes }, () => step(b, 0, (i) => (1 + i) * bytes))
+  } else {
+    const dense = (u: number): void => step(1, u, (i) => (i * a.row + u * a.column) * bytes)
+    const loops = Math.floor(depth / unroll)
+    if (loops > 0) {
+      repeat(f, loops, () => {
+        for (let u = 0; u < unroll; u++) dense(u)
+        increment(f, 0, unroll * a.column * bytes)
+        increment(f, 1, unroll * bRow * bytes)
+      })
+    }
+    for (let u = 0; u < depth % unroll; u++) dense(u)
   }
-  for (let u = 0; u < depth % unroll; u++) step(u)
   const end = ending && new EndingCode(f, ending, dtype, vectors)
   for (let i = 0; i < height; i++) storeRow(f, end?.row(sums[i]!) ?? sums[i]!, i * cRow * bytes, columns, kind)
   return f

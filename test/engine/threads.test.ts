@@ -43,6 +43,14 @@ const runs: Readonly<Record<string, object>> = {
     optimizer: { type: 'SGD', lr: 0.1 },
     steps: 4,
   },
+  'products that skip zeros, in blocks of rows': {
+    model: { layers: [linear(300, 96), { type: 'ReLU' }, linear(96, 3)] },
+    loss: { type: 'CrossEntropyLoss' },
+    data: { x: rows(200, 300).map((row, i) => row.map((v, j) => ((i + j) % 300 < 50 ? v : 0))), y: Array.from({ length: 200 }, (_, i) => i % 3) },
+    optimizer: { type: 'SGD', lr: 0.1 },
+    batch_size: 70,
+    epochs: 3,
+  },
   'elementwise work and a sum over columns in float64': {
     model: { parameters: { a: { shape: [301, 403], init: { type: 'normal' } }, b: { shape: [403], init: { type: 'normal' } } }, forward: 'h = torch.tanh(a * b + 1)\ny_hat = (h * torch.exp(-h)).sum(0)' },
     loss: '(y_hat**2).mean()',
