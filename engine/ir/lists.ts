@@ -22,7 +22,14 @@ export function mapped<T, R>(items: readonly T[], make: (item: T, index: number)
   return made
 }
 
-/** The same of numbers: lists of them are of a kind of their own. */
+/** `make(0)`, `make(1)`, … : for few of them Array.from takes ten times as long. */
+export function counted<R>(count: number, make: (index: number) => R): R[] {
+  const made: R[] = []
+  for (let i = 0; i < count; i++) made.push(make(i))
+  return made
+}
+
+/** The same as `mapped` of numbers: lists of them are of a kind of their own. */
 export function mappedNumbers<T>(items: readonly T[], make: (item: T, index: number) => number): number[] {
   const made = repeated(0, items.length)
   for (let i = 0; i < items.length; i++) made[i] = make(items[i]!, i)

@@ -2,6 +2,7 @@
  * The accumulators of reductions: one vector for each vector of a block, combined at the end, lane by lane where the
  * reduction runs along the vectors. Long float sums are gathered in blocks, so that they stay accurate.
  */
+import { counted } from '../ir/lists.ts'
 import type { Reduction } from './body.ts'
 import type { KernelContext } from './context.ts'
 import type { FunctionBody, Local } from './encode.ts'
@@ -95,7 +96,7 @@ export class Accumulators {
   }
 
   #start(reduction: Reduction, where: Map<Reduction, Local[]>): void {
-    if (!where.has(reduction)) where.set(reduction, Array.from({ length: this.#vectors }, () => this.#f.local('v128')))
+    if (!where.has(reduction)) where.set(reduction, counted(this.#vectors, () => this.#f.local('v128')))
     this.#identity(reduction, where)
   }
 

@@ -1,5 +1,6 @@
 /** The code of one block of a loop kernel: what its sections compute, load and store, vector by vector. */
 import { EngineFault, invariant } from '../errors.ts'
+import { counted } from '../ir/lists.ts'
 import type { Accumulators } from './accumulate.ts'
 import { identityBytes } from './accumulate.ts'
 import type { Effect, Extern, KernelBody, Reduction } from './body.ts'
@@ -141,7 +142,7 @@ export class BlockCode {
   /** Results of a scalar function of each lane, taken where the mask is set; nothing is called where none is. */
   #rare({ args: [mask, x, usual] }: Reg, scalar: ScalarName, vectors: number): Local[] {
     const f = this.#f
-    const results = Array.from({ length: vectors }, () => this.#pool.take())
+    const results = counted(vectors, () => this.#pool.take())
     for (const [h, result] of results.entries()) {
       this.#use(usual!, h)
       f.set(result)

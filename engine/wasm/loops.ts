@@ -5,6 +5,7 @@
  * addressed as one index local with different constant offsets, constants live in locals, the higher of two stores
  * comes first. What does not fill a vector is done by one more block with the missing lanes left out.
  */
+import { counted } from '../ir/lists.ts'
 import type { LoopKernel } from '../passes/lower.ts'
 import { Accumulators } from './accumulate.ts'
 import { BlockCode } from './block.ts'
@@ -68,7 +69,7 @@ class LoopEmitter {
     this.blocks = ranged ? this.#blocksOf() : undefined
     this.units = this.blocks ? this.blocks.slots - (this.blocks.iterations > 0 && this.blocks.elements > 0 ? 1 : 0) : ranged && this.#divisible() ? this.#rounds() : 0
     const range = this.units > 0 ? 2 : 0
-    this.f = new FunctionBody(Array.from({ length: range + (form?.parameters ?? 0) }, () => 'i32' as const))
+    this.f = new FunctionBody(counted(range + (form?.parameters ?? 0), () => 'i32'))
     this.pointers = new Pointers(this.f, this.body, this.vectors, context, form?.moves, range)
     const memory = new LaneMemory(this.f, this.body, this.pointers)
     const pool = new LocalPool(this.f)

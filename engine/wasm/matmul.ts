@@ -7,6 +7,7 @@
  * only where they are long: see blocking.ts. Every element of C is summed in the order of k. A bias and an activation are
  * computed of the sums before they leave their registers.
  */
+import { counted } from '../ir/lists.ts'
 import { byteSize } from '../ir/value.ts'
 import type { Ending } from '../passes/product.ts'
 import type { Blocking, ProductShape } from './blocking.ts'
@@ -87,11 +88,11 @@ class MatmulEmitter {
 
   /** A function whose parameters from `first` on are the places. */
   #body(first: number): FunctionBody {
-    return new FunctionBody(Array.from({ length: first + 3 + (this.plan.ending?.rows ?? 0) }, () => 'i32' as const))
+    return new FunctionBody(counted(first + 3 + (this.plan.ending?.rows ?? 0), () => 'i32'))
   }
 
   #parameters(first: number): Places {
-    return [first, first + 1, first + 2, ...Array.from({ length: this.plan.ending?.rows ?? 0 }, (_, row) => first + 3 + row)]
+    return [first, first + 1, first + 2, ...counted(this.plan.ending?.rows ?? 0, (row) => first + 3 + row)]
   }
 
   /** A product for each index of the batch axes. */

@@ -1,4 +1,5 @@
 /** The innermost loop of a product: a tile of up to 6 rows by a panel of columns, whose sums stay in registers. */
+import { counted } from '../ir/lists.ts'
 import type { DType } from '../ir/value.ts'
 import type { Ending } from '../passes/product.ts'
 import { increment, repeat } from './control.ts'
@@ -45,9 +46,9 @@ export function tileBody({ dtype, height, columns, depth, unroll, a, bRow, cRow,
   const kind = kinds[dtype as 'float32' | 'float64']
   const { bytes, lanes } = kind
   const vectors = Math.ceil(columns / lanes)
-  const f = new FunctionBody(Array.from({ length: 3 + (ending?.rows ?? 0) }, () => 'i32' as const))
-  const sums = Array.from({ length: height }, () => Array.from({ length: vectors }, () => f.local('v128')))
-  const row = Array.from({ length: vectors }, () => f.local('v128'))
+  const f = new FunctionBody(counted(3 + (ending?.rows ?? 0), () => 'i32'))
+  const sums = counted(height, () => counted(vectors, () => f.local('v128')))
+  const row = counted(vectors, () => f.local('v128'))
   if (continues) {
     for (const [i, locals] of sums.entries()) {
       for (const [j, local] of locals.entries()) {
