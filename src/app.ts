@@ -45,7 +45,8 @@ function headersOf(options: HelmetOptions): OutgoingHttpHeaders {
   const request = new IncomingMessage(new Socket())
   const response = new ServerResponse(request)
   helmet({ contentSecurityPolicy: false, ...options })(request, response, () => {})
-  return response.getHeaders()
+  // What Node gives is a dictionary, which is read more slowly.
+  return { ...response.getHeaders() }
 }
 
 /** For what a browser can show as a page. */

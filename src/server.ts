@@ -1,7 +1,7 @@
 /** The process: settings, listening, signals, closing. */
 import { buildApp } from './app.ts'
 import { readConfig } from './config.ts'
-import { reclaimAll } from './reclaim.ts'
+import { keepTicks, reclaimAll } from './reclaim.ts'
 
 const [major] = process.versions.node.split('.').map(Number)
 if (major! < 26) {
@@ -13,6 +13,7 @@ if (major! < 26) {
 const settledMs = 3000
 
 async function main(): Promise<void> {
+  keepTicks()
   const config = readConfig(process.env)
   const app = await buildApp({ config })
   let closing = false
