@@ -106,7 +106,7 @@ function problemIn(error: unknown, request: FastifyRequest): object {
     request.logFields['code'] = error.problem.code
     return { ...error.problem, instance }
   }
-  request.log.error({ err: error }, 'fault')
+  request.log.error({ reqId: request.id, err: error }, 'fault')
   return { ...problem('internal_error', `a fault of the service; quote the id ${request.id}`), instance }
 }
 

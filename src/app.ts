@@ -75,6 +75,8 @@ export async function buildApp({ config, logger }: AppOptions): Promise<FastifyI
     loggerInstance: log,
     // One line a request, written when its connection has it or is gone.
     logController: new LogController({ disableRequestLogging: true }),
+    // Lines name their request themselves: a logger for each takes 4 % of the main thread's time.
+    childLoggerFactory: (own) => own,
     genReqId: requestId,
     requestIdHeader: false,
     // A closing server answers 503 by itself, as a problem.
@@ -160,7 +162,7 @@ function requestId(request: { headers: Record<string, string | string[] | undefi
 function logRequest(request: FastifyRequest, reply: FastifyReply): void {
   const route = request.routeOptions.url ?? request.url
   const { headersSent, writableFinished } = reply.raw
-  request.log.info({ ...request.logFields, route: `${request.method} ${route}`, ...(headersSent && { status: reply.statusCode }), ms: Math.round(reply.elapsedTime * 100) / 100, ...(!writableFinished && { aborted: true }) }, 'request')
+  request.log.info({ reqId: request.id, ...request.logFields, route: `${request.method} ${route}`, ...(headersSent && { status: reply.statusCode }), ms: Math.round(reply.elapsedTime * 100) / 100, ...(!writableFinished && { aborted: true }) }, 'request')
 }
 
 // ---- errors
@@ -179,7 +181,7 @@ function answerError(error: FastifyError, request: FastifyRequest, reply: Fastif
   if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500) {
     return sendProblem(new ProblemError({ ...problem('invalid_request', error.message), status: error.statusCode }), request, reply)
   }
-  request.log.error({ err: error, ...(error instanceof WorkerFault && { workerStack: error.workerStack }) }, 'fault')
+  request.log.error({ reqId: request.id, err: error, ...(error instanceof WorkerFault && { workerStack: error.workerStack }) }, 'fault')
   return sendProblem(new ProblemError(problem('internal_error', `a fault of the service; quote the id ${request.id}`)), request, reply)
 }
 
