@@ -26,8 +26,8 @@ parentPort.postMessage(most / 2 ** 20)
 `
 
 /** Runs a script as `npm start` does, and gives what it prints. */
-function run(script: string, ...flags: string[]): string {
-  return execFileSync(process.execPath, [...startFlags(), ...flags, '--input-type=module', '--eval', script], { cwd: fileURLToPath(root), encoding: 'utf8' })
+function run(script: string): string {
+  return execFileSync(process.execPath, [...startFlags(), '--input-type=module', '--eval', script], { cwd: fileURLToPath(root), encoding: 'utf8' })
 }
 
 const bound = `
@@ -57,24 +57,4 @@ it('what the allocator keeps of freed memory is given back, where the C library 
   const { glibcVersionRuntime } = (process.report.getReport() as { header: { glibcVersionRuntime?: string } }).header
   const [megabytes] = run(freed).split(' ').map(Number)
   expect(megabytes! > 120).toBe(glibcVersionRuntime !== undefined)
-})
-
-/** How many places of `process.nextTick` take the slow path after a collection while nothing is queued. */
-const ticking = (keep: string): string => `
-import { setTimeout } from 'node:timers/promises'
-import { keepTicks, reclaimAll } from './src/reclaim.ts'
-${keep}
-const tick = async () => { for (let i = 0; i < 2000; i++) await new Promise((done) => process.nextTick(done)) }
-await tick()
-await setTimeout(10)
-reclaimAll()
-await setTimeout(10)
-await tick()
-const feedback = new Function('return %GetFeedback(process.nextTick)')()
-console.log(feedback.filter(([kind, state]) => kind === 'DefineKeyedOwnPropertyInLiteral' && state === 'MEGAMORPHIC').length)
-`
-
-it('process.nextTick stays fast when memory is given back, which it would not by itself', () => {
-  expect(Number(run(ticking('keepTicks()'), '--allow-natives-syntax'))).toBe(0)
-  expect(Number(run(ticking(''), '--allow-natives-syntax'))).toBeGreaterThan(0)
 })

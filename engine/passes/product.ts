@@ -79,7 +79,7 @@ export function lowerProduct(group: Group, layouts: Layouts): MatmulKernel {
     a: matrix(a, rank),
     b: matrix(b, rank),
     batch,
-    skips: batch.length === 0 && n >= fewestColumns && m * n * k >= fewestProducts && isSparse(a.base, layouts),
+    skips: batch.length === 0 && n >= fewestColumns && m * n * k >= fewestProducts && ofSparseData(a.base, layouts),
     ending: ending?.ending,
     rows: ending?.rows ?? [],
     reads: new Map([a.base, b.base, ...(ending?.rows.map(({ base }) => base) ?? [])].map((base) => [base, 0])),
@@ -92,9 +92,9 @@ const fewestColumns = 64
 const fewestProducts = 2 ** 18
 
 /** Whether `value` is data of many zeros, or rows of it. */
-function isSparse({ op, attrs, inputs }: Value, layouts: Layouts): boolean {
+function ofSparseData({ op, attrs, inputs }: Value, layouts: Layouts): boolean {
   if (op === inputOp) return attrs['sparse'] === true
-  return (op === rowsOp || op === gatherOp) && isSparse(layouts.of(inputs[0]!).base, layouts)
+  return (op === rowsOp || op === gatherOp) && ofSparseData(layouts.of(inputs[0]!).base, layouts)
 }
 
 /** More would take registers from the sums. */

@@ -265,14 +265,14 @@ class MatmulEmitter {
     }
     const pushB = (): void => (packs ? this.#pushOwn(f, plan.workspace) : f.get(panelOfB))
     const [a, c] = [copied(f, fromA), copied(f, fromC)]
-    const tiles = (skips: boolean, bytesOf: (height: number) => number): void => {
+    const tiles = (listed: boolean, bytesOf: (height: number) => number): void => {
       for (const [height, count] of this.#tiles(rows)) {
         repeat(f, count, () => {
           f.get(a)
           pushB()
           f.get(c)
           if (slab.ends) for (const local of rest) f.get(local)
-          f.call(this.#tile(height, columns, slab, skips))
+          f.call(this.#tile(height, columns, slab, listed))
           increment(f, a, bytesOf(height))
           increment(f, c, height * plan.n * bytes)
         })
@@ -324,7 +324,7 @@ class MatmulEmitter {
     return index
   }
 
-  #tile(height: number, columns: number, { depth, continues, ends }: Slab, skips: boolean): number {
+  #tile(height: number, columns: number, { depth, continues, ends }: Slab, listed: boolean): number {
     const { plan } = this
     const ending = ends ? plan.ending : undefined
     const { packsA, spread } = this.blocking
@@ -332,7 +332,7 @@ class MatmulEmitter {
     // Operands come as addresses, so products of one form share their tiles.
     // Two steps at a time gain 2 %.
     const unroll = isSmall(plan) ? 1 : 2
-    const tile = { dtype: plan.dtype, height, columns, depth, unroll, a, bRow: this.#bRow, cRow: plan.n, skips, continues }
+    const tile = { dtype: plan.dtype, height, columns, depth, unroll, a, bRow: this.#bRow, cRow: plan.n, skips: plan.skips, listed, continues }
     return this.module.once(`tile ${JSON.stringify(tile)} ${ending?.text ?? ''}`, () => tileBody({ ...tile, ending }))
   }
 

@@ -20,8 +20,9 @@ export interface Tile {
   readonly a: { readonly row: number; readonly column: number }
   readonly bRow: number
   readonly cRow: number
-  /** Whether A is given as a list of what is not zero. */
+  /** Whether the product skips zeros, and whether this tile does: A is then given as a list of what is not zero. */
   readonly skips: boolean
+  readonly listed: boolean
   /** Whether C holds the sums of earlier steps of k. */
   readonly continues: boolean
   /** What is computed of the sums before they are stored. */
@@ -34,15 +35,16 @@ interface Kinds {
   readonly lanes: number
   readonly splat: SimdMemoryOp
   readonly madd: SimdOp
+  readonly add: SimdOp
 }
 
 const kinds: Record<'float32' | 'float64', Kinds> = {
-  float32: { bytes: 4, lanes: 4, splat: 'v128.load32_splat', madd: 'f32x4.relaxed_madd' },
-  float64: { bytes: 8, lanes: 2, splat: 'v128.load64_splat', madd: 'f64x2.relaxed_madd' },
+  float32: { bytes: 4, lanes: 4, splat: 'v128.load32_splat', madd: 'f32x4.relaxed_madd', add: 'f32x4.add' },
+  float64: { bytes: 8, lanes: 2, splat: 'v128.load64_splat', madd: 'f64x2.relaxed_madd', add: 'f64x2.add' },
 }
 
 /** A function of the addresses of the tile's rows of A or of the list of them, the panel of B, the corner of C, and of the ending's rows there. */
-export function tileBody({ dtype, height, columns, depth, unroll, a, bRow, cRow, skips, continues, ending }: Tile): FunctionBody {
+export function tileBody({ dtype, height, columns, depth, unroll, a, bRow, cRow, skips, listed, continues, ending }: Tile): FunctionBody {
   const kind = kinds[dtype as 'float32' | 'float64']
   const { bytes, lanes } = kind
   const vectors = Math.ceil(columns / lanes)
@@ -75,7 +77,7 @@ export function tileBody({ dtype, height, columns, depth, unroll, a, bRow, cRow,
       }
     }
   }
-  if (skips) {
+  if (listed) {
     const b = f.local('i32')
     forEachEntry(f, { list: 0, panel: 1, b, height, bytes }, () => step(b, 0, (i) => (1 + i) * bytes))
   } else {
@@ -90,9 +92,20 @@ export function tileBody({ dtype, height, columns, depth, unroll, a, bRow, cRow,
     }
     for (let u = 0; u < depth % unroll; u++) dense(u)
   }
+  if (skips) makeZerosPositive(f, sums.flat(), kind)
   const end = ending && new EndingCode(f, ending, dtype, vectors)
   for (let i = 0; i < height; i++) storeRow(f, end?.row(sums[i]!) ?? sums[i]!, i * cRow * bytes, columns, kind)
   return f
+}
+
+/** A sum that has underflowed from below is -0 until a zero is added that is left out of some lists: how tiles are cut must not show. */
+function makeZerosPositive(f: FunctionBody, sums: readonly Local[], { add }: Kinds): void {
+  for (const local of sums) {
+    f.get(local)
+    f.v128(new Uint8Array(16))
+    f.simd(add)
+    f.set(local)
+  }
 }
 
 /** Stores a row of the tile; neighbouring vectors with the higher address first. */

@@ -2,7 +2,7 @@
  * Products whose first factor is mostly zeros skip them, as long as the second one is finite: 0 times a number that is
  * not would be NaN. Of each tile of A a list is made of the steps of k at which any of its rows is not zero, once for all
  * panels of B: how far the row of B lies behind the first one, then the tile's column of A. What is left out would
- * have added zeros, so the sums are the same.
+ * have added zeros, so the sums are the same; those that are zero are made +0.
  */
 import { increment, repeat } from './control.ts'
 import type { Local } from './encode.ts'

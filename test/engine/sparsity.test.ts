@@ -10,6 +10,9 @@ import { checkIndex, gather, rows } from '../../engine/ops/indexing.ts'
 import { input } from '../../engine/ops/source.ts'
 import { expand, permute } from '../../engine/ops/view.ts'
 import { isSparse } from '../../engine/sparsity.ts'
+import type { FunctionBody } from '../../engine/wasm/encode.ts'
+import { ModuleBuilder } from '../../engine/wasm/encode.ts'
+import { entryBytes, finitePanel, listBytes, listHead, listNonzeros } from '../../engine/wasm/zeros.ts'
 import type { TrainRequest } from '../../src/spec.ts'
 import { validate } from '../../src/validate.ts'
 import { TestRandom, bindingsOf, runCompiled } from './agree.ts'
@@ -92,6 +95,19 @@ describe('products that skip zeros', () => {
     }
   }
 
+  it('gives +0 where a sum underflows from below, whichever panels are done densely', () => {
+    const shape = { m: 14, k: 400, n: 64 }
+    const numbers = new Map([['a', new Float64Array(14 * 400)], ['b', new Float64Array(400 * 64).fill(-1)]])
+    for (let row = 0; row < 14; row++) numbers.get('a')![row * 400] = 1e-30
+    numbers.get('b')!.fill(-1e-30, 0, 64)
+    const signs = (sparse: boolean, wide: boolean): number[] => [...runCompiled([built(shape, 'float32', sparse)], numbers, { wide })[0]!]
+    expect(signs(false, true).every((sum) => Object.is(sum, -0))).toBe(true)
+    for (const wide of [true, false]) expect(signs(true, wide).every((sum) => Object.is(sum, 0))).toBe(true)
+    // In column 3: of a panel of 16 columns, or of 8.
+    numbers.get('b')![64 + 3] = NaN
+    for (const wide of [true, false]) expect(signs(true, wide).every((sum, i) => Object.is(sum, i % 64 === 3 ? NaN : 0))).toBe(true)
+  })
+
   it('are those with data as the first factor, and columns enough', () => {
     const graph = new Graph()
     const [x, w] = [input(graph, 'x', [512, 512], 'float32', true), input(graph, 'w', [512, 512], 'float32')]
@@ -99,6 +115,64 @@ describe('products that skip zeros', () => {
     expect(titles(matmul(w, x))).toEqual(['product 512x512 @ 512x512'])
     const few = input(graph, 'few', [512, 48], 'float32')
     expect(titles(matmul(x, few))).toEqual(['product 512x512 @ 512x48'])
+  })
+})
+
+/** What a function of addresses makes of a memory that begins with these numbers. */
+function called(body: FunctionBody, numbers: Float32Array | Float64Array, ...addresses: number[]): { result: unknown; floats: Float32Array; doubles: Float64Array; words: Int32Array } {
+  const builder = new ModuleBuilder()
+  builder.export('run', builder.add(body))
+  const memory = new WebAssembly.Memory({ initial: 1 })
+  new Uint8Array(memory.buffer).set(new Uint8Array(numbers.buffer))
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(builder.encode(1)), { env: { memory } })
+  const result: unknown = (exports['run'] as (...given: number[]) => unknown)(...addresses)
+  return { result, floats: new Float32Array(memory.buffer), doubles: new Float64Array(memory.buffer), words: new Int32Array(memory.buffer) }
+}
+
+describe('the lists of what is not zero', () => {
+  // 7 rows of 5 columns, of which 1 and 4 are zeros everywhere, 2 in the first four rows, 3 in the last three.
+  const at = (row: number, column: number): number => (column === 0 || (column === 2 && row > 3) || (column === 3 && row < 4) ? 10 * row + column + 1 : row % 2 === 0 ? 0 : -0)
+
+  for (const [name, row, column] of [['rows', 5, 1], ['columns', 1, 7]] as const) {
+    for (const [Numbers, bytes] of [[Float32Array, 4], [Float64Array, 8]] as const) {
+      it(`of ${name} of ${8 * bytes} bits have what is not, in order, and end there`, () => {
+        const numbers = new Numbers(35)
+        for (let i = 0; i < 7; i++) for (let k = 0; k < 5; k++) numbers[i * row + k * column] = at(i, k)
+        const { floats, doubles, words } = called(listNonzeros({ depth: 5, row, column, bRow: 100, tiles: [[4, 1], [3, 1]], bytes }), numbers, 0, 1024)
+        const stored = bytes === 4 ? floats : doubles
+        let list = 1024
+        for (const [first, height, steps] of [[0, 4, [0, 3]], [4, 3, [0, 2]]] as const) {
+          let entry = list + listHead
+          for (const k of steps) {
+            expect(words[entry / 4]).toBe(k * 100 * bytes)
+            const start = entry / bytes + 1
+            expect([...stored.subarray(start, start + height)]).toEqual(Array.from({ length: height }, (_, i) => at(first + i, k)))
+            entry += entryBytes(height, bytes)
+          }
+          expect(words[list / 4]).toBe(entry)
+          list += listBytes(height, 5, bytes)
+        }
+      })
+    }
+  }
+
+  it('are followed where a panel is finite, and only there', () => {
+    for (const [Numbers, bytes] of [[Float32Array, 4], [Float64Array, 8]] as const) {
+      const columns = 32 / bytes
+      const numbers = new Numbers(7 * 20)
+      for (let i = 0; i < numbers.length; i++) numbers[i] = i % 20 < columns ? i - 70 : NaN
+      const finite = (): unknown => called(finitePanel(7, 20, 2, bytes), numbers, 0).result
+      expect(finite()).toBe(1)
+      for (const number of [NaN, Infinity, -Infinity]) {
+        for (let i = 0; i < 7 * columns; i++) {
+          const place = Math.floor(i / columns) * 20 + (i % columns)
+          const before = numbers[place]!
+          numbers[place] = number
+          expect(finite()).toBe(0)
+          numbers[place] = before
+        }
+      }
+    }
   })
 })
 
